@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.core;
+
+/**
+ * What was learned about a content while it streamed in; stored with the envelope so that nobody
+ * needs to scan the bytes again.
+ *
+ * @param sizeBytes octets of the stored content
+ * @param eightBit some octet is above 127
+ * @param utf8Header some header octet is above 127 (needs SMTPUTF8, RFC 6531)
+ * @param leadingDot some line starts with a dot (needs dot-stuffing, RFC 5321 4.5.2)
+ * @param longLine some line exceeds 998 octets
+ * @param fromDomain domain of the first mailbox in From, lower-case, empty when not found
+ * @param messageId the Message-ID value with its angle brackets, cleaned, empty when none
+ */
+public record ContentFacts(long sizeBytes, boolean eightBit, boolean utf8Header,
+        boolean leadingDot, boolean longLine, String fromDomain, String messageId) {}

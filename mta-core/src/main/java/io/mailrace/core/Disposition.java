@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.core;
+
+/** What became of one recipient in one attempt. Thread-safe: immutable. */
+public sealed interface Disposition {
+
+    /** The reply that decided it: the peer's, or one made here for a local condition. */
+    SmtpReply reply();
+
+    /** The peer took the message over. */
+    record Delivered(SmtpReply reply) implements Disposition {}
+
+    /**
+     * To be tried again.
+     *
+     * @param possibleDuplicate the line was lost between the final dot and its reply, so the peer
+     *        may hold the message already (RFC 1047)
+     */
+    record Deferred(SmtpReply reply, boolean possibleDuplicate) implements Disposition {
+        public Deferred(SmtpReply reply) {
+            this(reply, false);
+        }
+    }
+
+    /** Refused for good: by the peer's 5xx or by a policy of ours. */
+    record Bounced(SmtpReply reply) implements Disposition {}
+}

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.core;
+
+/**
+ * What the submitter asked for in MAIL FROM, kept to the end.
+ *
+ * @param body declared body type
+ * @param smtputf8 SMTPUTF8 was given (RFC 6531)
+ * @param ret RET= of RFC 3461 4.3
+ * @param envid ENVID= as xtext, empty when absent (RFC 3461 4.4)
+ */
+public record MailOptions(Body body, boolean smtputf8, Ret ret, String envid) {
+    public static final MailOptions NONE = new MailOptions(Body.SEVEN_BIT, false, Ret.UNSET, "");
+
+    /** Body type of RFC 6152. */
+    public enum Body {
+        SEVEN_BIT, EIGHT_BIT_MIME
+    }
+
+    /** How much of the message a failure DSN returns. */
+    public enum Ret {
+        UNSET, FULL, HEADERS
+    }
+}

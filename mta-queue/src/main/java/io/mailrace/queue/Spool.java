@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.queue;
+
+import io.mailrace.core.Content;
+import java.util.Optional;
+import java.util.concurrent.Executor;
+
+/**
+ * The durable store of contents and envelopes: what it has committed survives the death of the
+ * process and of the machine. Everything is written by one thread, {@code spool-commit}, in atomic
+ * batches each synced once; callers are told after the sync. Methods may be called by any thread
+ * and never block, except where said.
+ */
+public interface Spool extends AutoCloseable {
+
+    /**
+     * Begins a message.
+     *
+     * @param loop runs the callbacks of this content; the content is confined to it
+     * @param writable run on {@code loop} when {@link IncomingContent#writable()} turned true again
+     */
+    IncomingContent newContent(Executor loop, Runnable writable);
+
+    /**
+     * Stores what one attempt did: delivered recipients go, deferred ones get their next due time,
+     * bounced and expired ones a DSN, and the event is written, all in one batch. The envelope must
+     * have been taken from its queue and is no longer taken afterwards.
+     */
+    void settle(Settlement settlement, Executor where, CommitListener listener);
+
+    /** The bytes of a stored message. Reading a chunk may touch the disk: see {@link Content}. */
+    Content content(Envelope envelope);
+
+    /** Runs work that may block on the spool's disk; threads named {@code spool-read}. Bounded. */
+    Executor readers();
+
+    MailQueues queues();
+
+    EventJournal journal();
+
+    /** Why new mail is refused at the moment (disk full, write error); empty when it is taken. */
+    Optional<String> refusal();
+
+    /** Commits what was handed over, then closes. Blocks. No callbacks come afterwards. */
+    @Override
+    void close();
+}

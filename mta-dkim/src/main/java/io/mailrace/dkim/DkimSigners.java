@@ -1,28 +1,39 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.mailrace.dkim;
 
-import io.mailrace.core.Content;
-import io.mailrace.core.ContentFacts;
 import io.mailrace.core.TimeSource;
+import java.util.Optional;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
-/** Opens signers. */
+/** Opens the signer that the configuration asks for. */
 public final class DkimSigners {
+    private static final Logger LOG = LoggerFactory.getLogger(DkimSigners.class);
+
     private DkimSigners() {}
 
+    /**
+     * Opens the signer. With RSA keys and {@code rsa-provider = auto} this measures for a
+     * fraction of a second.
+     *
+     * @throws IllegalStateException when the wanted RSA provider cannot be used on this machine
+     */
     public static MessageSigner open(DkimConfig config, TimeSource time) {
-        return new MessageSigner() {
-            @Override
-            public boolean signs(ContentFacts facts) {
-                return false;
-            }
-
-            @Override
-            public Signature sign(Content content, ContentFacts facts) {
-                return Signature.NONE;
-            }
-
-            @Override
-            public void close() {}
+        config.warnings().forEach(warning -> LOG.warn("dkim {}", warning));
+        KeyRing keys = new KeyRing(config.keys());
+        HeaderNames names = new HeaderNames(config.signHeaders(), config.oversignHeaders());
+        Optional<DkimKey.Rsa> trial = keys.allKeys().stream()
+                .filter(DkimKey.Rsa.class::isInstance).map(DkimKey.Rsa.class::cast).findFirst();
+        RsaEngine rsa = trial.map(key -> RsaEngine.choose(config.rsaProvider(), key, time))
+                .orElseGet(() -> RsaEngine.jdk("no RSA key"));
+        StreamingSigner streaming = new StreamingSigner(keys, names, rsa,
+                config.signatureLifetime(), time);
+        LOG.info("dkim engine={} domains={} keys={} rsa={} why=\"{}\"",
+                config.engine(), config.keys().size(), keys.allKeys().size(), rsa.name(),
+                rsa.why());
+        return switch (config.engine()) {
+            case STREAMING -> streaming;
+            case SIMPLE_JAVA_MAIL -> new SimpleJavaMailSigner(keys, names, streaming, time);
         };
     }
 }

@@ -287,7 +287,7 @@ public final class ConfigReader {
 
     private void problemAt(@Nullable ConfigValue value, String at, String text) {
         ConfigOrigin origin = value == null ? section.origin() : value.origin();
-        String file = origin.filename() == null ? origin.description() : origin.filename();
+        String file = ConfigSource.nameOf(origin);
         problems.add(new ConfigProblem(file, Math.max(0, origin.lineNumber()), at + ": " + text));
     }
 

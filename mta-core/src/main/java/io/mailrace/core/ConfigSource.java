@@ -110,6 +110,18 @@ public final class ConfigSource {
         }
     }
 
+    /** The file, or the word for where a text came from; the library adds the line to that word. */
+    static String nameOf(ConfigOrigin origin) {
+        if (origin.filename() != null) {
+            return origin.filename();
+        }
+        String described = origin.description();
+        String line = ": " + origin.lineNumber();
+        return described.endsWith(line)
+                ? described.substring(0, described.length() - line.length())
+                : described;
+    }
+
     private static ConfigException problem(String file, int line, String text) {
         return new ConfigException(List.of(new ConfigProblem(file, line, text)));
     }

@@ -94,6 +94,9 @@ public record DkimConfig(Engine engine, RsaProvider rsaProvider, Duration signat
         } else if (keys.containsKey(domain.get())) {
             dkim.problem(name, "is the domain " + domain.get() + " a second time");
         }
+        if (entries.isEmpty()) {
+            dkim.problem(name, "has no key; write null to switch a domain off");
+        }
         if (entries.size() > MAX_KEYS_OF_DOMAIN) {
             dkim.problem(name, "has more than " + MAX_KEYS_OF_DOMAIN + " keys");
         }

@@ -82,8 +82,7 @@ final class KeyFile {
     }
 
     /** The key in a PEM text. */
-    private static DkimKey parse(String text, String domain, String selector)
-            throws BadKey, IOException {
+    private static DkimKey parse(String text, String domain, String selector) throws BadKey {
         try (PemReader pem = new PemReader(new StringReader(text))) {
             for (PemObject part = pem.readPemObject(); part != null; part = pem.readPemObject()) {
                 switch (part.getType()) {
@@ -104,7 +103,7 @@ final class KeyFile {
                     }
                 }
             }
-        } catch (RuntimeException malformed) {
+        } catch (IOException | RuntimeException malformed) {
             // the ASN.1 reader answers broken bytes with half a dozen unchecked exceptions
             throw new BadKey("holds a damaged key: " + malformed.getMessage());
         }

@@ -8,6 +8,8 @@ import java.security.KeyFactory;
 import java.security.PrivateKey;
 import java.security.Provider;
 import java.security.Security;
+import java.security.interfaces.RSAPrivateCrtKey;
+import java.security.spec.RSAPrivateCrtKeySpec;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -108,10 +110,19 @@ record RsaEngine(String name, Provider provider, String why) {
         }
     }
 
-    /** The key in the provider's own form, so that it is not converted for each signature. */
+    /**
+     * The key in the provider's own form, so that it is not converted for each signature. Made
+     * anew rather than by {@code translateKey}: a key that Corretto translated is destroyed when
+     * the first of the signatures using it turns to another key.
+     */
     PrivateKey prepare(DkimKey.Rsa key) {
+        RSAPrivateCrtKey k = key.key();
         try {
-            return (PrivateKey) KeyFactory.getInstance("RSA", provider).translateKey(key.key());
+            return KeyFactory.getInstance("RSA", provider).generatePrivate(
+                    new RSAPrivateCrtKeySpec(k.getModulus(), k.getPublicExponent(),
+                            k.getPrivateExponent(), k.getPrimeP(), k.getPrimeQ(),
+                            k.getPrimeExponentP(), k.getPrimeExponentQ(),
+                            k.getCrtCoefficient()));
         } catch (GeneralSecurityException refused) {
             throw new IllegalStateException(name + " refuses the key " + key, refused);
         }

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.smtp;
+
+import io.mailrace.core.ConfigReader;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Collections;
+import java.util.Map;
+import java.util.TreeMap;
+
+/**
+ * What the operator decided about taking in mail. Immutable.
+ *
+ * @param hostname our name, in greetings and Received lines
+ * @param listeners by name, sorted
+ */
+public record SmtpServerConfig(String hostname, Map<String, ListenerConfig> listeners,
+        TlsConfig tls, UsersConfig users, SubmissionConfig submission) {
+    /** Only stands in after a problem was noted: never used by a running server. */
+    private static final UsersConfig NO_USERS = new UsersConfig(Path.of(""), 1, Duration.ZERO, 1,
+            Duration.ofSeconds(1));
+    private static final SubmissionConfig NO_SUBMISSION = new SubmissionConfig(1024, 1, true,
+            false, 1024, 1, 1, 1, Duration.ofSeconds(1), Duration.ofSeconds(1), 0, 1, 1);
+
+    public SmtpServerConfig {
+        listeners = Collections.unmodifiableMap(new TreeMap<>(listeners));
+    }
+
+    /**
+     * Reads {@code listeners}, {@code listener-defaults}, {@code tls}, {@code users} and
+     * {@code submission}; problems are noted in the reader.
+     */
+    public static SmtpServerConfig from(ConfigReader root, String hostname) {
+        Map<String, ListenerConfig> listeners = new TreeMap<>();
+        root.sections("listeners", "listener-defaults").forEach((name, section) -> ListenerConfig
+                .from(section).ifPresent(listener -> listeners.put(name, listener)));
+        return new SmtpServerConfig(hostname, listeners,
+                TlsConfig.from(root.section("tls")).orElse(TlsConfig.SELF_SIGNED),
+                UsersConfig.from(root.section("users")).orElse(NO_USERS),
+                SubmissionConfig.from(root.section("submission")).orElse(NO_SUBMISSION));
+    }
+
+    /** Whether some listener needs a certificate. */
+    boolean usesTls() {
+        return listeners.values().stream().anyMatch(l -> l.tls() != ListenerConfig.Tls.OFF);
+    }
+
+    /** Whether some listener takes passwords. */
+    boolean usesAuth() {
+        return listeners.values().stream().anyMatch(l -> l.auth() != ListenerConfig.Auth.NONE);
+    }
+}

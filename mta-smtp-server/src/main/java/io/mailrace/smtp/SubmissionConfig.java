@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.smtp;
+
+import io.mailrace.core.ConfigReader;
+import java.time.Duration;
+import java.util.Optional;
+
+/**
+ * Bounds on what clients may do, the same for every listener. Each key is explained in
+ * {@code reference.conf}.
+ *
+ * @param minRate octets each second, on average, once a message has run for a while
+ */
+public record SubmissionConfig(long maxSize, int maxRecipients, boolean addMissingHeaders,
+        boolean refuseLongLines, long maxHeader, int maxReceived, int maxErrors, int maxJunk,
+        Duration idleTimeout, Duration handshakeTimeout, long minRate, int maxConnections,
+        int maxConnectionsPerAddress) {
+
+    public SubmissionConfig {
+        if (maxConnectionsPerAddress > maxConnections) {
+            throw new IllegalArgumentException(
+                    "max-connections-per-address must not be larger than max-connections");
+        }
+        if (maxHeader > maxSize) {
+            throw new IllegalArgumentException("max-header must not be larger than max-size");
+        }
+    }
+
+    static Optional<SubmissionConfig> from(ConfigReader s) {
+        long maxSize = s.bytes("max-size", 1024, 2L << 30);
+        int maxRecipients = s.integer("max-recipients", 1, 10_000);
+        boolean addMissingHeaders = s.flag("add-missing-headers");
+        boolean refuseLongLines = s.flag("refuse-long-lines");
+        long maxHeader = s.bytes("max-header", 1024, 16L << 20);
+        int maxReceived = s.integer("max-received", 1, 1000);
+        int maxErrors = s.integer("max-errors", 1, 10_000);
+        int maxJunk = s.integer("max-junk", 1, 100_000);
+        Duration idle = s.duration("idle-timeout", Duration.ofMillis(50), Duration.ofHours(1));
+        Duration handshake = s.duration("handshake-timeout", Duration.ofMillis(50),
+                Duration.ofMinutes(5));
+        long minRate = s.bytes("min-rate", 0, 1L << 30);
+        int maxConnections = s.integer("max-connections", 1, 1_000_000);
+        int perAddress = s.integer("max-connections-per-address", 1, 1_000_000);
+        return s.build(() -> new SubmissionConfig(maxSize, maxRecipients, addMissingHeaders,
+                refuseLongLines, maxHeader, maxReceived, maxErrors, maxJunk, idle, handshake,
+                minRate, maxConnections, perAddress));
+    }
+}

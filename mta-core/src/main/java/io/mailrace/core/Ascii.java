@@ -58,7 +58,7 @@ public final class Ascii {
 
     public static boolean isAscii(CharSequence text) {
         for (int i = 0; i < text.length(); i++) {
-            if (text.charAt(i) > 126) {
+            if (text.charAt(i) > 127) {
                 return false;
             }
         }

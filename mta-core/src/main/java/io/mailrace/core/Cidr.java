@@ -31,6 +31,9 @@ public record Cidr(InetAddress network, int prefixLength) {
             return Optional.empty();
         }
         int length = Integer.parseInt(digits);
+        if (bits == 32 && text.indexOf(':') >= 0) {
+            return Optional.empty(); // ::ffff:a.b.c.d is read as IPv4, its length is not
+        }
         return length > bits ? Optional.empty() : Optional.of(new Cidr(address.get(), length));
     }
 
@@ -75,7 +78,8 @@ public record Cidr(InetAddress network, int prefixLength) {
             return false;
         }
         for (String part : parts) {
-            if (part.isEmpty() || part.length() > 3
+            // 010 is eight to some readers and ten to others
+            if (part.isEmpty() || part.length() > 3 || (part.length() > 1 && part.charAt(0) == '0')
                     || !part.chars().allMatch(c -> c >= '0' && c <= '9')
                     || Integer.parseInt(part) > 255) {
                 return false;

@@ -2,7 +2,6 @@
 package io.mailrace.core;
 
 import com.typesafe.config.Config;
-import com.typesafe.config.ConfigException.WrongType;
 import com.typesafe.config.ConfigFactory;
 import com.typesafe.config.ConfigList;
 import com.typesafe.config.ConfigObject;
@@ -69,7 +68,7 @@ public final class ConfigReader {
     /** A whole number from {@code min} to {@code max}. */
     public int integer(String key, int min, int max) {
         return (int) within(key, min, max, read(key, "a whole number", (long) min,
-                c -> c.getLong("v")), n -> n.toString());
+                c -> wholeNumber(c.getNumber("v"))), n -> n.toString());
     }
 
     /** A size such as {@code 25m} (1024-based) in bytes, from {@code min} to {@code max}. */
@@ -82,7 +81,7 @@ public final class ConfigReader {
     /** A length of time such as {@code 5m}, from {@code min} to {@code max}. */
     public Duration duration(String key, Duration min, Duration max) {
         Duration read = read(key, "a length of time such as 30s or 5m", min,
-                c -> c.getDuration("v"));
+                c -> c.getDuration(unitRequired(c.getValue("v"))));
         long millis = within(key, min.toMillis(), max.toMillis(), read.toMillis(),
                 n -> Duration.ofMillis(n).toString().substring(2).toLowerCase(Locale.ROOT));
         return Duration.ofMillis(millis);
@@ -90,7 +89,10 @@ public final class ConfigReader {
 
     public List<Duration> durations(String key) {
         return read(key, "a list of lengths of time such as [2m, 5m]", List.<Duration>of(),
-                c -> c.getDurationList("v"));
+                c -> {
+                    c.getList("v").forEach(ConfigReader::unitRequired);
+                    return c.getDurationList("v");
+                });
     }
 
     public List<String> strings(String key) {
@@ -149,7 +151,7 @@ public final class ConfigReader {
 
     /**
      * Named sections: each entry of {@code key} with the values of {@code defaultsKey} under it.
-     * The order is by name.
+     * The order is by name. An entry that is null is left out.
      */
     public Map<String, ConfigReader> sections(String key, String defaultsKey) {
         asked.add(key);
@@ -163,11 +165,12 @@ public final class ConfigReader {
                 ? object
                 : ConfigFactory.empty().root();
         for (String name : all.keySet().stream().sorted().toList()) {
-            if (all.get(name) instanceof ConfigObject entry) {
+            ConfigValue value = all.get(name);
+            if (value instanceof ConfigObject entry) {
                 found.put(name, child(entry.withFallback(defaults), childPath(key) + "."
                         + quoted(name)));
-            } else {
-                problemAt(all.get(name), childPath(key) + "." + quoted(name),
+            } else if (value == null || value.valueType() != ConfigValueType.NULL) {
+                problemAt(value, childPath(key) + "." + quoted(name),
                         "must be a section { ... }");
             }
         }
@@ -246,7 +249,8 @@ public final class ConfigReader {
         int bestDistance = Math.max(2, key.length() / 3) + 1;
         for (String known : asked) {
             int distance = EditDistance.between(key, known);
-            if (distance < bestDistance) {
+            boolean alike = distance < Math.min(key.length(), known.length());
+            if (alike && distance < bestDistance) {
                 bestDistance = distance;
                 best = known;
             }
@@ -263,11 +267,29 @@ public final class ConfigReader {
         }
         try {
             return getter.apply(value.atKey("v"));
-        } catch (WrongType | com.typesafe.config.ConfigException.BadValue wrong) {
+        } catch (com.typesafe.config.ConfigException | IllegalArgumentException wrong) {
             problem(key, "must be " + what + ", not " + Ascii.clean(String.valueOf(
                     value.unwrapped()), 60));
             return otherwise;
         }
+    }
+
+    /** The library would cut 1.5 to 1. */
+    private static long wholeNumber(Number number) {
+        if (number.doubleValue() != Math.rint(number.doubleValue())) {
+            throw new IllegalArgumentException("not whole");
+        }
+        return number.longValue();
+    }
+
+    /** The library would take a number without a unit for milliseconds. Nought needs none. */
+    private static String unitRequired(ConfigValue value) {
+        String text = String.valueOf(value.unwrapped()).strip();
+        boolean bare = text.chars().allMatch(c -> c >= '0' && c <= '9' || c == '.' || c == '-');
+        if (bare && !text.equals("0")) {
+            throw new IllegalArgumentException("no unit");
+        }
+        return "v";
     }
 
     private long within(String key, long min, long max, long value, Function<Long, String> show) {

@@ -7,20 +7,18 @@ import com.typesafe.config.ConfigOrigin;
 import com.typesafe.config.ConfigParseOptions;
 import com.typesafe.config.ConfigRenderOptions;
 import com.typesafe.config.ConfigSyntax;
-import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
+import java.util.function.Supplier;
 
 /**
  * The configuration file with every module's {@code reference.conf} under it. The modules read
- * their sections through {@link #root()}; then {@link #finish()} reports all problems at once.
+ * their sections through {@link #root()}; then {@link #finish()} reports all problems at once,
+ * in the order of the file.
  */
 public final class ConfigSource {
-    private static final long MAX_FILE_BYTES = 16L << 20;
-    private static final int MAX_DEPTH = 64;
-
     private final Config config;
     private final List<ConfigProblem> problems = new ArrayList<>();
     private final ConfigReader root;
@@ -31,46 +29,50 @@ public final class ConfigSource {
     }
 
     /**
-     * Reads a file.
+     * Reads a file and the files it includes.
      *
-     * @throws ConfigException when it cannot be read or is not HOCON
+     * @throws ConfigException when one of them cannot be read or is not HOCON
      */
     public static ConfigSource ofFile(Path file) {
-        try {
-            if (Files.size(file) > MAX_FILE_BYTES) {
-                throw problem(file.toString(), 0, "is larger than 16 MB");
-            }
-            refuseDeepNesting(file.toString(), Files.readString(file));
-        } catch (IOException unreadable) {
-            throw problem(file.toString(), 0, "cannot be read: " + unreadable);
-        }
-        return parse(file.toString(), () -> ConfigFactory.parseFile(file.toFile(),
-                ConfigParseOptions.defaults().setAllowMissing(false)
-                        .setSyntax(ConfigSyntax.CONF)));
+        return parse(file.toString(), () -> {
+            ConfigIncludes includes = new ConfigIncludes(file);
+            return ConfigFactory.parseFile(file.toFile(), ConfigParseOptions.defaults()
+                    .setAllowMissing(false).setSyntax(ConfigSyntax.CONF).setIncluder(includes));
+        });
     }
 
-    /** Reads a text, as tests and the demo do. */
+    /** Reads a text, as tests and the demo do. It includes nothing. */
     public static ConfigSource ofText(String text) {
-        refuseDeepNesting("text", text);
-        return parse("text", () -> ConfigFactory.parseString(text,
-                ConfigParseOptions.defaults().setOriginDescription("text")));
+        return parse("text", () -> {
+            ConfigNesting.check("text", text);
+            return ConfigFactory.parseString(text, ConfigParseOptions.defaults()
+                    .setOriginDescription("text").setIncluder(new ConfigIncludes()));
+        });
     }
 
-    private interface Parse {
-        Config get();
-    }
-
-    private static ConfigSource parse(String name, Parse parse) {
+    private static ConfigSource parse(String name, Supplier<Config> parse) {
         try {
             Config reference = ConfigFactory.parseResources(ConfigSource.class.getClassLoader(),
                     "reference.conf");
             return new ConfigSource(parse.get().withFallback(reference).resolve());
         } catch (com.typesafe.config.ConfigException broken) {
-            ConfigOrigin origin = broken.origin();
-            int line = origin == null ? 0 : Math.max(0, origin.lineNumber());
-            throw problem(origin == null || origin.filename() == null ? name : origin.filename(),
-                    line, String.valueOf(broken.getMessage()));
+            throw problemOf(name, broken);
+        } catch (StackOverflowError tooDeep) {
+            // the library recurses on dotted keys too, which no count of braces foresees
+            throw problem(name, 0, "is nested too deeply");
         }
+    }
+
+    private static ConfigException problemOf(String name,
+            com.typesafe.config.ConfigException broken) {
+        String text = String.valueOf(broken.getMessage());
+        ConfigOrigin origin = broken.origin();
+        if (origin == null) {
+            return problem(name, 0, text);
+        }
+        String place = origin.description() + ": ";
+        return problem(nameOf(origin), Math.max(0, origin.lineNumber()),
+                text.startsWith(place) ? text.substring(place.length()) : text);
     }
 
     /** The top of the configuration. */
@@ -82,32 +84,15 @@ public final class ConfigSource {
     public void finish() {
         root.reportUnknownKeys();
         if (!problems.isEmpty()) {
-            throw new ConfigException(problems);
+            throw new ConfigException(problems.stream().distinct().sorted(Comparator
+                    .comparing(ConfigProblem::file).thenComparingInt(ConfigProblem::line))
+                    .toList());
         }
     }
 
     /** The effective values as HOCON, each with a comment naming where it came from. */
     public String show() {
         return config.root().render(ConfigRenderOptions.defaults().setJson(false));
-    }
-
-    /** The parser recurses, so depth is bounded before it runs. */
-    private static void refuseDeepNesting(String name, String text) {
-        int depth = 0;
-        int line = 1;
-        for (int i = 0; i < text.length(); i++) {
-            char c = text.charAt(i);
-            if (c == '\n') {
-                line++;
-            } else if (c == '{' || c == '[') {
-                depth++;
-            } else if (c == '}' || c == ']') {
-                depth--;
-            }
-            if (depth > MAX_DEPTH) {
-                throw problem(name, line, "is nested deeper than 64 levels");
-            }
-        }
     }
 
     /** The file, or the word for where a text came from; the library adds the line to that word. */
@@ -122,7 +107,7 @@ public final class ConfigSource {
                 : described;
     }
 
-    private static ConfigException problem(String file, int line, String text) {
+    static ConfigException problem(String file, int line, String text) {
         return new ConfigException(List.of(new ConfigProblem(file, line, text)));
     }
 }

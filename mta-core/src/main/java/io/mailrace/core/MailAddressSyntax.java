@@ -10,6 +10,12 @@ final class MailAddressSyntax {
     private static final int MAX_LOCAL_OCTETS = 64;
     private static final int MAX_DOMAIN = 255;
     private static final int MAX_LABEL = 63;
+    /**
+     * Characters that the JDK (IDNA 2003) maps to others, so that the mail would go to another
+     * domain than IDNA 2008 means: sharp s, final sigma, the joiners. Such a domain can be written
+     * with A-labels.
+     */
+    private static final String DEVIATIONS = "\u00df\u03c2\u200c\u200d";
     private static final String ATEXT_SPECIALS = "!#$%&'*+-/=?^_`{|}~";
 
     private MailAddressSyntax() {}
@@ -20,7 +26,9 @@ final class MailAddressSyntax {
             return Optional.empty();
         }
         String local = text.substring(0, at);
-        if (local.getBytes(StandardCharsets.UTF_8).length > MAX_LOCAL_OCTETS) {
+        if (local.getBytes(StandardCharsets.UTF_8).length > MAX_LOCAL_OCTETS
+                || (!Ascii.isAscii(local)
+                        && !StandardCharsets.UTF_8.newEncoder().canEncode(local))) {
             return Optional.empty();
         }
         return domain(text.substring(at + 1)).map(domain -> new MailAddress(local, domain));
@@ -33,6 +41,9 @@ final class MailAddressSyntax {
         }
         String name = text;
         if (!Ascii.isAscii(name)) {
+            if (name.chars().anyMatch(c -> DEVIATIONS.indexOf(c) >= 0)) {
+                return Optional.empty();
+            }
             try {
                 name = IDN.toASCII(name, IDN.USE_STD3_ASCII_RULES);
             } catch (IllegalArgumentException notADomain) {
@@ -95,10 +106,12 @@ final class MailAddressSyntax {
     }
 
     private static boolean isDomainName(String name) {
-        if (name.isEmpty() || name.length() > MAX_DOMAIN) {
+        // in the DNS a name has a length octet before its first label and the root after its last
+        if (name.isEmpty() || name.length() + 2 > MAX_DOMAIN) {
             return false;
         }
         int labelStart = 0;
+        boolean numeric = true;
         for (int i = 0; i <= name.length(); i++) {
             char c = i < name.length() ? name.charAt(i) : '.';
             if (c == '.') {
@@ -107,13 +120,20 @@ final class MailAddressSyntax {
                         || name.charAt(i - 1) == '-') {
                     return false;
                 }
+                if (i == name.length()) {
+                    return !numeric; // no such top-level domain: it is an address (RFC 3696 2)
+                }
                 labelStart = i + 1;
-            } else if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')
+                numeric = true;
+                continue;
+            }
+            numeric &= c >= '0' && c <= '9';
+            if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')
                     || c == '-' || c == '_')) {
                 return false;
             }
         }
-        return true;
+        return false;
     }
 
     private static Optional<String> literal(String text) {

@@ -150,6 +150,13 @@ class DkimConfigTest {
     }
 
     @Test
+    void isSelector_names_areTold() {
+        assertThat(List.of("s1", "20260101", "a.b", "x_y")).allMatch(DkimConfig::isSelector);
+        assertThat(List.of("", ".", "a..b", "a.", "S1", "a b", "a;b", "-a", "\u00e9"))
+                .noneMatch(DkimConfig::isSelector);
+    }
+
+    @Test
     void keyRing_find_triesParents() {
         KeyRing ring = new KeyRing(java.util.Map.of("example.com", List.of(TestKeys.RSA),
                 "xn--bcher-kva.example", List.of(TestKeys.ED)));

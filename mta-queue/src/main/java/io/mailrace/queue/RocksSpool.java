@@ -3,60 +3,306 @@ package io.mailrace.queue;
 
 import io.mailrace.core.Content;
 import io.mailrace.core.Metrics;
+import io.mailrace.core.SpoolId;
 import io.mailrace.core.TimeSource;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Executor;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.UnaryOperator;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
-/** The spool on RocksDB. */
+/**
+ * The spool on RocksDB: see {@link Spool} for its promises and FORMAT.md for its bytes. Opens
+ * without reading the mail in it: names and counts of queues, one seek for each queue with mail.
+ * Memory grows with the number of queues, of sessions and of taken envelopes, never with the number
+ * of messages.
+ */
 public final class RocksSpool implements Spool {
-    private RocksSpool() {}
+    private static final Logger LOG = LoggerFactory.getLogger(RocksSpool.class);
+    private static final Duration QUEUE_IDLE = Duration.ofMinutes(10);
+    private static final Duration ROOM_CHECK = Duration.ofSeconds(1);
+    private static final Duration COMPACTION = Duration.ofMinutes(1);
+    private static final Duration CHORES = Duration.ofMinutes(1);
+    private static final int HEAP_SHARE_FRESH = 8;
+    private static final int HEAP_SHARE_WINDOWS = 16;
+    private static final long ID_SLACK = 1L << 20;
 
-    /** Opens or creates the spool. */
+    private final TimeSource time;
+    private final Store store;
+    private final SpoolClock clock;
+    private final SpoolIds ids;
+    private final ReadPool reads = new ReadPool();
+    private final SpoolTimer timer;
+    private final WalWatch walWatch;
+    private final FreshContents fresh;
+    private final QueueTable queues;
+    private final Journal journal;
+    private final MailBuilder builder;
+    private final Settler settler;
+    private final ExpirySweep sweep;
+    private final Admission admission;
+    private final CommitThread commits;
+    private final SpoolMeters meters;
+    private final AtomicBoolean looking = new AtomicBoolean();
+    private volatile long compactedNanos;
+    private volatile boolean closing;
+
+    /**
+     * Opens the spool or makes it, and starts its threads.
+     *
+     * @throws SpoolException when another process has it, a newer version wrote it, or it is broken
+     */
     public static RocksSpool open(QueueConfig config, TimeSource time, Metrics metrics) {
-        metrics.counter("spool_opens_total", "Times the spool was opened").increment();
-        if (config.hostname().isEmpty() || time.epochMillis() > 0) {
-            throw new UnsupportedOperationException("not yet");
+        return open(config, time, metrics, sink -> sink);
+    }
+
+    /** @param disk stands between the spool and its database, for tests of faults */
+    static RocksSpool open(QueueConfig config, TimeSource time, Metrics metrics,
+            UnaryOperator<BatchSink> disk) {
+        Path directory = config.spool().path();
+        WalWatch watch = WalWatch.begin(directory);
+        Store store;
+        try {
+            watch.keepLogs();
+            store = Store.open(directory.resolve("db"), config.spool());
+        } catch (SpoolException refused) {
+            watch.forgetLogs();
+            watch.close();
+            throw refused;
         }
-        return new RocksSpool();
+        try {
+            RocksSpool spool = new RocksSpool(config, time, metrics, store, watch, disk);
+            spool.start();
+            return spool;
+        } catch (SpoolException broken) {
+            store.close();
+            watch.close();
+            throw broken;
+        }
+    }
+
+    private RocksSpool(QueueConfig config, TimeSource time, Metrics metrics, Store store,
+            WalWatch walWatch, UnaryOperator<BatchSink> disk) {
+        this.time = time;
+        this.store = store;
+        this.walWatch = walWatch;
+        meters = new SpoolMeters(metrics);
+        byte[] stored = store.get(Store.Family.STATE, Keys.PROGRESS);
+        Progress progress = stored == null ? Progress.NONE : Progress.decode(stored);
+        long heap = Runtime.getRuntime().maxMemory();
+        clock = new SpoolClock(time, progress, config.retry().longestAge().toMillis());
+        ids = new SpoolIds(time, progress.newestId() == 0 ? 0 : progress.newestId() + ID_SLACK);
+        timer = new SpoolTimer(time, clock);
+        fresh = new FreshContents(Math.min(config.spool().freshCache(), heap / HEAP_SHARE_FRESH));
+        QueueLoader loader = new QueueLoader(store, meters, this::submit);
+        queues = new QueueTable(time, clock, timer, reads, loader, heap / HEAP_SHARE_WINDOWS);
+        journal = new Journal(store, time, config, progress.newestEvent(), this::submit, meters);
+        RetrySchedule retry = new RetrySchedule(config.retry());
+        builder = new MailBuilder(time, clock, new Router(config.routes()), retry);
+        Notifier notifier = new Notifier(config.hostname(), time, clock, ids, builder, meters);
+        settler = new Settler(time, clock, retry, notifier, reads, this::content, this::submit,
+                meters);
+        sweep = new ExpirySweep(store, clock, time, retry, queues, loader, settler);
+        admission = new Admission(store.directory(), config.spool());
+        commits = new CommitThread(new SpoolParts(config, time, clock, ids, store, walWatch, fresh,
+                queues, journal, meters), disk.apply(store), progress);
+        compactedNanos = time.nanos();
+        reportGap(config, walWatch.missing(progress.batch()));
+        gauges(metrics);
+    }
+
+    private void reportGap(QueueConfig config, long missing) {
+        if (missing > 0) {
+            meters.lostBatches(missing);
+            LOG.error("spool lost {} committed batches: its log is damaged before its end; the log"
+                    + " was kept in {}/wal-kept-*", missing, config.spool().path());
+        }
+    }
+
+    private void gauges(Metrics metrics) {
+        metrics.gauge("queue_envelopes_waiting", "Envelopes in all queues", queues::waiting);
+        metrics.gauge("queue_queues", "Queues known", queues::size);
+        metrics.gauge("spool_fresh_content_bytes", "Contents held for their first attempt",
+                fresh::bytes);
+        metrics.gauge("spool_size_bytes", "Size of the database", admission::sizeBytes);
+        metrics.gauge("spool_free_bytes", "Free space on the spool's disk", admission::freeBytes);
+        metrics.gauge("spool_commit_waiting", "Operations waiting for the commit thread",
+                commits::waiting);
+        metrics.gauge("journal_newest_sequence", "Sequence of the newest event", journal::newest);
+    }
+
+    private void start() {
+        restoreQueues();
+        restoreReaders();
+        admission.look();
+        commits.start();
+        cleanOrphans();
+        timer.every(ROOM_CHECK, () -> onReaders(this::watchRoom));
+        timer.every(CHORES, () -> onReaders(sweep::run));
+        timer.every(CHORES, () -> onReaders(journal::trim));
+        timer.every(CHORES, this::dropIdleQueues);
+        timer.start();
+    }
+
+    private void restoreQueues() {
+        List<QueueState> found = new ArrayList<>();
+        store.scan(Store.Family.STATE, Keys.kind(Keys.QUEUE_NAME), Keys.kind(Keys.QUEUE_NAME + 1),
+                (key, value) -> {
+                    found.add(new QueueState(Keys.intAt(key, 1), QueueCodec.name(value), queues));
+                    return true;
+                });
+        for (QueueState queue : found) {
+            byte[] stored = store.get(Store.Family.STATE,
+                    Keys.state(Keys.QUEUE_COUNT, queue.number()));
+            QueueCodec.Count count = stored == null
+                    ? new QueueCodec.Count(0, 0)
+                    : QueueCodec.count(stored);
+            queue.restore(count, count.envelopes() == 0 ? Long.MAX_VALUE : headDue(queue));
+            queues.add(queue);
+        }
+    }
+
+    private long headDue(QueueState queue) {
+        long[] due = {Long.MAX_VALUE};
+        store.scan(Store.Family.SCHEDULE, Keys.queue(queue.number()),
+                Keys.queue(queue.number() + 1), (key, value) -> {
+                    due[0] = Keys.placeOf(key).dueEpochMillis();
+                    return false;
+                });
+        return due[0];
+    }
+
+    private void restoreReaders() {
+        store.scan(Store.Family.STATE, Keys.kind(Keys.READER), Keys.kind(Keys.READER + 1),
+                (key, value) -> {
+                    journal.restore(Keys.readerName(key),
+                            QueueCodec.number(value, "reader position"));
+                    return true;
+                });
+    }
+
+    /** Chunks of messages whose submission died with the last run. */
+    private void cleanOrphans() {
+        List<Long> marked = new ArrayList<>();
+        store.scan(Store.Family.STATE, Keys.kind(Keys.MARKER), Keys.kind(Keys.MARKER + 1),
+                (key, value) -> {
+                    marked.add(Keys.longAt(key, 1));
+                    return true;
+                });
+        for (long id : marked) {
+            int[] chunks = {0};
+            store.scan(Store.Family.CONTENT, Keys.ofMessage(id), Keys.ofMessage(id + 1),
+                    (key, value) -> {
+                        chunks[0] = Keys.intAt(key, 8) + 1;
+                        return true;
+                    });
+            submit(new Operation.Discard(new SpoolId(id), chunks[0]));
+        }
+        if (!marked.isEmpty()) {
+            LOG.info("removed {} contents whose submission was cut off", marked.size());
+        }
     }
 
     @Override
     public IncomingContent newContent(Executor loop, Runnable writable) {
-        throw new UnsupportedOperationException();
+        return new ContentWriter(ids.next(), loop, writable, builder, this::submit);
     }
 
     @Override
     public void settle(Settlement settlement, Executor where, CommitListener listener) {
-        throw new UnsupportedOperationException();
+        QueueState queue = queues.get(settlement.envelope().queue());
+        if (queue == null) {
+            throw new IllegalStateException(
+                    "settled in a queue that is not there: " + settlement.envelope().queue());
+        }
+        settler.settle(queue, settlement, new Operation.Told(where, listener));
     }
 
     @Override
     public Content content(Envelope envelope) {
-        throw new UnsupportedOperationException();
+        return new StoredContent(store, fresh, envelope.id().value(),
+                envelope.facts().sizeBytes());
     }
 
     @Override
     public Executor readers() {
-        throw new UnsupportedOperationException();
+        return reads;
     }
 
     @Override
     public MailQueues queues() {
-        throw new UnsupportedOperationException();
+        return queues;
     }
 
     @Override
     public EventJournal journal() {
-        throw new UnsupportedOperationException();
+        return journal;
     }
 
     @Override
     public Optional<String> refusal() {
-        throw new UnsupportedOperationException();
+        if (closing) {
+            return Optional.of("the spool is closing");
+        }
+        String broken = commits.brokenWhy();
+        return broken.isEmpty() ? admission.refusal() : Optional.of(broken);
     }
 
     @Override
     public void close() {
-        throw new UnsupportedOperationException();
+        if (closing) {
+            return;
+        }
+        closing = true;
+        timer.close();
+        reads.close();
+        commits.close();
+        walWatch.close();
+        store.close();
+    }
+
+    private void submit(Operation operation) {
+        commits.submit(operation);
+    }
+
+    /** Looks at the room on the disk; when it is short, has the room of settled mail freed. */
+    private void watchRoom() {
+        if (!looking.compareAndSet(false, true)) {
+            return;
+        }
+        try {
+            admission.look();
+            if (admission.refusal().isPresent()
+                    && time.nanos() - compactedNanos >= COMPACTION.toNanos()) {
+                compactedNanos = time.nanos();
+                store.compact();
+            }
+        } catch (SpoolException refused) {
+            LOG.warn("room not freed reason=\"{}\"", refused.getMessage());
+        } finally {
+            looking.set(false);
+        }
+    }
+
+    private void dropIdleQueues() {
+        for (QueueState queue : queues.all()) {
+            if (queue.idleFor(QUEUE_IDLE.toNanos())) {
+                submit(new Operation.DropQueue(queue));
+            }
+        }
+    }
+
+    private void onReaders(Runnable chore) {
+        try {
+            reads.own(chore);
+        } catch (RejectedExecutionException closed) {
+            LOG.debug("chore dropped, spool is closing");
+        }
     }
 }

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.queue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.Optional;
+import java.util.stream.Stream;
+
+/**
+ * Watches the room on the spool's disk. Looked at about once a second on a thread that may block;
+ * in between the last answer holds, so {@code min-free} must cover what arrives meanwhile.
+ */
+final class Admission {
+    private final Path directory;
+    private final long maxSize;
+    private final long minFree;
+    private volatile String refusal = "";
+    private volatile long sizeBytes;
+    private volatile long freeBytes = Long.MAX_VALUE;
+
+    Admission(Path directory, SpoolConfig config) {
+        this.directory = directory;
+        maxSize = config.maxSize();
+        minFree = config.minFree();
+    }
+
+    /** Why new mail is refused; empty when there is room. */
+    Optional<String> refusal() {
+        String why = refusal;
+        return why.isEmpty() ? Optional.empty() : Optional.of(why);
+    }
+
+    long sizeBytes() {
+        return sizeBytes;
+    }
+
+    long freeBytes() {
+        return freeBytes;
+    }
+
+    void look() {
+        try {
+            freeBytes = Files.getFileStore(directory).getUsableSpace();
+            sizeBytes = sizeOf(directory);
+        } catch (IOException unreadable) {
+            refusal = "room on the spool's disk is unknown: " + unreadable;
+            return;
+        }
+        if (freeBytes < minFree) {
+            refusal = "only " + freeBytes + " bytes are free on the spool's disk, min-free is "
+                    + minFree;
+        } else if (maxSize > 0 && sizeBytes > maxSize) {
+            refusal = "the spool has " + sizeBytes + " bytes, max-size is " + maxSize;
+        } else {
+            refusal = "";
+        }
+    }
+
+    private static long sizeOf(Path directory) throws IOException {
+        long size = 0;
+        try (Stream<Path> files = Files.list(directory)) {
+            for (Path file : files.toList()) {
+                try {
+                    size += Files.size(file);
+                } catch (NoSuchFileException gone) {
+                    // Compaction removed it in between.
+                }
+            }
+        }
+        return size;
+    }
+}

@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.queue;
+
+import io.mailrace.core.SpoolId;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import org.rocksdb.RocksDBException;
+import org.rocksdb.WriteBatch;
+
+/**
+ * One group commit being put together: what goes to the disk, and what to do in memory once it is
+ * there. Nothing in memory changes before {@link #publish}. Confined to {@code spool-commit}.
+ */
+final class Batch implements AutoCloseable {
+
+    /** What becomes of one queue. */
+    private static final class Change {
+        final List<Place> departures = new ArrayList<>();
+        final List<Entry> arrivals = new ArrayList<>();
+        long oldestMillis = Long.MAX_VALUE;
+    }
+
+    private static final byte[] NOTHING = {};
+
+    private final Store store;
+    private final Queues queues;
+    private final MessageCounts counts;
+    private final WriteBatch rocks;
+    private final List<Operation> operations = new ArrayList<>();
+    private final Map<QueueState, Change> changes = new LinkedHashMap<>();
+    private final List<Operation.NewMail> mails = new ArrayList<>();
+    private final List<Long> settled = new ArrayList<>();
+    private final List<QueueState> dropped = new ArrayList<>();
+    private final long firstSequence;
+    private long sequence;
+    private boolean mustSync;
+
+    /** Gives queues to a batch, making new ones. */
+    interface Queues {
+        QueueState queue(QueueKey key);
+    }
+
+    /** @param newestEvent sequence of the newest committed event */
+    Batch(Store store, Queues queues, MessageCounts counts, long newestEvent, int sizeHint) {
+        this.store = store;
+        this.queues = queues;
+        this.counts = counts;
+        rocks = new WriteBatch(sizeHint);
+        sequence = newestEvent;
+        firstSequence = newestEvent;
+    }
+
+    void add(Operation operation) throws RocksDBException {
+        switch (operation) {
+            case Operation.Accept accept -> {
+                mail(accept.mail());
+                mustSync = true;
+            }
+            case Operation.Chunk chunk -> chunk(chunk);
+            case Operation.Discard discard -> discard(discard);
+            case Operation.Settle settle -> {
+                settle(settle);
+                mustSync = true;
+            }
+            case Operation.Append append -> event(append.event());
+            case Operation.SavePosition save -> rocks.put(store.handle(Store.Family.STATE),
+                    Keys.reader(save.reader()), QueueCodec.number(save.sequence()));
+            case Operation.TrimEvents trim -> trim(trim);
+            case Operation.Quarantine bad -> quarantine(bad);
+            case Operation.DropQueue drop -> drop(drop.queue());
+            case Operation.Stop stop -> {
+                // Nothing to write.
+            }
+        }
+        operations.add(operation);
+    }
+
+    /** Adds counts of queues and the progress; nothing can be added afterwards. */
+    WriteBatch seal(Progress progress) throws RocksDBException {
+        for (Map.Entry<QueueState, Change> each : changes.entrySet()) {
+            QueueState queue = each.getKey();
+            Change change = each.getValue();
+            long before = queue.count();
+            long after = before + change.arrivals.size() - change.departures.size();
+            long oldest = before == 0
+                    ? change.oldestMillis
+                    : Math.min(queue.oldestMillis(), change.oldestMillis);
+            if (!queue.named) {
+                rocks.put(store.handle(Store.Family.STATE),
+                        Keys.state(Keys.QUEUE_NAME, queue.number()), QueueCodec.name(queue.key()));
+            }
+            rocks.put(store.handle(Store.Family.STATE),
+                    Keys.state(Keys.QUEUE_COUNT, queue.number()), QueueCodec.count(after, oldest));
+        }
+        rocks.put(store.handle(Store.Family.STATE), Keys.PROGRESS, progress.encode());
+        return rocks;
+    }
+
+    /** Makes memory follow what is now on disk. */
+    void publish(FreshContents fresh, QueueTable table) {
+        for (Operation.NewMail mail : mails) {
+            byte[] bytes = mail.fresh();
+            if (bytes != null) {
+                fresh.put(mail.id().value(), bytes);
+            }
+        }
+        for (long id : settled) {
+            fresh.drop(id);
+        }
+        changes.forEach((queue, change) -> {
+            queue.named = true;
+            queue.publish(change.departures, change.arrivals);
+        });
+        dropped.forEach(table::remove);
+    }
+
+    List<Operation> operations() {
+        return operations;
+    }
+
+    int acceptedMails() {
+        return mails.size();
+    }
+
+    boolean mustSync() {
+        return mustSync;
+    }
+
+    long newestEvent() {
+        return sequence;
+    }
+
+    boolean hasEvents() {
+        return sequence > firstSequence;
+    }
+
+    /** Whether this batch is on disk after all, though its write was reported to have failed. */
+    boolean isAlive() {
+        for (Operation operation : operations) {
+            if (operation instanceof Operation.Settle settle) {
+                return store.get(Store.Family.SCHEDULE,
+                        Keys.schedule(settle.queue().number(), settle.place())) == null;
+            }
+            if (operation instanceof Operation.Accept accept) {
+                return store.get(Store.Family.ENVELOPE,
+                        Keys.envelope(accept.mail().id(), 0)) != null;
+            }
+        }
+        return false;
+    }
+
+    @Override
+    public void close() {
+        rocks.close();
+    }
+
+    private void mail(Operation.NewMail mail) throws RocksDBException {
+        int index = mail.firstChunk();
+        for (byte[] chunk : mail.chunks()) {
+            rocks.put(store.handle(Store.Family.CONTENT), Keys.content(mail.id(), index++), chunk);
+        }
+        if (mail.firstChunk() > 0) {
+            rocks.delete(store.handle(Store.Family.STATE), Keys.marker(mail.id()));
+        }
+        for (Operation.NewEnvelope one : mail.envelopes()) {
+            Envelope envelope = one.entry().envelope();
+            QueueState queue = queues.queue(envelope.queue());
+            rocks.put(store.handle(Store.Family.ENVELOPE),
+                    Keys.envelope(envelope.id(), envelope.ordinal()), one.record());
+            arrive(queue, one.entry(), one.schedule());
+        }
+        event(new Operation.Recorded(mail.id(), mail.received()));
+        counts.accepted(mail.id().value(), mail.envelopes().size());
+        mails.add(mail);
+    }
+
+    private void arrive(QueueState queue, Entry entry, byte[] schedule) throws RocksDBException {
+        rocks.put(store.handle(Store.Family.SCHEDULE),
+                Keys.schedule(queue.number(), entry.place()), schedule);
+        Change change = change(queue);
+        change.arrivals.add(entry);
+        change.oldestMillis = Math.min(change.oldestMillis, entry.envelope().acceptedEpochMillis());
+    }
+
+    private void depart(QueueState queue, Place place) throws RocksDBException {
+        rocks.singleDelete(store.handle(Store.Family.SCHEDULE),
+                Keys.schedule(queue.number(), place));
+        change(queue).departures.add(place);
+    }
+
+    private void chunk(Operation.Chunk chunk) throws RocksDBException {
+        if (chunk.index() == 0) {
+            rocks.put(store.handle(Store.Family.STATE), Keys.marker(chunk.id()),
+                    QueueCodec.number(0));
+        }
+        rocks.put(store.handle(Store.Family.CONTENT), Keys.content(chunk.id(), chunk.index()),
+                chunk.value());
+    }
+
+    private void discard(Operation.Discard discard) throws RocksDBException {
+        removeContent(discard.id(), discard.chunks());
+        rocks.delete(store.handle(Store.Family.STATE), Keys.marker(discard.id()));
+    }
+
+    private void removeContent(SpoolId id, int chunks) throws RocksDBException {
+        for (int index = 0; index < chunks; index++) {
+            rocks.singleDelete(store.handle(Store.Family.CONTENT), Keys.content(id, index));
+        }
+    }
+
+    private void settle(Operation.Settle settle) throws RocksDBException {
+        SpoolId id = new SpoolId(settle.place().id());
+        byte[] envelopeKey = Keys.envelope(id, settle.place().ordinal());
+        depart(settle.queue(), settle.place());
+        Operation.Rest rest = settle.rest();
+        if (rest != null) {
+            byte[] record = rest.record();
+            if (record != null) {
+                rocks.put(store.handle(Store.Family.ENVELOPE), envelopeKey, record);
+            }
+            arrive(settle.queue(), rest.entry(), rest.schedule());
+            if (settle.envelopesOfMessage() == 1) {
+                // Its next attempt is minutes away; others need the room more.
+                settled.add(id.value());
+            }
+        } else {
+            rocks.delete(store.handle(Store.Family.ENVELOPE), envelopeKey);
+            if (counts.isLast(id.value(), settle.envelopesOfMessage())) {
+                removeContent(id, settle.contentChunks());
+                settled.add(id.value());
+            }
+        }
+        for (Operation.Recorded event : settle.events()) {
+            event(event);
+        }
+        for (Operation.NewMail dsn : settle.dsns()) {
+            mail(dsn);
+        }
+    }
+
+    private void quarantine(Operation.Quarantine bad) throws RocksDBException {
+        byte[] key = Keys.schedule(bad.queue().number(), bad.place());
+        rocks.put(store.handle(Store.Family.STATE), Keys.quarantine(key),
+                QueueCodec.quarantine(bad.schedule(), bad.why()));
+        depart(bad.queue(), bad.place());
+    }
+
+    private void event(Operation.Recorded event) throws RocksDBException {
+        sequence++;
+        rocks.put(store.handle(Store.Family.EVENT), Keys.event(sequence), event.record());
+        SpoolId id = event.id();
+        if (id != null) {
+            rocks.put(store.handle(Store.Family.EVENT_OF), Keys.eventOf(id.value(), sequence),
+                    NOTHING);
+        }
+    }
+
+    private void trim(Operation.TrimEvents trim) throws RocksDBException {
+        rocks.deleteRange(store.handle(Store.Family.EVENT), Keys.event(0),
+                Keys.event(trim.beforeSequence()));
+        rocks.deleteRange(store.handle(Store.Family.EVENT_OF), Keys.ofMessage(0),
+                Keys.ofMessage(trim.beforeId()));
+    }
+
+    private void drop(QueueState queue) throws RocksDBException {
+        if (queue.idleFor(0)) {
+            rocks.delete(store.handle(Store.Family.STATE),
+                    Keys.state(Keys.QUEUE_NAME, queue.number()));
+            rocks.delete(store.handle(Store.Family.STATE),
+                    Keys.state(Keys.QUEUE_COUNT, queue.number()));
+            dropped.add(queue);
+        }
+    }
+
+    private Change change(QueueState queue) {
+        @Nullable
+        Change known = changes.get(queue);
+        if (known == null) {
+            known = new Change();
+            changes.put(queue, known);
+        }
+        return known;
+    }
+}

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.queue;
+
+import org.rocksdb.RocksDBException;
+import org.rocksdb.WriteBatch;
+
+/** Where {@code spool-commit} writes: the {@link Store}, or a faulty stand-in in tests. */
+interface BatchSink {
+    /** All of the batch or nothing of it; with {@code sync}, on disk when this returns. */
+    void write(WriteBatch batch, boolean sync) throws RocksDBException;
+
+    /** Brings everything written before to the disk. */
+    void sync() throws RocksDBException;
+
+    /** Closes and opens the database: the way out of its read-only state after an error. */
+    void reopen();
+}

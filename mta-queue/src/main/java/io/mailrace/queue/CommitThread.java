@@ -1,0 +1,419 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.queue;
+
+import io.mailrace.core.TimeSource;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.IdentityHashMap;
+import java.util.List;
+import java.util.concurrent.Executor;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import org.rocksdb.RocksDBException;
+import org.rocksdb.Status;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The thread {@code spool-commit}: the only one that writes the database. Takes what waits, at most
+ * {@value #MAX_OPERATIONS} operations or about {@value #MAX_BYTES} bytes, writes it as one batch,
+ * syncs once, then changes memory and tells everybody. What waits is bounded by its senders: one
+ * chunk or message for each session, one settlement for each taken envelope.
+ */
+final class CommitThread implements AutoCloseable {
+    /*
+     * When the disk refuses a batch: messages not yet acknowledged fail at once and their clients come again; what is about acknowledged mail (settlements)
+     * is kept and written first when the disk takes writes again. Its listeners wait so long, so delivery comes to rest by itself instead of sending the
+     * same mail again and again. RocksDB stays read-only after most errors: a plain write is tried each second, and the database is reopened when that
+     * does not help. A failed write may be on disk all the same (the sync failed, not the write), so after reopening the first failed batch is looked
+     * for, and if there it counts as committed.
+     */
+    private static final Logger LOG = LoggerFactory.getLogger(CommitThread.class);
+    static final int MAX_OPERATIONS = 256;
+    static final int MAX_BYTES = 4 << 20;
+    private static final int RECORD_OVERHEAD = 512;
+    private static final long IDLE_MILLIS = 1000;
+    private static final long BROKEN_PAUSE_MILLIS = 100;
+    private static final long RETRY_NANOS = Duration.ofSeconds(1).toNanos();
+    private static final int WRITES_BEFORE_REOPEN = 5;
+    /** On a full disk reopening could fail and end reading too; RocksDB recovers by itself. */
+    private static final int WRITES_BEFORE_REOPEN_WHEN_FULL = 60;
+
+    private final LinkedBlockingQueue<Operation> input = new LinkedBlockingQueue<>();
+    private final Thread thread = new Thread(this::run, "spool-commit");
+    private final SpoolParts parts;
+    private final TimeSource time;
+    private final BatchSink sink;
+    private final MessageCounts counts;
+    private final boolean syncEach;
+    private final long syncIntervalNanos;
+
+    private final Deque<Operation> kept = new ArrayDeque<>();
+    private long batchNumber;
+    private long newestEvent;
+    private int nextQueueNumber;
+    private long unsyncedSinceNanos;
+    private boolean unsynced;
+    private @Nullable Batch firstFailed;
+    private int failedTries;
+    private boolean noSpace;
+    private long nextTryNanos;
+    private boolean stopping;
+    private volatile String brokenWhy = "";
+    private volatile boolean closed;
+
+    CommitThread(SpoolParts parts, BatchSink sink, Progress stored) {
+        this.parts = parts;
+        this.sink = sink;
+        time = parts.time();
+        counts = new MessageCounts(parts.store());
+        SpoolConfig config = parts.config().spool();
+        syncEach = config.durability() == SpoolConfig.Durability.SYNC;
+        syncIntervalNanos = config.asyncSyncInterval().toNanos();
+        batchNumber = stored.batch();
+        newestEvent = stored.newestEvent();
+        nextQueueNumber = stored.nextQueueNumber();
+        thread.setDaemon(true);
+    }
+
+    void start() {
+        thread.start();
+    }
+
+    /** Hands an operation over. Any thread; does not block. */
+    void submit(Operation operation) {
+        input.add(operation);
+        if (closed && input.remove(operation)) {
+            tell(List.of(operation), new SpoolException("spool is closed"));
+        }
+    }
+
+    /** Why nothing can be written at the moment; empty when all is well. */
+    String brokenWhy() {
+        return brokenWhy;
+    }
+
+    int waiting() {
+        return input.size();
+    }
+
+    /** Commits what was handed over and ends. */
+    @Override
+    public void close() {
+        input.add(new Operation.Stop());
+        try {
+            thread.join();
+        } catch (InterruptedException hurry) {
+            Thread.currentThread().interrupt();
+        }
+        closed = true;
+        List<Operation> late = new ArrayList<>();
+        input.drainTo(late);
+        late.addAll(kept);
+        kept.clear();
+        tell(late, new SpoolException("spool is closed"));
+    }
+
+    @SuppressWarnings("CatchingUnchecked")
+    private void run() {
+        while (!stopping
+                || (brokenWhy.isEmpty() && !(input.isEmpty() && kept.isEmpty()))) {
+            try {
+                List<Operation> operations = collect();
+                if (!brokenWhy.isEmpty()) {
+                    whileBroken(operations);
+                } else if (!operations.isEmpty()) {
+                    commit(operations);
+                }
+                syncIfDue();
+            } catch (Exception unexpected) {
+                LOG.error("commit thread failed, going on", unexpected);
+            }
+        }
+        sync();
+        forgetFailed();
+    }
+
+    /** What goes into the next batch; empty when nothing came for a while. */
+    private List<Operation> collect() throws InterruptedException {
+        List<Operation> operations = new ArrayList<>();
+        int bytes = 0;
+        while (brokenWhy.isEmpty() && !kept.isEmpty() && operations.size() < MAX_OPERATIONS) {
+            operations.add(kept.remove());
+        }
+        Operation next = operations.isEmpty()
+                ? input.poll(pauseMillis(), TimeUnit.MILLISECONDS)
+                : input.poll();
+        while (next != null) {
+            stopping |= next instanceof Operation.Stop;
+            operations.add(next);
+            bytes += next.bytes() + RECORD_OVERHEAD;
+            boolean full = operations.size() >= MAX_OPERATIONS || bytes >= MAX_BYTES;
+            // A queue is only dropped when nothing else of the same batch can use it.
+            boolean alone = next instanceof Operation.DropQueue
+                    || input.peek() instanceof Operation.DropQueue;
+            next = full || alone ? null : input.poll();
+        }
+        return operations;
+    }
+
+    private long pauseMillis() {
+        if (!brokenWhy.isEmpty()) {
+            return stopping ? 0 : BROKEN_PAUSE_MILLIS;
+        }
+        long untilSync = syncIntervalNanos - (time.nanos() - unsyncedSinceNanos);
+        return unsynced ? Math.clamp(untilSync / 1_000_000, 0, IDLE_MILLIS) : IDLE_MILLIS;
+    }
+
+    private void commit(List<Operation> operations) {
+        long begun = time.nanos();
+        Batch batch;
+        try {
+            batch = build(operations);
+        } catch (SpoolException refused) {
+            broken(null, refused);
+            keepOrFail(operations, refused);
+            return;
+        }
+        try {
+            write(batch);
+        } catch (RocksDBException | RuntimeException refused) {
+            broken(batch, refused);
+            return;
+        }
+        committed(batch);
+        batch.close();
+        parts.meters().committed(batch.operations().size(), batch.acceptedMails(),
+                time.nanos() - begun);
+    }
+
+    /** An operation that cannot even be put into a batch is a bug: it fails alone. */
+    private Batch build(List<Operation> operations) {
+        List<Operation> good = operations;
+        while (true) {
+            int bytes = 0;
+            for (Operation operation : good) {
+                bytes += operation.bytes() + RECORD_OVERHEAD;
+            }
+            Batch batch = new Batch(parts.store(), this::queue, counts, newestEvent, bytes);
+            Operation bad;
+            try {
+                bad = addAll(batch, good);
+            } catch (SpoolException closed) {
+                batch.close();
+                throw closed;
+            }
+            if (bad == null) {
+                return batch;
+            }
+            batch.close();
+            counts.forget();
+            good = new ArrayList<>(good);
+            good.remove(bad);
+        }
+    }
+
+    @SuppressWarnings("CatchingUnchecked")
+    private @Nullable Operation addAll(Batch batch, List<Operation> operations) {
+        for (Operation operation : operations) {
+            try {
+                batch.add(operation);
+            } catch (SpoolException closed) {
+                throw closed;
+            } catch (Exception unexpected) {
+                LOG.error("operation cannot be written kind={}",
+                        operation.getClass().getSimpleName(), unexpected);
+                tell(List.of(operation), new SpoolException("cannot be written", unexpected));
+                return operation;
+            }
+        }
+        return null;
+    }
+
+    private void write(Batch batch) throws RocksDBException {
+        SpoolClock clock = parts.clock();
+        boolean sync = syncEach && batch.mustSync();
+        long now = clock.now();
+        sink.write(batch.seal(new Progress(++batchNumber, batch.newestEvent(), now,
+                parts.ids().newest(), clock.steppedAt(), clock.stepMillis(), nextQueueNumber)),
+                sync);
+        if (sync) {
+            parts.walWatch().committed(batchNumber);
+        } else if (!syncEach && !unsynced) {
+            unsynced = true;
+            unsyncedSinceNanos = time.nanos();
+        }
+    }
+
+    @SuppressWarnings("CatchingUnchecked")
+    private void committed(Batch batch) {
+        newestEvent = batch.newestEvent();
+        try {
+            batch.publish(parts.fresh(), parts.queues());
+        } catch (Exception unexpected) {
+            // It is on disk, so whatever went wrong here must not look like a failed write.
+            LOG.error("batch not published", unexpected);
+        }
+        tell(batch.operations(), null);
+        if (batch.hasEvents()) {
+            parts.journal().grown(newestEvent);
+        }
+    }
+
+    private void syncIfDue() {
+        if (unsynced && time.nanos() - unsyncedSinceNanos >= syncIntervalNanos) {
+            sync();
+        }
+    }
+
+    private void sync() {
+        unsynced = false;
+        try {
+            sink.sync();
+            parts.walWatch().committed(batchNumber);
+        } catch (RocksDBException | SpoolException refused) {
+            broken(null, refused);
+        }
+    }
+
+    private void broken(@Nullable Batch batch, Exception refused) {
+        counts.forget();
+        if (brokenWhy.isEmpty()) {
+            failedTries = 0;
+            LOG.error("spool cannot be written reason=\"{}\"", refused.getMessage());
+        }
+        parts.meters().writeFailed();
+        noSpace = refused instanceof RocksDBException rocks && isNoSpace(rocks);
+        brokenWhy = "spool cannot be written: " + refused.getMessage();
+        nextTryNanos = time.nanos() + RETRY_NANOS * Math.min(30, 1 + failedTries);
+        if (batch == null) {
+            return;
+        }
+        keepOrFail(batch.operations(), new SpoolException(brokenWhy, refused));
+        if (firstFailed == null) {
+            firstFailed = batch;
+        } else {
+            batch.close();
+        }
+    }
+
+    /** New mail fails at once; what concerns acknowledged mail waits for better times. */
+    private void keepOrFail(List<Operation> operations, SpoolException why) {
+        List<Operation> failed = new ArrayList<>();
+        for (Operation operation : operations) {
+            (operation.isKept() ? kept : failed).add(operation);
+        }
+        tell(failed, why);
+    }
+
+    private void whileBroken(List<Operation> operations) {
+        keepOrFail(operations, new SpoolException(brokenWhy));
+        if (time.nanos() - nextTryNanos >= 0) {
+            tryAgain();
+        }
+    }
+
+    private void tryAgain() {
+        List<Operation> first = new ArrayList<>();
+        Batch batch = null;
+        try {
+            if (++failedTries >= (noSpace
+                    ? WRITES_BEFORE_REOPEN_WHEN_FULL
+                    : WRITES_BEFORE_REOPEN)) {
+                reopen();
+            }
+            while (!kept.isEmpty() && first.size() < MAX_OPERATIONS) {
+                first.add(kept.remove());
+            }
+            batch = build(first);
+            write(batch);
+        } catch (RocksDBException | RuntimeException refused) {
+            for (Operation operation : first.reversed()) {
+                kept.addFirst(operation);
+            }
+            if (batch != null) {
+                batch.close();
+            }
+            broken(null, refused);
+            return;
+        }
+        brokenWhy = "";
+        forgetFailed();
+        LOG.info("spool can be written again");
+        committed(batch);
+        batch.close();
+    }
+
+    /** @throws SpoolException when the database cannot be opened either */
+    private void reopen() {
+        sink.reopen();
+        Batch failed = firstFailed;
+        if (failed != null && failed.isAlive()) {
+            kept.removeAll(failed.operations());
+            newestEvent = Math.max(newestEvent, failed.newestEvent());
+            failed.publish(parts.fresh(), parts.queues());
+            tell(failed.operations().stream().filter(Operation::isKept).toList(), null);
+        }
+        forgetFailed();
+    }
+
+    private void forgetFailed() {
+        if (firstFailed != null) {
+            firstFailed.close();
+            firstFailed = null;
+        }
+    }
+
+    /** Queue of that key; made when new. Its name goes to the disk with the batch that uses it. */
+    private QueueState queue(QueueKey key) {
+        QueueTable queues = parts.queues();
+        QueueState known = queues.get(key);
+        if (known == null) {
+            known = new QueueState(nextQueueNumber++, key, queues);
+            queues.add(known);
+        }
+        return known;
+    }
+
+    /** Tells everybody concerned, with one task for each executor. */
+    private static void tell(List<Operation> operations, @Nullable SpoolException why) {
+        IdentityHashMap<Executor, List<CommitListener>> byExecutor = new IdentityHashMap<>();
+        for (Operation operation : operations) {
+            Operation.Told told = operation.told();
+            if (told != null) {
+                byExecutor.computeIfAbsent(told.where(), where -> new ArrayList<>())
+                        .add(told.listener());
+            }
+        }
+        byExecutor.forEach((where, listeners) -> {
+            try {
+                where.execute(() -> listeners.forEach(one -> tellOne(one, why)));
+            } catch (RejectedExecutionException gone) {
+                LOG.warn("commits not told, their executor has ended count={}", listeners.size());
+            }
+        });
+    }
+
+    @SuppressWarnings("CatchingUnchecked")
+    private static void tellOne(CommitListener listener, @Nullable SpoolException why) {
+        try {
+            if (why == null) {
+                listener.committed();
+            } else {
+                listener.failed(why);
+            }
+        } catch (Exception unexpected) {
+            LOG.error("commit listener failed", unexpected);
+        }
+    }
+
+    /** Whether RocksDB says the disk is full. */
+    static boolean isNoSpace(RocksDBException refused) {
+        Status status = refused.getStatus();
+        return status != null && status.getSubCode() == Status.SubCode.NoSpace;
+    }
+}

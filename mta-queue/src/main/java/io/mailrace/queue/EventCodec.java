@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.queue;
+
+import io.mailrace.core.Disposition;
+import io.mailrace.core.Event;
+import io.mailrace.core.Lane;
+import io.mailrace.core.MailAddress;
+import io.mailrace.core.RecipientOutcome;
+import io.mailrace.core.SpoolId;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Values of the family {@code event} (FORMAT.md). */
+final class EventCodec {
+    private static final int VERSION = 1;
+    private static final int RECEIVED = 1;
+    private static final int REJECTED = 2;
+    private static final int ATTEMPTED = 3;
+    private static final int EXPIRED = 4;
+    private static final int DSN_SENT = 5;
+    private static final int DSN_OMITTED = 6;
+    private static final int QUEUE_PARKED = 7;
+    private static final int DELIVERED = 1;
+    private static final int DEFERRED = 2;
+    private static final int DEFERRED_POSSIBLE_DUPLICATE = 3;
+    private static final int BOUNCED = 4;
+
+    private EventCodec() {}
+
+    static byte[] encode(Event event) {
+        RecordWriter out = new RecordWriter(VERSION, 256);
+        switch (event) {
+            case Event.Received e -> {
+                start(out, RECEIVED, e).i64(e.id().value());
+                intake(out, e.from());
+                out.text(e.tenant()).u8(e.lane().code());
+                EnvelopeCodec.address(out, e.sender());
+                addresses(out, e.recipients());
+                out.i64(e.sizeBytes()).text(e.messageId());
+            }
+            case Event.Rejected e -> {
+                intake(start(out, REJECTED, e), e.from());
+                ReplyCodec.write(out.text(e.stage()), e.reply());
+            }
+            case Event.Attempted e -> {
+                start(out, ATTEMPTED, e).i64(e.id().value()).count(e.envelope()).text(e.tenant())
+                        .text(e.destination());
+                route(out, e.route());
+                out.count(e.attempt()).i64(e.durationMillis());
+                outcomes(out, e.outcomes());
+            }
+            case Event.Expired e -> {
+                start(out, EXPIRED, e).i64(e.id().value()).count(e.envelope()).text(e.tenant())
+                        .text(e.destination());
+                addresses(out, e.recipients());
+                ReplyCodec.write(out, e.lastReply());
+            }
+            case Event.DsnSent e -> {
+                start(out, DSN_SENT, e).i64(e.id().value()).i64(e.dsn().value());
+                EnvelopeCodec.address(out, e.to());
+                out.text(e.action());
+            }
+            case Event.DsnOmitted e -> start(out, DSN_OMITTED, e).i64(e.id().value()).text(e.why());
+            case Event.QueueParked e ->
+                start(out, QUEUE_PARKED, e).text(e.queue()).i64(e.untilEpochMillis()).text(e.why());
+        }
+        return out.finish();
+    }
+
+    static Event decode(byte[] record) {
+        return RecordReader.decode(record, VERSION, "event", EventCodec::fields);
+    }
+
+    private static Event fields(RecordReader in) {
+        int kind = in.u8();
+        long time = in.i64();
+        return switch (kind) {
+            case RECEIVED -> new Event.Received(time, id(in), intake(in), in.text(),
+                    Lane.ofCode(in.u8()), EnvelopeCodec.address(in), addresses(in), in.i64(),
+                    in.text());
+            case REJECTED -> new Event.Rejected(time, intake(in), in.text(), ReplyCodec.read(in));
+            case ATTEMPTED -> new Event.Attempted(time, id(in), in.number(), in.text(), in.text(),
+                    route(in), in.number(), in.i64(), outcomes(in));
+            case EXPIRED -> new Event.Expired(time, id(in), in.number(), in.text(), in.text(),
+                    addresses(in), ReplyCodec.read(in));
+            case DSN_SENT ->
+                new Event.DsnSent(time, id(in), id(in), EnvelopeCodec.address(in), in.text());
+            case DSN_OMITTED -> new Event.DsnOmitted(time, id(in), in.text());
+            case QUEUE_PARKED -> new Event.QueueParked(time, in.text(), in.i64(), in.text());
+            default -> throw new SpoolException("event record has unknown kind " + kind);
+        };
+    }
+
+    private static RecordWriter start(RecordWriter out, int kind, Event event) {
+        return out.u8(kind).i64(event.epochMillis());
+    }
+
+    private static SpoolId id(RecordReader in) {
+        return new SpoolId(in.i64());
+    }
+
+    private static void intake(RecordWriter out, Event.Intake from) {
+        out.text(from.listener()).text(from.client()).text(from.user()).text(from.helo())
+                .text(from.tls());
+    }
+
+    private static Event.Intake intake(RecordReader in) {
+        return new Event.Intake(in.text(), in.text(), in.text(), in.text(), in.text());
+    }
+
+    private static void route(RecordWriter out, Event.Route route) {
+        out.text(route.site()).text(route.source()).text(route.host()).text(route.address())
+                .text(route.tls()).text(route.signedBy());
+    }
+
+    private static Event.Route route(RecordReader in) {
+        return new Event.Route(in.text(), in.text(), in.text(), in.text(), in.text(), in.text());
+    }
+
+    private static void addresses(RecordWriter out, List<MailAddress> addresses) {
+        out.count(addresses.size());
+        for (MailAddress address : addresses) {
+            EnvelopeCodec.address(out, address);
+        }
+    }
+
+    private static List<MailAddress> addresses(RecordReader in) {
+        int count = in.count();
+        List<MailAddress> addresses = new ArrayList<>(Math.min(count, 1000));
+        for (int i = 0; i < count; i++) {
+            addresses.add(EnvelopeCodec.address(in));
+        }
+        return List.copyOf(addresses);
+    }
+
+    private static void outcomes(RecordWriter out, List<RecipientOutcome> outcomes) {
+        out.count(outcomes.size());
+        for (RecipientOutcome outcome : outcomes) {
+            EnvelopeCodec.address(out, outcome.address());
+            out.u8(switch (outcome.disposition()) {
+                case Disposition.Delivered d -> DELIVERED;
+                case Disposition.Deferred d ->
+                    d.possibleDuplicate() ? DEFERRED_POSSIBLE_DUPLICATE : DEFERRED;
+                case Disposition.Bounced d -> BOUNCED;
+            });
+            ReplyCodec.write(out, outcome.disposition().reply());
+        }
+    }
+
+    private static List<RecipientOutcome> outcomes(RecordReader in) {
+        int count = in.count();
+        List<RecipientOutcome> outcomes = new ArrayList<>(Math.min(count, 1000));
+        for (int i = 0; i < count; i++) {
+            MailAddress address = EnvelopeCodec.address(in);
+            int code = in.u8();
+            var reply = ReplyCodec.read(in);
+            outcomes.add(new RecipientOutcome(address, switch (code) {
+                case DELIVERED -> new Disposition.Delivered(reply);
+                case DEFERRED -> new Disposition.Deferred(reply);
+                case DEFERRED_POSSIBLE_DUPLICATE -> new Disposition.Deferred(reply, true);
+                case BOUNCED -> new Disposition.Bounced(reply);
+                default -> throw new SpoolException("event record has unknown outcome " + code);
+            }));
+        }
+        return List.copyOf(outcomes);
+    }
+}

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.queue;
+
+import io.mailrace.core.Event;
+import io.mailrace.core.SpoolId;
+import io.mailrace.core.TimeSource;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** The journal on the families {@code event} and {@code event-of}. Any thread. */
+final class Journal implements EventJournal {
+    private static final Logger LOG = LoggerFactory.getLogger(Journal.class);
+    private static final int MAX_WAITING = 10_000;
+    private static final int MAX_READER_NAME = 200;
+
+    private final Store store;
+    private final TimeSource time;
+    private final SpoolConfig.Events retention;
+    private final long longestMailAgeMillis;
+    private final Consumer<Operation> commits;
+    private final SpoolMeters meters;
+    private final AtomicInteger waiting = new AtomicInteger();
+    private final List<Runnable> listeners = new CopyOnWriteArrayList<>();
+    private final Map<String, Long> positions = new ConcurrentHashMap<>();
+    private volatile long newest;
+
+    Journal(Store store, TimeSource time, QueueConfig config, long newest,
+            Consumer<Operation> commits, SpoolMeters meters) {
+        this.store = store;
+        this.time = time;
+        retention = config.spool().events();
+        longestMailAgeMillis = config.retry().longestAge().toMillis();
+        this.newest = newest;
+        this.commits = commits;
+        this.meters = meters;
+    }
+
+    /** Takes up a reader's position at start. */
+    void restore(String reader, long sequence) {
+        positions.put(reader, sequence);
+    }
+
+    @Override
+    public void append(Event event) {
+        if (waiting.incrementAndGet() > MAX_WAITING) {
+            waiting.decrementAndGet();
+            meters.eventDropped();
+            return;
+        }
+        SpoolId id = event instanceof Event.OfMessage of ? of.id() : null;
+        commits.accept(new Operation.Append(new Operation.Recorded(id, EventCodec.encode(event)),
+                new Operation.Told(Runnable::run, new Counted())));
+    }
+
+    /** An appended event has left the input, written or not. */
+    private final class Counted implements CommitListener {
+        @Override
+        public void committed() {
+            waiting.decrementAndGet();
+        }
+
+        @Override
+        public void failed(SpoolException why) {
+            waiting.decrementAndGet();
+            meters.eventDropped();
+        }
+    }
+
+    @Override
+    public List<Recorded> after(long sequence, int max) {
+        List<Recorded> found = new ArrayList<>();
+        if (max > 0 && sequence < newest) {
+            store.scan(Store.Family.EVENT, Keys.event(Math.max(0, sequence) + 1),
+                    Keys.event(newest + 1), (key, value) -> {
+                        add(found, Keys.longAt(key, 0), value);
+                        return found.size() < max;
+                    });
+        }
+        return found;
+    }
+
+    @Override
+    public long newest() {
+        return newest;
+    }
+
+    @Override
+    public List<Recorded> ofMessage(SpoolId id, int max) {
+        List<Long> sequences = new ArrayList<>();
+        if (max > 0) {
+            store.scan(Store.Family.EVENT_OF, Keys.ofMessage(id.value()),
+                    Keys.eventOf(id.value(), Long.MAX_VALUE), (key, value) -> {
+                        sequences.add(Keys.longAt(key, 8));
+                        return sequences.size() < max;
+                    });
+        }
+        List<Recorded> found = new ArrayList<>(sequences.size());
+        for (long sequence : sequences) {
+            byte[] value = store.get(Store.Family.EVENT, Keys.event(sequence));
+            if (value != null) {
+                add(found, sequence, value);
+            }
+        }
+        return found;
+    }
+
+    @Override
+    public long position(String reader) {
+        return positions.getOrDefault(reader, 0L);
+    }
+
+    @Override
+    public void savePosition(String reader, long sequence) {
+        if (reader.isEmpty() || reader.length() > MAX_READER_NAME) {
+            throw new IllegalArgumentException("reader needs a short name");
+        }
+        positions.put(reader, sequence);
+        commits.accept(new Operation.SavePosition(reader, sequence));
+    }
+
+    @Override
+    public void onGrowth(Runnable listener) {
+        listeners.add(listener);
+    }
+
+    /** Tells the readers of new events; called by {@code spool-commit}. */
+    @SuppressWarnings("CatchingUnchecked")
+    void grown(long sequence) {
+        newest = sequence;
+        for (Runnable listener : listeners) {
+            try {
+                listener.run();
+            } catch (Exception unexpected) {
+                LOG.error("journal listener failed", unexpected);
+            }
+        }
+    }
+
+    /** Drops what is too old or too much. Reads the disk. */
+    void trim() {
+        long oldest = oldest();
+        if (oldest == 0) {
+            return;
+        }
+        long now = time.epochMillis();
+        long keepFrom = Math.max(newest - retention.maxCount() + 1,
+                firstSince(oldest, now - retention.maxAge().toMillis()));
+        if (keepFrom <= oldest) {
+            return;
+        }
+        // The index is by message: what no mail can be old enough for any more goes.
+        long cutMillis = timeOf(keepFrom, now) - 2 * longestMailAgeMillis;
+        commits.accept(new Operation.TrimEvents(keepFrom,
+                SpoolId.firstOf(Math.max(0, cutMillis)).value()));
+    }
+
+    private long oldest() {
+        long[] first = {0};
+        store.scan(Store.Family.EVENT, Keys.event(0), Keys.event(newest + 1), (key, value) -> {
+            first[0] = Keys.longAt(key, 0);
+            return false;
+        });
+        return first[0];
+    }
+
+    /** The first event at or after a time; the times rise with the sequences, nearly. */
+    private long firstSince(long oldest, long epochMillis) {
+        long low = oldest;
+        long high = newest + 1;
+        while (low < high) {
+            long middle = (low + high) >>> 1;
+            if (timeOf(middle, Long.MAX_VALUE) < epochMillis) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        return low;
+    }
+
+    private long timeOf(long sequence, long otherwise) {
+        byte[] value = store.get(Store.Family.EVENT, Keys.event(sequence));
+        Event event = value == null ? null : decode(sequence, value);
+        return event == null ? otherwise : event.epochMillis();
+    }
+
+    private static void add(List<Recorded> found, long sequence, byte[] value) {
+        Event event = decode(sequence, value);
+        if (event != null) {
+            found.add(new Recorded(sequence, event));
+        }
+    }
+
+    /** Null for a damaged event: it must not stop a reader for ever. */
+    private static @Nullable Event decode(long sequence, byte[] value) {
+        try {
+            return EventCodec.decode(value);
+        } catch (SpoolException damaged) {
+            LOG.error("event damaged, skipped sequence={} reason=\"{}\"", sequence,
+                    damaged.getMessage());
+            return null;
+        }
+    }
+}

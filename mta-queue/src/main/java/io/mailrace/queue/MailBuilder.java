@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.queue;
+
+import io.mailrace.core.Content;
+import io.mailrace.core.Event;
+import io.mailrace.core.Lane;
+import io.mailrace.core.MailAddress;
+import io.mailrace.core.Recipient;
+import io.mailrace.core.SpoolId;
+import io.mailrace.core.TimeSource;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Turns a submission into what the commit thread writes: routed, split, encoded. Any thread; this
+ * is where the work of an accept is done.
+ */
+final class MailBuilder {
+    private final TimeSource time;
+    private final SpoolClock clock;
+    private final Router router;
+    private final RetrySchedule retry;
+
+    MailBuilder(TimeSource time, SpoolClock clock, Router router, RetrySchedule retry) {
+        this.time = time;
+        this.clock = clock;
+        this.router = router;
+        this.retry = retry;
+    }
+
+    /** A message of the spool's own, whole in memory. It never travels in the bulk lane. */
+    Operation.NewMail whole(SpoolId id, Submission submission, byte[] content) {
+        List<byte[]> chunks = new ArrayList<>();
+        for (int from = 0; from < content.length; from += Content.CHUNK_BYTES) {
+            chunks.add(stored(content, from, Math.min(Content.CHUNK_BYTES, content.length - from)));
+        }
+        List<Router.Part> parts = new ArrayList<>();
+        for (Router.Part part : split(submission)) {
+            QueueKey queue = part.queue();
+            parts.add(queue.lane() != Lane.BULK
+                    ? part
+                    : new Router.Part(new QueueKey(Lane.DEFAULT, queue.tenant(),
+                            queue.destination(), queue.pool()), part.recipients()));
+        }
+        return build(id, submission, parts, chunks, 0, chunks.size() == 1 ? content : null);
+    }
+
+    /** @param firstChunk index of the first of {@code chunks}; the others are on disk */
+    Operation.NewMail build(SpoolId id, Submission submission, List<byte[]> chunks, int firstChunk,
+            byte @Nullable [] fresh) {
+        return build(id, submission, split(submission), chunks, firstChunk, fresh);
+    }
+
+    /** A chunk as it is stored: the bytes and their CRC32C. */
+    static byte[] stored(byte[] bytes, int offset, int length) {
+        byte[] value = new byte[length + RecordWriter.CRC_BYTES];
+        System.arraycopy(bytes, offset, value, 0, length);
+        RecordWriter.sealCrc(value);
+        return value;
+    }
+
+    private List<Router.Part> split(Submission submission) {
+        return router.split(submission.sender(), submission.recipients(), submission.tenant());
+    }
+
+    private Operation.NewMail build(SpoolId id, Submission submission, List<Router.Part> parts,
+            List<byte[]> chunks, int firstChunk, byte @Nullable [] fresh) {
+        long now = clock.now();
+        List<Operation.NewEnvelope> envelopes = new ArrayList<>(parts.size());
+        for (int ordinal = 0; ordinal < parts.size(); ordinal++) {
+            Router.Part part = parts.get(ordinal);
+            long expires = retry.expires(part.queue().lane(), now);
+            Entry entry = new Entry(new Envelope(id, ordinal, part.queue(), submission.sender(),
+                    part.recipients(), submission.options(), submission.facts(), 0, now, now,
+                    expires), parts.size());
+            envelopes.add(new Operation.NewEnvelope(entry,
+                    EnvelopeCodec.encode(entry.envelope(), parts.size()),
+                    new Schedule(0, now, expires, Optional.empty()).encode()));
+        }
+        byte[] received = EventCodec.encode(new Event.Received(time.epochMillis(), id,
+                submission.from(), submission.tenant(), parts.getFirst().queue().lane(),
+                submission.sender(), addresses(submission.recipients()),
+                submission.facts().sizeBytes(), submission.facts().messageId()));
+        return new Operation.NewMail(id, chunks, firstChunk, envelopes, received, fresh);
+    }
+
+    static List<MailAddress> addresses(List<Recipient> recipients) {
+        MailAddress[] addresses = new MailAddress[recipients.size()];
+        Arrays.setAll(addresses, i -> recipients.get(i).address());
+        return List.of(addresses);
+    }
+}

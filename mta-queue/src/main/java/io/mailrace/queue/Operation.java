@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.queue;
+
+import io.mailrace.core.SpoolId;
+import java.util.List;
+import java.util.concurrent.Executor;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One thing {@code spool-commit} is asked to write. Everything expensive (routing, encoding, sums)
+ * was done by the thread that asked.
+ */
+@SuppressWarnings("ArrayRecordComponent") // never compared, never changed
+sealed interface Operation {
+
+    /** Who is told of the outcome, and where. */
+    record Told(Executor where, CommitListener listener) {}
+
+    /** Who is told; null when nobody is. */
+    @Nullable
+    Told told();
+
+    /** About how many bytes it puts into the batch. */
+    int bytes();
+
+    /**
+     * Whether it must not be given up when the disk refuses it: it is about mail that was
+     * acknowledged. Others fail, and the client is told to come again.
+     */
+    default boolean isKept() {
+        return true;
+    }
+
+    /** An encoded event; {@code id} of its message, null when it has none. */
+    record Recorded(@Nullable SpoolId id, byte[] record) {}
+
+    /** An envelope with its records. */
+    record NewEnvelope(Entry entry, byte[] record, byte[] schedule) {}
+
+    /**
+     * A message complete but for what stands on disk already.
+     *
+     * @param chunks as stored; those before {@code firstChunk} are on disk under a marker
+     * @param fresh bytes for the cache, null when there are several chunks
+     */
+    record NewMail(SpoolId id, List<byte[]> chunks, int firstChunk,
+            List<NewEnvelope> envelopes, byte[] received, byte @Nullable [] fresh) {
+
+        int bytes() {
+            int bytes = received.length + 300 * envelopes.size();
+            for (byte[] chunk : chunks) {
+                bytes += chunk.length;
+            }
+            return bytes;
+        }
+    }
+
+    /** Makes a message durable. */
+    record Accept(NewMail mail, @Nullable Told told) implements Operation {
+        @Override
+        public int bytes() {
+            return mail.bytes();
+        }
+
+        @Override
+        public boolean isKept() {
+            return false;
+        }
+    }
+
+    /** Writes a full chunk of a message that is still arriving. */
+    record Chunk(SpoolId id, int index, byte[] value, Told told) implements Operation {
+        @Override
+        public int bytes() {
+            return value.length;
+        }
+
+        @Override
+        public boolean isKept() {
+            return false;
+        }
+    }
+
+    /** Removes the chunks of a message that was not accepted. */
+    record Discard(SpoolId id, int chunks) implements Operation {
+        @Override
+        public @Nullable Told told() {
+            return null;
+        }
+
+        @Override
+        public int bytes() {
+            return 64;
+        }
+    }
+
+    /**
+     * Replaces a taken or claimed envelope by what is left of it.
+     *
+     * @param place where it stands
+     * @param contentChunks of its message, to be removed with the last envelope
+     * @param rest null when every recipient is done
+     */
+    record Settle(QueueState queue, Place place, int envelopesOfMessage, int contentChunks,
+            @Nullable Rest rest, List<Recorded> events, List<NewMail> dsns, @Nullable Told told)
+            implements
+                Operation {
+        @Override
+        public int bytes() {
+            int bytes = 200;
+            for (Recorded event : events) {
+                bytes += event.record().length;
+            }
+            for (NewMail dsn : dsns) {
+                bytes += dsn.bytes();
+            }
+            return bytes;
+        }
+    }
+
+    /** What waits on; {@code record} is null when no recipient left. */
+    record Rest(Entry entry, byte @Nullable [] record, byte[] schedule) {}
+
+    /** Adds a loose event; lost when the disk refuses it. */
+    record Append(Recorded event, Told told) implements Operation {
+        @Override
+        public int bytes() {
+            return event.record().length;
+        }
+
+        @Override
+        public boolean isKept() {
+            return false;
+        }
+    }
+
+    /** Stores how far a reader of the journal has come. */
+    record SavePosition(String reader, long sequence) implements Operation {
+        @Override
+        public @Nullable Told told() {
+            return null;
+        }
+
+        @Override
+        public int bytes() {
+            return 64;
+        }
+
+        @Override
+        public boolean isKept() {
+            return false;
+        }
+    }
+
+    /** Drops old events: those before the sequence, and the index of messages before the id. */
+    record TrimEvents(long beforeSequence, long beforeId) implements Operation {
+        @Override
+        public @Nullable Told told() {
+            return null;
+        }
+
+        @Override
+        public int bytes() {
+            return 64;
+        }
+
+        @Override
+        public boolean isKept() {
+            return false;
+        }
+    }
+
+    /** Sets a claimed envelope aside that cannot be decoded. */
+    record Quarantine(QueueState queue, Place place, byte[] schedule, String why)
+            implements
+                Operation {
+        @Override
+        public @Nullable Told told() {
+            return null;
+        }
+
+        @Override
+        public int bytes() {
+            return 300;
+        }
+    }
+
+    /** Forgets a queue if it is still idle. Goes alone into its batch. */
+    record DropQueue(QueueState queue) implements Operation {
+        @Override
+        public @Nullable Told told() {
+            return null;
+        }
+
+        @Override
+        public int bytes() {
+            return 64;
+        }
+
+        @Override
+        public boolean isKept() {
+            return false;
+        }
+    }
+
+    /** Ends the commit thread once everything before it is written. */
+    record Stop() implements Operation {
+        @Override
+        public @Nullable Told told() {
+            return null;
+        }
+
+        @Override
+        public int bytes() {
+            return 0;
+        }
+
+        @Override
+        public boolean isKept() {
+            return false;
+        }
+    }
+}

@@ -1,0 +1,434 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.queue;
+
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One queue: its mail is on disk; a bounded window of it, what is taken, and where the rest begins
+ * are here. Any thread; its monitor guards everything and is held for moments only. Nothing is
+ * called with it held but {@link SpoolTimer#schedule}.
+ */
+final class QueueState implements MailQueue {
+    /*
+     * Each committed envelope of the queue is in exactly one of: window, taken, claimed, or on disk only ("unloaded", which is never counted but is
+     * count minus the others).
+     *
+     * Frontier: every unloaded envelope stands at the frontier or behind it, so a load begins there. Envelopes that arrive before the frontier go into
+     * the window at once, whatever the clocks did. Behind it they go into the window only when due and when nothing unloaded stands before them; then
+     * the frontier moves behind them. Envelopes in memory may stand behind the frontier too (after the window was trimmed); a load recognises them.
+     *
+     * A load reads a snapshot without the monitor. Meanwhile the commit thread may publish: arrivals behind the frontier pull the new frontier back
+     * (loadFloor), departures are remembered (gone) so that the snapshot does not bring them back. It may also see what is committed but not published
+     * yet; publishing then finds it in memory and leaves it there.
+     */
+    static final int WINDOW = 1000;
+    private static final int PARKED_WINDOW = 16;
+    private static final long LOAD_RETRY_MILLIS = 1000;
+    /** What {@link QueueTable#act} is asked to do once the monitor is free. */
+    static final int NOTIFY = 1;
+    static final int LOAD = 2;
+
+    private final int number;
+    private final QueueKey key;
+    private final QueueTable table;
+
+    private final TreeMap<Place, Entry> window = new TreeMap<>();
+    private final Map<Entry.Name, Entry> taken = new HashMap<>();
+    /** Taken ones whose settlement is on its way, and envelopes the spool itself settles. */
+    private final Set<Entry.Name> claimed = new HashSet<>();
+    private final Set<Place> gone = new HashSet<>();
+    private Place frontier = Place.FIRST;
+    private long diskHeadMillis = Long.MAX_VALUE;
+    private @Nullable Place loadFloor;
+    private boolean loading;
+    private int snapshots;
+    private boolean armed = true;
+    private long windowBytes;
+    private long timerMillis;
+    private long loadAfterMillis;
+    private long parkedUntilMillis;
+    private String parkedWhy = "";
+    private long count;
+    private long oldestMillis;
+    private long emptySinceNanos;
+    /** Whether its name is on disk. Confined to {@code spool-commit}. */
+    boolean named;
+
+    QueueState(int number, QueueKey key, QueueTable table) {
+        this.number = number;
+        this.key = key;
+        this.table = table;
+        emptySinceNanos = table.nanos();
+    }
+
+    /** Takes up what the disk says at start. */
+    synchronized void restore(QueueCodec.Count stored, long headDueMillis) {
+        named = true;
+        count = stored.envelopes();
+        oldestMillis = count == 0 ? 0 : stored.oldestEpochMillis();
+        diskHeadMillis = headDueMillis;
+        table.counted(count);
+    }
+
+    @Override
+    public QueueKey key() {
+        return key;
+    }
+
+    int number() {
+        return number;
+    }
+
+    @Override
+    public List<Envelope> take(int max) {
+        List<Envelope> out = new ArrayList<>(Math.clamp(max, 0, 64));
+        int wake;
+        synchronized (this) {
+            long now = table.now();
+            while (now >= parkedUntilMillis && out.size() < max && hasDue(now)) {
+                Entry entry = window.pollFirstEntry().getValue();
+                weigh(-entry.weightBytes());
+                taken.put(entry.name(), entry);
+                out.add(entry.envelope());
+            }
+            armed |= out.size() < max;
+            wake = consider(now);
+        }
+        table.act(this, wake);
+        return out;
+    }
+
+    @Override
+    public void putBack(Envelope envelope) {
+        int wake;
+        synchronized (this) {
+            Entry entry = taken.remove(nameOf(envelope));
+            if (entry == null) {
+                throw new IllegalStateException("put back what was not taken: " + envelope.id());
+            }
+            long now = table.now();
+            place(entry, now);
+            wake = consider(now);
+        }
+        table.act(this, wake);
+    }
+
+    @Override
+    public void park(long untilEpochMillis, String why) {
+        int wake;
+        synchronized (this) {
+            long now = table.now();
+            long until = table.fromWall(untilEpochMillis);
+            parkedUntilMillis = until > now ? until : 0;
+            parkedWhy = until > now ? why : "";
+            if (until > now) {
+                // A parked queue must not hold memory that others could use.
+                trim(PARKED_WINDOW);
+            }
+            wake = consider(now);
+        }
+        table.act(this, wake);
+    }
+
+    @Override
+    public synchronized QueueStatus status() {
+        long now = table.now();
+        boolean parked = now < parkedUntilMillis;
+        long head = headMillis();
+        return new QueueStatus(key, count, taken.size() + claimed.size(),
+                head == Long.MAX_VALUE ? 0 : table.toWall(head),
+                count == 0 ? 0 : table.toWall(oldestMillis),
+                parked ? table.toWall(parkedUntilMillis) : 0, parked ? parkedWhy : "");
+    }
+
+    /** Hands a taken envelope to its settlement; nobody else can settle it or put it back. */
+    synchronized Entry settling(Envelope envelope) {
+        Entry.Name name = nameOf(envelope);
+        Entry entry = taken.remove(name);
+        if (entry == null) {
+            throw new IllegalStateException("settled what was not taken: " + envelope.id());
+        }
+        claimed.add(name);
+        return entry;
+    }
+
+    /** A settlement will not be written: the envelope is as it was before the attempt. */
+    void unsettled(Entry entry) {
+        int wake;
+        synchronized (this) {
+            long now = table.now();
+            claimed.remove(entry.name());
+            place(entry, now);
+            wake = consider(now);
+        }
+        table.act(this, wake);
+    }
+
+    /** Claims an envelope for the spool itself; false when it is elsewhere already. */
+    synchronized boolean claim(Place place) {
+        Entry.Name name = new Entry.Name(place.id(), place.ordinal());
+        if (gone.contains(place) || taken.containsKey(name) || !claimed.add(name)) {
+            return false;
+        }
+        Entry entry = window.remove(place);
+        if (entry != null) {
+            weigh(-entry.weightBytes());
+        }
+        return true;
+    }
+
+    /** Gives a claim up. */
+    void unclaim(Place place) {
+        int wake;
+        synchronized (this) {
+            claimed.remove(new Entry.Name(place.id(), place.ordinal()));
+            leaveOnDisk(place);
+            wake = consider(table.now());
+        }
+        table.act(this, wake);
+    }
+
+    /** Begins reading a snapshot of the disk; departures are remembered until it ends. */
+    synchronized void beginSnapshot() {
+        snapshots++;
+    }
+
+    synchronized void endSnapshot() {
+        if (--snapshots == 0) {
+            gone.clear();
+        }
+    }
+
+    /** What a committed batch did to the queue. Called by {@code spool-commit} only. */
+    void publish(List<Place> departures, List<Entry> arrivals) {
+        int wake;
+        synchronized (this) {
+            long now = table.now();
+            for (Place place : departures) {
+                Entry.Name name = new Entry.Name(place.id(), place.ordinal());
+                claimed.remove(name);
+                count--;
+                if (snapshots > 0) {
+                    gone.add(place);
+                }
+            }
+            for (Entry entry : arrivals) {
+                long accepted = entry.envelope().acceptedEpochMillis();
+                oldestMillis = count == 0 ? accepted : Math.min(oldestMillis, accepted);
+                count++;
+                place(entry, now);
+            }
+            if (count == 0) {
+                emptySinceNanos = table.nanos();
+            }
+            wake = consider(now);
+        }
+        table.counted(arrivals.size() - departures.size());
+        table.act(this, wake);
+    }
+
+    /** Its time has come; stale calls are ignored. */
+    void timer(long epochMillis) {
+        int wake;
+        synchronized (this) {
+            if (timerMillis != epochMillis) {
+                return;
+            }
+            timerMillis = 0;
+            wake = consider(table.now());
+        }
+        table.act(this, wake);
+    }
+
+    /** Looks again whether the listener should be told. */
+    void reconsider() {
+        int wake;
+        synchronized (this) {
+            wake = consider(table.now());
+        }
+        table.act(this, wake);
+    }
+
+    synchronized long count() {
+        return count;
+    }
+
+    synchronized long oldestMillis() {
+        return oldestMillis;
+    }
+
+    /** A scan of the whole queue found nothing accepted before this. */
+    synchronized void oldestIs(long millis) {
+        if (count > 0) {
+            oldestMillis = Math.max(oldestMillis, millis);
+        }
+    }
+
+    synchronized boolean isParked() {
+        return table.now() < parkedUntilMillis;
+    }
+
+    /** Nothing in it and nobody waiting for it for that long. */
+    synchronized boolean idleFor(long nanos) {
+        return count == 0 && taken.isEmpty() && claimed.isEmpty() && snapshots == 0
+                && table.now() >= parkedUntilMillis && table.nanos() - emptySinceNanos >= nanos;
+    }
+
+    /** Where a load begins, and for how many envelopes there is room. */
+    record LoadPlan(Place from, int room, int known, long nowMillis) {}
+
+    synchronized LoadPlan beginLoad() {
+        snapshots++;
+        loadFloor = null;
+        return new LoadPlan(frontier, Math.max(1, table.windowBound() - window.size()),
+                window.size() + taken.size() + claimed.size(), table.now());
+    }
+
+    /** Whether a row of the disk is not in memory; asked during a load. */
+    synchronized boolean isUnknown(Place place) {
+        return !isKnown(place);
+    }
+
+    /**
+     * Ends a load.
+     *
+     * @param next the first place not read, null when the queue ends before
+     * @param last the last place read, null when there was none
+     */
+    void loaded(List<Entry> entries, @Nullable Place next, @Nullable Place last) {
+        int wake;
+        synchronized (this) {
+            for (Entry entry : entries) {
+                if (!isKnown(entry.place())) {
+                    window.put(entry.place(), entry);
+                    weigh(entry.weightBytes());
+                }
+            }
+            if (next != null) {
+                frontier = next;
+                diskHeadMillis = next.dueEpochMillis();
+            } else {
+                frontier = last == null ? frontier : last.next();
+                diskHeadMillis = Long.MAX_VALUE;
+            }
+            Place floor = loadFloor;
+            if (floor != null) {
+                frontier = floor.isBefore(frontier) ? floor : frontier;
+                diskHeadMillis = Math.min(diskHeadMillis, floor.dueEpochMillis());
+            }
+            loading = false;
+            trim(table.windowBound());
+            endSnapshot();
+            wake = consider(table.now());
+        }
+        table.act(this, wake);
+    }
+
+    /** A load could not read the disk: it is tried again a little later. */
+    synchronized void loadFailed() {
+        loading = false;
+        loadFloor = null;
+        endSnapshot();
+        loadAfterMillis = table.now() + LOAD_RETRY_MILLIS;
+        timerMillis = loadAfterMillis;
+        table.timer().schedule(timerMillis, this);
+    }
+
+    private void place(Entry entry, long now) {
+        Place place = entry.place();
+        if (isKnown(place)) {
+            return;
+        }
+        boolean inOrder = !loading && place.dueEpochMillis() <= now
+                && (unloaded() <= 1 || place.dueEpochMillis() < diskHeadMillis);
+        if (!place.isBefore(frontier) && !inOrder) {
+            leaveOnDisk(place);
+            return;
+        }
+        window.put(place, entry);
+        weigh(entry.weightBytes());
+        if (!place.isBefore(frontier)) {
+            frontier = place.next();
+        }
+        trim(table.windowBound());
+    }
+
+    private void leaveOnDisk(Place place) {
+        if (place.isBefore(frontier)) {
+            frontier = place;
+        }
+        diskHeadMillis = !loading && unloaded() <= 1
+                ? place.dueEpochMillis()
+                : Math.min(diskHeadMillis, place.dueEpochMillis());
+        if (loading && (loadFloor == null || place.isBefore(loadFloor))) {
+            loadFloor = place;
+        }
+    }
+
+    private void trim(int bound) {
+        while (window.size() > bound
+                || (window.size() > 1 && windowBytes > QueueTable.MAX_WINDOW_BYTES)) {
+            Entry last = window.pollLastEntry().getValue();
+            weigh(-last.weightBytes());
+            leaveOnDisk(last.place());
+        }
+    }
+
+    /** Decides what follows from the present state. Call after each change. */
+    private int consider(long now) {
+        int wake = 0;
+        if (now >= parkedUntilMillis) {
+            if (armed && table.listens() && hasDue(now)) {
+                armed = false;
+                wake |= NOTIFY;
+            }
+            if (!loading && window.size() <= table.windowBound() / 2 && diskHeadMillis <= now
+                    && unloaded() > 0 && loadAfterMillis <= now) {
+                loading = true;
+                wake |= LOAD;
+            }
+        }
+        long wakeMillis = Math.max(headMillis(), parkedUntilMillis);
+        if (wakeMillis > now && wakeMillis != Long.MAX_VALUE
+                && (timerMillis == 0 || wakeMillis < timerMillis)) {
+            timerMillis = wakeMillis;
+            table.timer().schedule(wakeMillis, this);
+        }
+        return wake;
+    }
+
+    private boolean hasDue(long now) {
+        return !window.isEmpty() && window.firstKey().dueEpochMillis() <= now;
+    }
+
+    private long headMillis() {
+        long disk = unloaded() > 0 ? diskHeadMillis : Long.MAX_VALUE;
+        return window.isEmpty() ? disk : Math.min(disk, window.firstKey().dueEpochMillis());
+    }
+
+    private long unloaded() {
+        return Math.max(0, count - window.size() - taken.size() - claimed.size());
+    }
+
+    private boolean isKnown(Place place) {
+        Entry.Name name = new Entry.Name(place.id(), place.ordinal());
+        return window.containsKey(place) || taken.containsKey(name) || claimed.contains(name)
+                || gone.contains(place);
+    }
+
+    private void weigh(int bytes) {
+        windowBytes += bytes;
+        table.weigh(bytes);
+    }
+
+    private static Entry.Name nameOf(Envelope envelope) {
+        return new Entry.Name(envelope.id().value(), envelope.ordinal());
+    }
+}

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.queue;
+
+import io.mailrace.core.Lane;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.ThreadLocalRandom;
+
+/** When deferred mail is due again, and when it is given up. Any thread. */
+final class RetrySchedule {
+    private static final double JITTER = 0.1;
+
+    private final RetryConfig config;
+
+    RetrySchedule(RetryConfig config) {
+        this.config = config;
+    }
+
+    long expires(Lane lane, long acceptedEpochMillis) {
+        return acceptedEpochMillis + config.of(lane).maxAge().toMillis();
+    }
+
+    long maxAgeMillis(Lane lane) {
+        return config.of(lane).maxAge().toMillis();
+    }
+
+    /**
+     * The next due time after an attempt that deferred. An attempt that would come after the mail
+     * has expired comes at that moment instead: it is the last.
+     *
+     * @param attempts made so far, 1 or more
+     */
+    long nextDue(Lane lane, int attempts, long nowEpochMillis, long expiresEpochMillis) {
+        List<Duration> intervals = config.of(lane).intervals();
+        long interval = intervals.get(Math.min(attempts, intervals.size()) - 1).toMillis();
+        double vary = 1 + ThreadLocalRandom.current().nextDouble(-JITTER, JITTER);
+        long due = nowEpochMillis + Math.max(1, Math.round(interval * vary));
+        return due > expiresEpochMillis && expiresEpochMillis > nowEpochMillis
+                ? expiresEpochMillis
+                : due;
+    }
+}

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.queue;
+
+import io.mailrace.core.Content;
+import io.mailrace.core.Disposition;
+import io.mailrace.core.Event;
+import io.mailrace.core.Recipient;
+import io.mailrace.core.SmtpReply;
+import io.mailrace.core.TimeSource;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.function.Consumer;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Turns what an attempt did into what is written: who is done, who waits until when, who is told.
+ * Any thread; reads the disk only on {@code spool-read}.
+ */
+final class Settler {
+    private static final SmtpReply NEVER_TRIED = SmtpReply.of(450, "4.4.7",
+            "no attempt could be made in time");
+
+    private final TimeSource time;
+    private final SpoolClock clock;
+    private final RetrySchedule retry;
+    private final Notifier notifier;
+    private final ReadPool reads;
+    private final Function<Envelope, Content> contents;
+    private final Consumer<Operation> commits;
+    private final SpoolMeters meters;
+
+    Settler(TimeSource time, SpoolClock clock, RetrySchedule retry, Notifier notifier,
+            ReadPool reads, Function<Envelope, Content> contents, Consumer<Operation> commits,
+            SpoolMeters meters) {
+        this.time = time;
+        this.clock = clock;
+        this.retry = retry;
+        this.notifier = notifier;
+        this.reads = reads;
+        this.contents = contents;
+        this.commits = commits;
+        this.meters = meters;
+    }
+
+    /** What becomes of an envelope. */
+    private record Verdict(QueueState queue, Entry entry, Event.Route route,
+            Operation.@Nullable Rest rest, List<DsnWriter.Report> reports, List<Event> events,
+            Operation.@Nullable Told told) {}
+
+    /** Settles a taken envelope. */
+    void settle(QueueState queue, Settlement settlement, Operation.Told told) {
+        Entry entry = queue.settling(settlement.envelope());
+        write(judge(queue, entry, settlement, told));
+    }
+
+    /** Gives up an envelope the spool has claimed because of its age. */
+    void expire(QueueState queue, Entry entry, Optional<SmtpReply> lastReply,
+            Operation.Told told) {
+        SmtpReply reply = lastReply.orElse(NEVER_TRIED);
+        List<DsnWriter.Report> reports = new ArrayList<>();
+        for (Recipient recipient : entry.envelope().recipients()) {
+            reports.add(new DsnWriter.Report(recipient, DsnWriter.Fate.EXPIRED, reply));
+        }
+        List<Event> events = new ArrayList<>();
+        events.add(expired(entry.envelope(), entry.envelope().recipients(), reply));
+        write(new Verdict(queue, entry, Event.Route.NONE, null, reports, events, told));
+    }
+
+    private Verdict judge(QueueState queue, Entry entry, Settlement settlement,
+            Operation.Told told) {
+        Envelope envelope = entry.envelope();
+        boolean tooOld = clock.expired(envelope.acceptedEpochMillis(),
+                envelope.expiresEpochMillis());
+        List<DsnWriter.Report> reports = new ArrayList<>();
+        List<Recipient> waiting = new ArrayList<>();
+        List<Recipient> given = new ArrayList<>();
+        SmtpReply lastDeferral = NEVER_TRIED;
+        for (int i = 0; i < envelope.recipients().size(); i++) {
+            Recipient recipient = envelope.recipients().get(i);
+            Disposition disposition = settlement.outcomes().get(i).disposition();
+            switch (disposition) {
+                case Disposition.Delivered delivered -> {
+                    if (recipient.wantsSuccess() && !settlement.peerTakesDsn()) {
+                        reports.add(report(recipient, DsnWriter.Fate.RELAYED, disposition));
+                    }
+                }
+                case Disposition.Bounced bounced ->
+                    reports.add(report(recipient, DsnWriter.Fate.REFUSED, disposition));
+                case Disposition.Deferred deferred -> {
+                    lastDeferral = deferred.reply();
+                    if (tooOld) {
+                        given.add(recipient);
+                        reports.add(report(recipient, DsnWriter.Fate.EXPIRED, disposition));
+                    } else {
+                        waiting.add(recipient);
+                    }
+                }
+            }
+        }
+        List<Event> events = new ArrayList<>(4);
+        events.add(new Event.Attempted(time.epochMillis(), envelope.id(), envelope.ordinal(),
+                envelope.queue().tenant(), envelope.queue().destination(), settlement.route(),
+                envelope.attempts() + 1, settlement.durationMillis(), settlement.outcomes()));
+        if (!given.isEmpty()) {
+            events.add(expired(envelope, given, lastDeferral));
+        }
+        return new Verdict(queue, entry, settlement.route(),
+                waiting.isEmpty() ? null : rest(entry, waiting, lastDeferral), reports, events,
+                told);
+    }
+
+    private static DsnWriter.Report report(Recipient recipient, DsnWriter.Fate fate,
+            Disposition disposition) {
+        return new DsnWriter.Report(recipient, fate, disposition.reply());
+    }
+
+    private Event expired(Envelope envelope, List<Recipient> recipients, SmtpReply lastReply) {
+        meters.expired();
+        return new Event.Expired(time.epochMillis(), envelope.id(), envelope.ordinal(),
+                envelope.queue().tenant(), envelope.queue().destination(),
+                MailBuilder.addresses(recipients), lastReply);
+    }
+
+    private Operation.Rest rest(Entry entry, List<Recipient> waiting, SmtpReply lastReply) {
+        Envelope old = entry.envelope();
+        int attempts = old.attempts() + 1;
+        // After clock steps too a new due time is later than the old: keys are written once.
+        long due = Math.max(old.dueEpochMillis() + 1, retry.nextDue(old.queue().lane(), attempts,
+                clock.now(), old.expiresEpochMillis()));
+        Envelope next = new Envelope(old.id(), old.ordinal(), old.queue(), old.sender(), waiting,
+                old.options(), old.facts(), attempts, old.acceptedEpochMillis(), due,
+                old.expiresEpochMillis());
+        byte[] record = waiting.size() == old.recipients().size()
+                ? null
+                : EnvelopeCodec.encode(next, entry.envelopesOfMessage());
+        return new Operation.Rest(new Entry(next, entry.envelopesOfMessage()), record,
+                new Schedule(attempts, old.acceptedEpochMillis(), old.expiresEpochMillis(),
+                        Optional.of(lastReply)).encode());
+    }
+
+    /** A notification quotes the message, which may have to be read from disk first. */
+    private void write(Verdict verdict) {
+        Envelope envelope = verdict.entry().envelope();
+        if (Notifier.wanted(envelope, verdict.reports()).isEmpty()) {
+            finish(verdict, null);
+            return;
+        }
+        Content content = contents.apply(envelope);
+        byte[] start = content.chunkCount() == 0 ? new byte[0] : content.chunkIfLoaded(0);
+        if (start != null) {
+            finish(verdict, start);
+            return;
+        }
+        try {
+            reads.own(() -> finish(verdict, Notifier.startOf(envelope.id(), content)));
+        } catch (RejectedExecutionException closing) {
+            finish(verdict, null);
+        }
+    }
+
+    private void finish(Verdict verdict, byte @Nullable [] start) {
+        Entry entry = verdict.entry();
+        Envelope envelope = entry.envelope();
+        Notifier.Notices notices = verdict.reports().isEmpty()
+                ? new Notifier.Notices(List.of(), List.of())
+                : notifier.notices(envelope, verdict.route(), verdict.reports(), start);
+        List<Operation.Recorded> events = new ArrayList<>();
+        for (Event event : verdict.events()) {
+            events.add(new Operation.Recorded(envelope.id(), EventCodec.encode(event)));
+        }
+        for (Event event : notices.events()) {
+            events.add(new Operation.Recorded(envelope.id(), EventCodec.encode(event)));
+        }
+        long chunks = (envelope.facts().sizeBytes() + Content.CHUNK_BYTES - 1)
+                / Content.CHUNK_BYTES;
+        commits.accept(new Operation.Settle(verdict.queue(), entry.place(),
+                entry.envelopesOfMessage(), (int) chunks, verdict.rest(), events, notices.mails(),
+                verdict.told()));
+    }
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.queue;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.rocksdb.BlockBasedTableConfig;
+import org.rocksdb.BloomFilter;
+import org.rocksdb.ColumnFamilyOptions;
+import org.rocksdb.CompressionType;
+import org.rocksdb.DBOptions;
+import org.rocksdb.Env;
+import org.rocksdb.InfoLogLevel;
+import org.rocksdb.LRUCache;
+import org.rocksdb.RocksDBException;
+import org.rocksdb.RocksObject;
+import org.rocksdb.SstFileManager;
+import org.rocksdb.WALRecoveryMode;
+
+/** How RocksDB is set up for a spool. Owns the native option objects until closed. */
+final class StoreOptions implements AutoCloseable {
+    private static final int WRITE_BUFFERS = 3;
+    private static final long SMALL_WRITE_BUFFER = 16L << 20;
+    private static final long MIN_BLOB_BYTES = 2048;
+    private static final long BLOB_FILE_BYTES = 64L << 20;
+
+    private final SpoolConfig config;
+    private final LRUCache blockCache;
+    private final BloomFilter bloom = new BloomFilter(10);
+    private final ColumnFamilyOptions content;
+    private final ColumnFamilyOptions records;
+    private final SstFileManager files;
+    private final List<RocksObject> owned = new ArrayList<>();
+
+    StoreOptions(SpoolConfig config) {
+        this.config = config;
+        blockCache = new LRUCache(config.blockCache());
+        try {
+            // With it RocksDB notices by itself that a full disk has space again.
+            files = new SstFileManager(Env.getDefault());
+        } catch (RocksDBException broken) {
+            throw new SpoolException("RocksDB cannot be set up", broken);
+        }
+        content = shared().setWriteBufferSize(config.writeBuffer())
+                .setMaxWriteBufferNumber(WRITE_BUFFERS)
+                // Bodies live in files of their own, so that compaction does not copy them.
+                .setEnableBlobFiles(true).setMinBlobSize(MIN_BLOB_BYTES)
+                .setBlobFileSize(BLOB_FILE_BYTES)
+                .setBlobCompressionType(CompressionType.LZ4_COMPRESSION)
+                .setEnableBlobGarbageCollection(true).setBlobGarbageCollectionAgeCutoff(0.5);
+        records = shared()
+                .setWriteBufferSize(Math.min(SMALL_WRITE_BUFFER, config.writeBuffer()))
+                .setMaxWriteBufferNumber(WRITE_BUFFERS)
+                .setCompressionType(CompressionType.LZ4_COMPRESSION);
+        owned.addAll(List.of(content, records, files, bloom, blockCache));
+    }
+
+    ColumnFamilyOptions content() {
+        return content;
+    }
+
+    ColumnFamilyOptions records() {
+        return records;
+    }
+
+    /** New options for one opening; the caller closes them. */
+    DBOptions database() {
+        boolean sync = config.durability() == SpoolConfig.Durability.SYNC;
+        return new DBOptions().setCreateIfMissing(true).setCreateMissingColumnFamilies(true)
+                .setWalRecoveryMode(WALRecoveryMode.PointInTimeRecovery)
+                // A log file used again is synced without touching the file system's metadata.
+                .setRecycleLogFileNum(sync ? 4 : 0)
+                .setDbWriteBufferSize(WRITE_BUFFERS * config.writeBuffer())
+                // Families that change seldom would keep old logs alive.
+                .setMaxTotalWalSize(Math.max(4 * config.writeBuffer(), 64L << 20))
+                .setMaxBackgroundJobs(2).setMaxOpenFiles(512).setSstFileManager(files)
+                .setBytesPerSync(1L << 20).setInfoLogLevel(InfoLogLevel.WARN_LEVEL)
+                .setMaxLogFileSize(4L << 20).setKeepLogFileNum(3).setStatsDumpPeriodSec(0)
+                // The log has it all; an orderly stop need not wait for data files.
+                .setAvoidFlushDuringShutdown(true);
+    }
+
+    @Override
+    public void close() {
+        owned.forEach(RocksObject::close);
+    }
+
+    private ColumnFamilyOptions shared() {
+        return new ColumnFamilyOptions().setTableFormatConfig(
+                new BlockBasedTableConfig().setBlockCache(blockCache).setFilterPolicy(bloom)
+                        .setCacheIndexAndFilterBlocks(true).setBlockSize(8 << 10)
+                        .setFormatVersion(5));
+    }
+}

@@ -92,7 +92,8 @@ class MailAddressTest {
     void parse_randomText_isRefusedOrStable() {
         long seed = new Random().nextLong();
         Random random = new Random(seed);
-        String alphabet = "ab.@\"\\[]:-_1 \u0000\r\n\u00fc\u00df\ud83d\ude00\u200d\u3002\uff0e\uff21";
+        String alphabet = "ab.@\"\\[]:-_1 \u0000\r\n"
+                + "\u00fc\u00df\ud83d\ude00\u200d\u3002\uff0e\uff21";
         for (int round = 0; round < 50_000; round++) {
             StringBuilder text = new StringBuilder();
             for (int i = random.nextInt(14); i > 0; i--) {

@@ -55,7 +55,7 @@ public record DkimConfig(Engine engine, RsaProvider rsaProvider, Duration signat
         }
         if (!signatureLifetime.isZero() && signatureLifetime.compareTo(MIN_LIFETIME) < 0) {
             throw new IllegalArgumentException(
-                    "signature-lifetime must be 0 (none) or at least 1h, or mail expires on its way");
+                    "signature-lifetime must be 0 (none) or at least 1h: retries take time");
         }
         if (!signatureLifetime.isZero() && engine == Engine.SIMPLE_JAVA_MAIL) {
             throw new IllegalArgumentException(

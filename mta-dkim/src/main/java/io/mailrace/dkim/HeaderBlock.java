@@ -103,7 +103,7 @@ final class HeaderBlock {
         }
     }
 
-    /** Index of the CRLF that is an empty line, looking for CRLF CRLF from {@code from} on; or -1. */
+    /** Index of the CRLF that is an empty line; CRLF CRLF is looked for. -1 when there is none. */
     private static int blankLine(byte[] in, int from, int to) {
         for (int i = from; i + 3 < to; i++) {
             if (in[i] == '\r' && in[i + 1] == '\n' && in[i + 2] == '\r' && in[i + 3] == '\n') {

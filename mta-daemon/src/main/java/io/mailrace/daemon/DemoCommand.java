@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.daemon;
+
+import java.io.Console;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/** {@code mailrace demo}. */
+@Command(name = "demo", mixinStandardHelpOptions = true, description = {
+        "Shows the whole system at work on loopback: the real daemon, a simulated DNS and"
+                + " simulated providers, real SMTP clients.",
+        "Needs no configuration and no network. Exit code 0 only if every message is accounted"
+                + " for."})
+final class DemoCommand implements Callable<Integer> {
+    @Option(names = "--messages", paramLabel = "N", defaultValue = "2000", description = "How many messages are sent (default: ${DEFAULT-VALUE}).")
+    private int messages;
+
+    @Option(names = "--sessions", paramLabel = "N", defaultValue = "20", description = "How many clients send at once (default: ${DEFAULT-VALUE}).")
+    private int sessions;
+
+    @Option(names = "--json", description = "Print the report as one JSON object.")
+    private boolean json;
+
+    @Option(names = "--stay", description = "Keep the daemon running after the report.")
+    private boolean stay;
+
+    @Override
+    public Integer call() {
+        Console console = System.console();
+        boolean terminal = console != null && console.isTerminal();
+        return Demo.run(System.out, new DemoOptions(messages, sessions, json, terminal, stay));
+    }
+}

@@ -7,16 +7,20 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
 /** {@code mailrace demo}. */
-@Command(name = "demo", mixinStandardHelpOptions = true, description = {
-        "Shows the whole system at work on loopback: the real daemon, a simulated DNS and"
-                + " simulated providers, real SMTP clients.",
-        "Needs no configuration and no network. Exit code 0 only if every message is accounted"
-                + " for."})
+@Command(name = "demo", mixinStandardHelpOptions = true, description = DemoCommand.DESCRIPTION)
 final class DemoCommand implements Callable<Integer> {
-    @Option(names = "--messages", paramLabel = "N", defaultValue = "2000", description = "How many messages are sent (default: ${DEFAULT-VALUE}).")
+    static final String DESCRIPTION = "Shows the whole system at work on loopback: the real"
+            + " daemon, a simulated DNS and simulated providers, real SMTP clients. Needs no"
+            + " configuration and no network. Exit code 0 only if every message is accounted for.";
+    private static final String MESSAGES = "How many messages are sent"
+            + " (default: ${DEFAULT-VALUE}).";
+    private static final String SESSIONS = "How many clients send at once"
+            + " (default: ${DEFAULT-VALUE}).";
+
+    @Option(names = "--messages", paramLabel = "N", defaultValue = "2000", description = MESSAGES)
     private int messages;
 
-    @Option(names = "--sessions", paramLabel = "N", defaultValue = "20", description = "How many clients send at once (default: ${DEFAULT-VALUE}).")
+    @Option(names = "--sessions", paramLabel = "N", defaultValue = "20", description = SESSIONS)
     private int sessions;
 
     @Option(names = "--json", description = "Print the report as one JSON object.")

@@ -22,7 +22,8 @@ import java.util.SplittableRandom;
 record DemoMessage(int number, Map<String, DemoPlace> recipients, byte[] content) {
     static final String SENDER = "news@shop.test";
     private static final String NUMBER_FIELD = "X-Demo-Number: ";
-    private static final String LETTERS = "abcdefghijklmnopqrstuvwxyz ABCDEFGHIJKLMNOPQRSTUVWXYZ .,";
+    private static final String LETTERS = "abcdefghijklmnopqrstuvwxyz"
+            + " ABCDEFGHIJKLMNOPQRSTUVWXYZ .,";
     private static final int HEADER_SCAN = 16 * 1024;
     private static final int LARGE_EVERY = 97;
     private static final int SEVERAL_EVERY = 10;
@@ -71,7 +72,7 @@ record DemoMessage(int number, Map<String, DemoPlace> recipients, byte[] content
         return out.toByteArray();
     }
 
-    /** Lines that go wrong where somebody is careless: dots, 8-bit, long, empty, blanks at the end. */
+    /** Lines that go wrong where somebody is careless: dots, 8-bit, long, empty, end blanks. */
     private static void line(ByteArrayOutputStream out, SplittableRandom random) {
         int kind = random.nextInt(40);
         String text = text(random, kind == 0 ? 990 : 1 + random.nextInt(76));

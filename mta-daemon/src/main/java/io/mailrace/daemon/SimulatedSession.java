@@ -19,8 +19,8 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One connection to a {@link SimulatedProvider}. Confined to its event loop. Content is passed on as
- * it comes and never held. A reply that takes its time stops the reading of further input.
+ * One connection to a {@link SimulatedProvider}. Confined to its event loop. Content is passed on
+ * as it comes and never held. A reply that takes its time stops the reading of further input.
  */
 final class SimulatedSession extends ByteToMessageDecoder {
     private static final int MAX_LINE = 4096;

@@ -95,7 +95,8 @@ final class RecordReader {
     }
 
     void skipText() {
-        at += count();
+        int length = count();
+        at += length;
     }
 
     private void need(int more) {

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.queue;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.mailrace.core.ContentFacts;
+import io.mailrace.core.Disposition;
+import io.mailrace.core.EnhancedStatus;
+import io.mailrace.core.Event;
+import io.mailrace.core.Lane;
+import io.mailrace.core.MailAddress;
+import io.mailrace.core.MailOptions;
+import io.mailrace.core.Recipient;
+import io.mailrace.core.RecipientOutcome;
+import io.mailrace.core.SmtpReply;
+import io.mailrace.core.SpoolId;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.List;
+import java.util.Optional;
+import java.util.Random;
+import java.util.function.Consumer;
+import org.junit.jupiter.api.Test;
+
+/** Records come back as they went in, and nothing on disk can do more than be refused. */
+class CodecTest {
+    private static final SmtpReply REPLY = new SmtpReply(451,
+            Optional.of(new EnhancedStatus(4, 7, 28)), List.of("line one", "line two"));
+    private static final MailAddress BOB = new MailAddress("bob", "example.net");
+    private static final MailAddress UTF8 = new MailAddress("jörg.\u4f60\u597d",
+            "xn--e1afmkfd.test");
+    private static final QueueKey QUEUE = new QueueKey(Lane.BULK, "billing", "smtp://10.0.0.9:25",
+            "fast");
+    private static final Envelope ENVELOPE = new Envelope(new SpoolId(77), 3, QUEUE, UTF8,
+            List.of(new Recipient(BOB, Recipient.NOTIFY_FAILURE | Recipient.NOTIFY_DELAY,
+                    "rfc822;bob+2Bx@example.net"), new Recipient(UTF8)),
+            new MailOptions(MailOptions.Body.EIGHT_BIT_MIME, true, MailOptions.Ret.FULL, "QQ314"),
+            new ContentFacts(123_456, true, true, false, true, "example.com", "<a@b>"), 7, 1000,
+            2000, 3000);
+
+    private static List<Event> events() {
+        SpoolId id = new SpoolId(1L << 40);
+        Event.Intake intake = new Event.Intake("submission", "192.0.2.7", "app", "host", "TLSv1.3");
+        Event.Route route = new Event.Route("google", "ip-a", "mx1.example", "192.0.2.9:25", "TLS",
+                "s@d");
+        return List.of(
+                new Event.Received(1, id, intake, "t", Lane.TRANSACTIONAL, MailAddress.NULL,
+                        List.of(BOB, UTF8), 99, "<id@x>"),
+                new Event.Rejected(2, intake, "rcpt", REPLY),
+                new Event.Attempted(3, id, 4, "t", "example.net", route, 5, 678,
+                        List.of(new RecipientOutcome(BOB, new Disposition.Delivered(REPLY)),
+                                new RecipientOutcome(BOB, new Disposition.Deferred(REPLY)),
+                                new RecipientOutcome(UTF8, new Disposition.Deferred(REPLY, true)),
+                                new RecipientOutcome(BOB, new Disposition.Bounced(REPLY)))),
+                new Event.Expired(4, id, 1, "t", "example.net", List.of(BOB), REPLY),
+                new Event.DsnSent(5, id, new SpoolId(9), BOB, "failed"),
+                new Event.DsnOmitted(6, id, "null sender"),
+                new Event.QueueParked(7, "default/t/example.net/default", 8, "why"));
+    }
+
+    @Test
+    void events_ofEachKind_comeBackEqual() {
+        assertThat(events()).extracting(Object::getClass).hasSize(
+                Arrays.stream(Event.class.getPermittedSubclasses())
+                        .flatMap(c -> c.isInterface()
+                                ? Arrays.stream(c.getPermittedSubclasses())
+                                : Arrays.stream(new Class<?>[]{c}))
+                        .toList().size());
+        for (Event event : events()) {
+            assertThat(EventCodec.decode(EventCodec.encode(event))).isEqualTo(event);
+        }
+    }
+
+    @Test
+    void envelope_comesBackEqual() {
+        Entry entry = EnvelopeCodec.decode(EnvelopeCodec.encode(ENVELOPE, 12), QUEUE,
+                ENVELOPE_PLACE, new Schedule(7, 1000, 3000, Optional.of(REPLY)));
+        assertThat(entry.envelope()).isEqualTo(ENVELOPE);
+        assertThat(entry.envelopesOfMessage()).isEqualTo(12);
+    }
+
+    private static final Place ENVELOPE_PLACE = Place.of(ENVELOPE);
+
+    @Test
+    void otherRecords_comeBackEqual() {
+        Schedule tried = new Schedule(3, 10, 20, Optional.of(REPLY));
+        assertThat(Schedule.decode(tried.encode())).isEqualTo(tried);
+        Schedule fresh = new Schedule(0, 10, 20, Optional.empty());
+        assertThat(Schedule.decode(fresh.encode())).isEqualTo(fresh);
+        Progress progress = new Progress(1, 2, 3, 4, 5, 6, 700_000);
+        assertThat(Progress.decode(progress.encode())).isEqualTo(progress);
+        assertThat(QueueCodec.name(QueueCodec.name(QUEUE))).isEqualTo(QUEUE);
+        assertThat(QueueCodec.count(QueueCodec.count(5, 6)))
+                .isEqualTo(new QueueCodec.Count(5, 6));
+    }
+
+    @Test
+    void reply_ofManyLongLines_isCut() {
+        SmtpReply huge = new SmtpReply(550, Optional.empty(),
+                Collections.nCopies(200, "x".repeat(1000)));
+        Schedule schedule = new Schedule(1, 1, 2, Optional.of(huge));
+        byte[] record = schedule.encode();
+        assertThat(record).hasSizeLessThan(ReplyCodec.MAX_TEXT + 100);
+        assertThat(Schedule.decode(record).lastReply().orElseThrow().code()).isEqualTo(550);
+    }
+
+    @Test
+    void placeKeys_sortAsPlacesDo() {
+        Random random = new Random(7);
+        for (int i = 0; i < 1000; i++) {
+            Place a = new Place(random.nextLong(5), random.nextLong(5), random.nextInt(5));
+            Place b = new Place(random.nextLong(5), random.nextLong(5), random.nextInt(5));
+            assertThat(Integer.signum(Arrays.compareUnsigned(Keys.schedule(1, a),
+                    Keys.schedule(1, b)))).isEqualTo(Integer.signum(a.compareTo(b)));
+            assertThat(Keys.placeOf(Keys.schedule(9, a))).isEqualTo(a);
+            assertThat(a.isBefore(a.next())).isTrue();
+        }
+    }
+
+    @Test
+    void flippedBits_areRefused() {
+        byte[] good = EnvelopeCodec.encode(ENVELOPE, 1);
+        for (int bit = 0; bit < good.length * 8; bit++) {
+            byte[] bad = good.clone();
+            bad[bit / 8] ^= (byte) (1 << (bit % 8));
+            assertThatThrownBy(() -> EnvelopeCodec.decode(bad, QUEUE, ENVELOPE_PLACE,
+                    new Schedule(0, 0, 0, Optional.empty()))).isInstanceOf(SpoolException.class);
+        }
+    }
+
+    /** Also with a sum that fits, so that the fields themselves meet the garbage. */
+    @Test
+    void randomBytes_areRefusedAndNothingElse() {
+        long seed = 20_261_121;
+        Random random = new Random(seed);
+        List<byte[]> good = List.of(EnvelopeCodec.encode(ENVELOPE, 1),
+                new Schedule(3, 10, 20, Optional.of(REPLY)).encode(),
+                QueueCodec.name(QUEUE), Progress.NONE.encode(), EventCodec.encode(
+                        events().get(0)),
+                EventCodec.encode(events().get(2)));
+        List<Consumer<byte[]>> readers = List.of(Schedule::decode, Progress::decode,
+                EventCodec::decode, QueueCodec::name,
+                QueueCodec::count, bytes -> QueueCodec.number(bytes, "number"),
+                bytes -> EnvelopeCodec.decode(bytes, QUEUE, ENVELOPE_PLACE,
+                        new Schedule(0, 0, 0, Optional.empty())));
+        for (int round = 0; round < 100_000; round++) {
+            byte[] bytes;
+            if (random.nextBoolean()) {
+                bytes = new byte[random.nextInt(60)];
+                random.nextBytes(bytes);
+            } else {
+                bytes = good.get(random.nextInt(good.size())).clone();
+                for (int i = random.nextInt(4); i >= 0; i--) {
+                    bytes[random.nextInt(bytes.length)] = (byte) random.nextInt(256);
+                }
+            }
+            if (bytes.length >= 5) {
+                bytes[0] = 1;
+                RecordWriter.sealCrc(bytes);
+            }
+            for (Consumer<byte[]> reader : readers) {
+                try {
+                    reader.accept(bytes);
+                } catch (SpoolException refused) {
+                    // As it should be.
+                } catch (RuntimeException wrong) {
+                    throw new AssertionError("seed " + seed + " round " + round, wrong);
+                }
+            }
+        }
+    }
+}

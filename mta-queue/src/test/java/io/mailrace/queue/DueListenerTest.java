@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.queue;
+
+import static io.mailrace.queue.SpoolFixture.await;
+import static io.mailrace.queue.SpoolFixture.deferred;
+import static io.mailrace.queue.SpoolFixture.delivered;
+import static io.mailrace.queue.SpoolFixture.message;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The listener is told neither too little (mail would lie) nor more than promised. */
+class DueListenerTest {
+    @TempDir
+    Path directory;
+
+    @Test
+    void queueDue_comesOnceUntilATakeFellShort() {
+        try (SpoolFixture fixture = new SpoolFixture(directory)) {
+            AtomicInteger told = new AtomicInteger();
+            fixture.accept(message("before"), "a@one.test");
+            fixture.spool.queues().listen(queue -> told.incrementAndGet());
+            assertThat(told).hasValue(1);
+            fixture.accept(message("second"), "a@one.test");
+            assertThat(told).hasValue(1);
+            MailQueue queue = fixture.queue("one.test");
+            assertThat(queue.take(2)).hasSize(2);
+            fixture.accept(message("third"), "a@one.test");
+            assertThat(told).hasValue(1);
+            assertThat(queue.take(2)).hasSize(1);
+            assertThat(told).hasValue(1);
+            fixture.accept(message("fourth"), "a@one.test");
+            assertThat(told).hasValue(2);
+        }
+    }
+
+    @Test
+    void putBack_afterAShortTake_tellsAgain() {
+        try (SpoolFixture fixture = new SpoolFixture(directory)) {
+            AtomicInteger told = new AtomicInteger();
+            fixture.spool.queues().listen(queue -> told.incrementAndGet());
+            fixture.accept(message("x"), "a@one.test");
+            MailQueue queue = fixture.queue("one.test");
+            Envelope envelope = queue.take(5).getFirst();
+            queue.putBack(envelope);
+            assertThat(told).hasValue(2);
+            assertThat(queue.take(5)).containsExactly(envelope);
+        }
+    }
+
+    @Test
+    void deferred_isToldWhenItsTimeHasCome() {
+        try (SpoolFixture fixture = new SpoolFixture(directory)) {
+            AtomicInteger told = new AtomicInteger();
+            fixture.spool.queues().listen(queue -> told.incrementAndGet());
+            fixture.accept(message("x"), "a@one.test");
+            Envelope envelope = fixture.take("one.test");
+            assertThat(fixture.queue("one.test").take(1)).isEmpty();
+            fixture.settle(envelope, deferred());
+            fixture.time.advance(Duration.ofMinutes(1));
+            assertThat(fixture.queue("one.test").take(1)).isEmpty();
+            assertThat(told).hasValue(1);
+            fixture.time.advance(Duration.ofMinutes(2));
+            await(() -> told.get() == 2);
+            assertThat(fixture.take("one.test").attempts()).isEqualTo(1);
+        }
+    }
+
+    @Test
+    void parked_givesNothingUntilItsTimeAndKeepsAttempts() {
+        try (SpoolFixture fixture = new SpoolFixture(directory)) {
+            AtomicInteger told = new AtomicInteger();
+            fixture.spool.queues().listen(queue -> told.incrementAndGet());
+            for (int i = 0; i < 50; i++) {
+                fixture.accept(message("x" + i), "a@one.test");
+            }
+            MailQueue queue = fixture.queue("one.test");
+            queue.park(fixture.time.epochMillis() + 60_000, "the site asked for quiet");
+            assertThat(queue.take(1)).isEmpty();
+            assertThat(queue.status().parkedWhy()).isEqualTo("the site asked for quiet");
+            assertThat(queue.status().parkedUntilEpochMillis())
+                    .isEqualTo(fixture.time.epochMillis() + 60_000);
+            assertThat(told).hasValue(1);
+            fixture.time.advance(Duration.ofMinutes(1));
+            await(() -> told.get() == 2);
+            List<Envelope> all = new ArrayList<>();
+            await(() -> {
+                all.addAll(queue.take(100));
+                return all.size() == 50;
+            });
+            assertThat(all).allMatch(envelope -> envelope.attempts() == 0);
+            assertThat(queue.status().parkedWhy()).isEmpty();
+        }
+    }
+
+    @Test
+    void wallClockSteppedBack_neitherHidesNewMailNorFreezesOld() {
+        try (SpoolFixture fixture = new SpoolFixture(directory)) {
+            fixture.accept(message("old"), "a@one.test");
+            fixture.settle(fixture.take("one.test"), deferred());
+            fixture.time.stepWallClock(Duration.ofDays(-1));
+            fixture.accept(message("new"), "a@one.test");
+            assertThat(fixture.take("one.test").attempts()).isZero();
+            fixture.time.advance(Duration.ofMinutes(3));
+            assertThat(fixture.take("one.test").attempts()).isEqualTo(1);
+        }
+    }
+
+    /**
+     * Consumers that take only when told, producers that do not wait: every message is seen once
+     * per attempt and none is left lying. Some are put back, some deferred, the window overflows.
+     */
+    @Test
+    void manyThreads_takingOnlyWhenTold_leaveNothingLying() throws Exception {
+        int messages = 6000;
+        try (SpoolFixture fixture = new SpoolFixture(directory, "spool.durability = async",
+                "retry.default.intervals = [1s]")) {
+            ExecutorService consumers = Executors.newFixedThreadPool(4);
+            Set<Long> done = ConcurrentHashMap.newKeySet();
+            Map<Long, AtomicInteger> tries = new ConcurrentHashMap<>();
+            AtomicInteger wrong = new AtomicInteger();
+            fixture.spool.queues().listen(queue -> consumers.execute(() -> {
+                List<Envelope> taken;
+                do {
+                    taken = queue.take(7);
+                    for (Envelope envelope : taken) {
+                        consume(fixture, queue, envelope, tries, done, wrong);
+                    }
+                } while (taken.size() == 7);
+            }));
+            ExecutorService producers = Executors.newFixedThreadPool(3);
+            for (int i = 0; i < messages; i++) {
+                int number = i;
+                producers.execute(() -> submit(fixture, number));
+            }
+            await(() -> {
+                fixture.time.advance(Duration.ofMillis(50));
+                return done.size() == messages;
+            });
+            await(() -> fixture.spool.queues().waiting() == 0);
+            assertThat(wrong).hasValue(0);
+            producers.shutdown();
+            consumers.shutdown();
+            assertThat(consumers.awaitTermination(10, TimeUnit.SECONDS)).isTrue();
+        }
+    }
+
+    private static void submit(SpoolFixture fixture, int number) {
+        byte[] content = message("m" + number);
+        IncomingContent incoming = fixture.spool.newContent(Runnable::run, () -> {});
+        incoming.append(content, 0, content.length);
+        incoming.accept(SpoolFixture.submission(content, "app@example.com",
+                new io.mailrace.core.Recipient(SpoolFixture.address("u@d" + number % 3 + ".test"))),
+                new SpoolFixture.Outcome());
+    }
+
+    private static void consume(SpoolFixture fixture, MailQueue queue, Envelope envelope,
+            Map<Long, AtomicInteger> tries, Set<Long> done, AtomicInteger wrong) {
+        int attempt = tries.computeIfAbsent(envelope.id().value(), id -> new AtomicInteger())
+                .incrementAndGet();
+        if (attempt % 5 == 1 && envelope.id().value() % 5 == 0) {
+            queue.putBack(envelope);
+        } else if (envelope.attempts() == 0 && envelope.id().value() % 3 == 0) {
+            fixture.settle(envelope, false, deferred());
+        } else {
+            if (!done.add(envelope.id().value())) {
+                wrong.incrementAndGet();
+            }
+            fixture.settle(envelope, false, delivered());
+        }
+    }
+}

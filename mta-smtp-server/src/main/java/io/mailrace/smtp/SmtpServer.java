@@ -4,39 +4,343 @@ package io.mailrace.smtp;
 import io.mailrace.core.Metrics;
 import io.mailrace.core.TimeSource;
 import io.mailrace.queue.Spool;
+import io.netty.bootstrap.ServerBootstrap;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelFuture;
+import io.netty.channel.ChannelInitializer;
+import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoopGroup;
+import io.netty.channel.IoEventLoopGroup;
+import io.netty.channel.WriteBufferWaterMark;
+import io.netty.channel.epoll.EpollIoHandler;
+import io.netty.channel.epoll.EpollServerSocketChannel;
+import io.netty.channel.socket.ServerSocketChannel;
+import io.netty.channel.socket.SocketChannel;
+import io.netty.channel.socket.nio.NioServerSocketChannel;
+import java.io.IOException;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.security.GeneralSecurityException;
 import java.time.Duration;
+import java.util.Collections;
 import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicLong;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
-/** Takes in mail. */
+/**
+ * Takes in mail: opens the listeners, gives each connection its {@link SmtpSession}, and stops in
+ * order. Holds at most {@code submission.max-connections} connections; runs on the event loops it
+ * is given and does not close them. Any thread but an event loop. What it answers with 250 is in
+ * the spool, on disk.
+ */
 public final class SmtpServer {
-    private SmtpServer() {}
+    private static final Logger LOG = LoggerFactory.getLogger(SmtpServer.class);
+    private static final int BACKLOG = 1024;
+    private static final WriteBufferWaterMark WRITE_BUFFER = new WriteBufferWaterMark(32 << 10,
+            64 << 10);
+    private static final Duration FILE_CHECK = Duration.ofSeconds(2);
+    private static final Duration FORCED_CLOSE = Duration.ofSeconds(5);
+
+    private final SmtpServerConfig config;
+    private final EventLoopGroup loops;
+    private final Shared shared;
+    private final Map<String, Channel> listeners = Collections.synchronizedMap(new TreeMap<>());
+    private final ScheduledExecutorService files = Executors.newSingleThreadScheduledExecutor(
+            Thread.ofPlatform().daemon().name("smtp-files").factory());
+
+    private SmtpServer(SmtpServerConfig config, EventLoopGroup loops, Shared shared) {
+        this.config = config;
+        this.loops = loops;
+        this.shared = shared;
+    }
+
+    /** What the connections of a server have in common. Any thread. */
+    static final class Shared {
+        private static final long LOG_EVERY_NANOS = Duration.ofSeconds(10).toNanos();
+
+        private final Spool spool;
+        private final TimeSource time;
+        private final SmtpMeters meters;
+        private final ConnectionLimits limits;
+        private final RejectionLog rejections;
+        private final MailDate dates = new MailDate();
+        private final Set<SmtpConnection> connections = ConcurrentHashMap.newKeySet();
+        private final CompletableFuture<Boolean> drained = new CompletableFuture<>();
+        private final AtomicLong refusalLogged;
+        private volatile Optional<LoginCheck> logins = Optional.empty();
+        private volatile Optional<ServerTls> tls = Optional.empty();
+        private volatile boolean stopping;
+
+        Shared(SubmissionConfig bounds, Spool spool, TimeSource time, Metrics metrics) {
+            this.spool = spool;
+            this.time = time;
+            meters = new SmtpMeters(metrics);
+            limits = new ConnectionLimits(bounds.maxConnections(),
+                    bounds.maxConnectionsPerAddress());
+            rejections = new RejectionLog(spool.journal(), time, meters.rejectionsDropped);
+            refusalLogged = new AtomicLong(time.nanos() - LOG_EVERY_NANOS);
+            metrics.gauge("smtp_connections_current", "Connections open now.", limits::open);
+        }
+
+        /** Why no mail is taken now; also logs it, now and then. */
+        Optional<String> refusal() {
+            Optional<String> why = spool.refusal();
+            if (why.isPresent()) {
+                long now = time.nanos();
+                long last = refusalLogged.get();
+                if (now - last >= LOG_EVERY_NANOS && refusalLogged.compareAndSet(last, now)) {
+                    LOG.warn("mail=refused why=\"{}\"", why.get());
+                }
+            }
+            return why;
+        }
+
+        void closed(SmtpConnection connection) {
+            connections.remove(connection);
+            tellDrained();
+        }
+
+        private void tellDrained() {
+            if (stopping && connections.isEmpty()) {
+                drained.complete(true);
+            }
+        }
+
+        Spool spool() {
+            return spool;
+        }
+
+        TimeSource time() {
+            return time;
+        }
+
+        SmtpMeters meters() {
+            return meters;
+        }
+
+        ConnectionLimits limits() {
+            return limits;
+        }
+
+        RejectionLog rejections() {
+            return rejections;
+        }
+
+        Set<SmtpConnection> connections() {
+            return connections;
+        }
+
+        Optional<LoginCheck> logins() {
+            return logins;
+        }
+
+        Optional<ServerTls> tls() {
+            return tls;
+        }
+
+        boolean stopping() {
+            return stopping;
+        }
+    }
 
     /**
      * Opens every listener.
      *
      * @throws SmtpServerException when an address cannot be bound or the certificate or the users
-     *         file cannot be used
+     *         file cannot be used; nothing stays open then
      */
     public static SmtpServer start(SmtpServerConfig config, Spool spool, EventLoopGroup loops,
             TimeSource time, Metrics metrics) {
-        return new SmtpServer();
+        SmtpServer server = new SmtpServer(config, loops,
+                new Shared(config.submission(), spool, time, metrics));
+        try {
+            server.open();
+            return server;
+        } catch (RuntimeException failed) {
+            server.close(Duration.ZERO);
+            throw failed;
+        }
+    }
+
+    /** The slow parts, TLS library and first hash, run beside the binding of plain listeners. */
+    private void open() {
+        CompletableFuture<Void> tls = CompletableFuture.runAsync(this::openTls, files);
+        if (config.usesAuth()) {
+            try {
+                shared.logins = Optional.of(LoginCheck.open(config.users(), shared.time));
+            } catch (IOException bad) {
+                throw new SmtpServerException("users file " + config.users().file() + " "
+                        + bad.getMessage(), bad);
+            }
+        }
+        bindAll(false);
+        try {
+            tls.join();
+        } catch (CompletionException failed) {
+            throw failed.getCause() instanceof SmtpServerException known
+                    ? known
+                    : new SmtpServerException("TLS cannot be started", failed);
+        }
+        bindAll(true);
+        files.scheduleWithFixedDelay(this::reloadFiles, FILE_CHECK.toMillis(),
+                FILE_CHECK.toMillis(), TimeUnit.MILLISECONDS);
+    }
+
+    private void openTls() {
+        if (!config.usesTls()) {
+            return;
+        }
+        try {
+            shared.tls = Optional.of(ServerTls.open(config.tls(), config.hostname(),
+                    shared.time.epochMillis()));
+        } catch (IOException | GeneralSecurityException bad) {
+            throw new SmtpServerException("tls.certificate " + config.tls().certificate()
+                    + " with tls.key " + config.tls().key() + " cannot be used: "
+                    + bad.getMessage(), bad);
+        }
+    }
+
+    private void bindAll(boolean withTls) {
+        config.listeners().forEach((name, listener) -> {
+            if ((listener.tls() != ListenerConfig.Tls.OFF) == withTls) {
+                bind(name, listener);
+            }
+        });
+    }
+
+    private void bind(String name, ListenerConfig listener) {
+        boolean epoll = loops instanceof IoEventLoopGroup group
+                && group.isIoType(EpollIoHandler.class);
+        Class<? extends ServerSocketChannel> type = epoll
+                ? EpollServerSocketChannel.class
+                : NioServerSocketChannel.class;
+        ChannelFuture binding = new ServerBootstrap().group(loops).channel(type)
+                .option(ChannelOption.SO_BACKLOG, BACKLOG)
+                .option(ChannelOption.SO_REUSEADDR, true)
+                .childOption(ChannelOption.TCP_NODELAY, true)
+                .childOption(ChannelOption.SO_KEEPALIVE, true)
+                .childOption(ChannelOption.WRITE_BUFFER_WATER_MARK, WRITE_BUFFER)
+                .childHandler(new ChannelInitializer<SocketChannel>() {
+                    @Override
+                    protected void initChannel(SocketChannel channel) {
+                        prepare(channel, name, listener);
+                    }
+                }).bind(listener.bind()).awaitUninterruptibly();
+        Channel bound = binding.channel();
+        if (!binding.isSuccess()) {
+            throw new SmtpServerException("listener " + name + " cannot listen on "
+                    + listener.bind() + ": " + binding.cause().getMessage(), binding.cause());
+        }
+        listeners.put(name, bound);
+        LOG.info("listener={} address={} tls={} auth={}", name, bound.localAddress(),
+                listener.tls(), listener.auth());
+    }
+
+    private void prepare(SocketChannel channel, String name, ListenerConfig listener) {
+        InetSocketAddress remote = channel.remoteAddress();
+        if (remote == null) {
+            channel.close();
+            return;
+        }
+        InetAddress client = remote.getAddress();
+        boolean relaysFrom = listener.relaysFor(client);
+        boolean admitted = shared.limits.admit(client, relaysFrom);
+        String address = client.getHostAddress();
+        int scope = address.indexOf('%');
+        SessionTerms terms = new SessionTerms(config.hostname(), name, listener,
+                config.submission(), scope < 0 ? address : address.substring(0, scope),
+                relaysFrom, shared.dates, shared.meters.accepted, shared.meters.loginsFailed);
+        if (admitted && listener.tls() == ListenerConfig.Tls.IMPLICIT) {
+            channel.pipeline().addLast(shared.tls.orElseThrow().newHandler(channel.alloc(),
+                    config.submission().handshakeTimeout()));
+        }
+        channel.pipeline().addLast(new SmtpConnection(shared, terms, client, admitted));
+    }
+
+    private void reloadFiles() {
+        try {
+            shared.tls.ifPresent(ServerTls::reloadIfChanged);
+            shared.logins.ifPresent(LoginCheck::reloadIfChanged);
+        } catch (RuntimeException bug) {
+            LOG.error("reload=failed", bug);
+        }
     }
 
     /** Where each listener is bound, by name. */
     public Map<String, InetSocketAddress> addresses() {
-        return Map.of();
+        Map<String, InetSocketAddress> all = new TreeMap<>();
+        synchronized (listeners) {
+            listeners.forEach((name, channel) -> {
+                if (channel.localAddress() instanceof InetSocketAddress address) {
+                    all.put(name, address);
+                }
+            });
+        }
+        return all;
     }
 
-    /** Closes the listeners; sessions go on to the end of their transaction. */
-    public void stopAccepting() {}
+    /**
+     * Closes the listeners. Idle sessions end with 421, the others after the transaction they are
+     * in. Does not wait for them.
+     */
+    public void stopAccepting() {
+        if (shared.stopping) {
+            return;
+        }
+        shared.stopping = true;
+        synchronized (listeners) {
+            listeners.values().forEach(channel -> channel.close().awaitUninterruptibly());
+        }
+        shared.connections.forEach(SmtpConnection::stop);
+        shared.tellDrained();
+    }
 
     /** Whether listeners are open. */
     public boolean accepting() {
-        return false;
+        return !shared.stopping;
     }
 
-    /** Stops accepting, waits for transactions in flight, then closes every connection. Blocks. */
-    public void close(Duration limit) {}
+    /**
+     * Stops accepting, waits up to {@code limit} for transactions in flight, then closes every
+     * connection. Blocks: never on an event loop. Close the spool after this.
+     */
+    public void close(Duration limit) {
+        stopAccepting();
+        if (!drainedWithin(limit)) {
+            LOG.warn("stop=forced connections={}", shared.connections.size());
+            shared.connections.forEach(SmtpConnection::stopNow);
+            if (!drainedWithin(FORCED_CLOSE)) {
+                LOG.error("stop=incomplete connections={}", shared.connections.size());
+            }
+        }
+        files.shutdownNow();
+        shared.logins.ifPresent(LoginCheck::close);
+        shared.tls.ifPresent(ServerTls::close);
+        shared.tls = Optional.empty();
+    }
+
+    private boolean drainedWithin(Duration limit) {
+        try {
+            return shared.drained.get(limit.toMillis(), TimeUnit.MILLISECONDS);
+        } catch (TimeoutException notYet) {
+            return false;
+        } catch (InterruptedException stop) {
+            Thread.currentThread().interrupt();
+            return false;
+        } catch (ExecutionException never) {
+            throw new IllegalStateException("nothing fails this future", never);
+        }
+    }
 }

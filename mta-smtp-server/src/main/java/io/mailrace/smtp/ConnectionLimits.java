@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.smtp;
+
+import java.net.Inet6Address;
+import java.net.InetAddress;
+import java.net.UnknownHostException;
+import java.util.Arrays;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/**
+ * Counts connections, in all and by address; an IPv6 customer has a /64, so that counts as one.
+ * Holds at most one entry for each open connection. Any thread.
+ */
+final class ConnectionLimits {
+    private final int max;
+    private final int maxPerAddress;
+    private final AtomicInteger open = new AtomicInteger();
+    private final Map<InetAddress, Integer> byAddress = new ConcurrentHashMap<>();
+
+    ConnectionLimits(int max, int maxPerAddress) {
+        this.max = max;
+        this.maxPerAddress = maxPerAddress;
+    }
+
+    /** Counts a connection in, unless it is one too many. */
+    boolean admit(InetAddress client, boolean exempt) {
+        if (open.incrementAndGet() > max) {
+            open.decrementAndGet();
+            return false;
+        }
+        int same = byAddress.merge(origin(client), 1, Integer::sum);
+        if (same > maxPerAddress && !exempt) {
+            release(client);
+            return false;
+        }
+        return true;
+    }
+
+    /** Counts an admitted connection out. */
+    void release(InetAddress client) {
+        byAddress.computeIfPresent(origin(client), (a, n) -> n > 1 ? n - 1 : null);
+        open.decrementAndGet();
+    }
+
+    int open() {
+        return open.get();
+    }
+
+    /** The address itself, or the /64 an IPv6 address is in. */
+    static InetAddress origin(InetAddress client) {
+        if (!(client instanceof Inet6Address)) {
+            return client;
+        }
+        try {
+            byte[] network = Arrays.copyOf(Arrays.copyOf(client.getAddress(), 8), 16);
+            return InetAddress.getByAddress(network);
+        } catch (UnknownHostException wrongLength) {
+            throw new IllegalStateException("an IPv6 address has 16 octets", wrongLength);
+        }
+    }
+}

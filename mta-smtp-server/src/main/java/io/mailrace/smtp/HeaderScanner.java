@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.smtp;
+
+import io.mailrace.core.Ascii;
+import java.nio.charset.StandardCharsets;
+
+/**
+ * Reads a header as it streams by (RFC 5322 2.2): finds its end, notes which fields are there and
+ * keeps the values of From and Message-ID. Holds back at most one field name, because only its
+ * colon tells whether the line belongs to the header; keeps at most {@value #MAX_FROM} octets of a
+ * value. Expects lines ended by CRLF. Confined to its session.
+ */
+final class HeaderScanner {
+    static final int MAX_NAME = 100;
+    private static final int MAX_FROM = 8192;
+    private static final int MAX_MESSAGE_ID = 1000;
+
+    private enum State {
+        LINE_START, NAME, BLANK_AFTER_NAME, VALUE, ENDED
+    }
+
+    private final ContentScanner.Sink sink;
+    private final byte[] name = new byte[MAX_NAME];
+    private int nameLength;
+    /** How much of the name came in earlier buffers and was held back. */
+    private int held;
+    private State state = State.LINE_START;
+    private boolean inField;
+    private boolean brokenOff;
+    private long octets;
+    private int received;
+    private boolean hasDate;
+    private boolean hasFrom;
+    private boolean hasMessageId;
+    private boolean utf8;
+    private byte[] captured = new byte[0];
+    private int capturedLength;
+    /** 0 while the value is of no interest. */
+    private int captureLimit;
+    private boolean capturesFrom;
+    private byte[] from = new byte[0];
+    private byte[] messageId = new byte[0];
+
+    HeaderScanner(ContentScanner.Sink sink) {
+        this.sink = sink;
+    }
+
+    /**
+     * Takes header bytes and passes them on, all but an undecided field name. Returns the index of
+     * the first byte that is not header: {@code to}, unless {@link #ended()}. When the header broke
+     * off at a line that is no field, {@link #heldBytes()} come before it.
+     */
+    int scan(byte[] bytes, int from, int to) {
+        int at = scanLines(bytes, from, to);
+        octets += at - from;
+        return at;
+    }
+
+    private int scanLines(byte[] bytes, int start, int to) {
+        int passed = start;
+        int lineStart = start;
+        int at = start;
+        while (at < to) {
+            byte b = bytes[at];
+            switch (state) {
+                case LINE_START -> {
+                    lineStart = at;
+                    if (b == '\r') {
+                        return end(bytes, passed, at, false);
+                    }
+                    if (b == ' ' || b == '\t') {
+                        if (!inField) {
+                            return end(bytes, passed, at, true);
+                        }
+                        state = State.VALUE;
+                    } else {
+                        finishField();
+                        nameLength = 0;
+                        state = State.NAME;
+                    }
+                }
+                case NAME, BLANK_AFTER_NAME -> {
+                    if (b == ':' && nameLength > 0) {
+                        at++;
+                        if (held > 0) {
+                            sink.content(name, 0, held);
+                            held = 0;
+                        }
+                        beginField();
+                    } else if (nameByte(b)) {
+                        at++;
+                    } else {
+                        return end(bytes, passed, lineStart, true);
+                    }
+                }
+                case VALUE -> at = value(bytes, at, to);
+                case ENDED -> throw new IllegalStateException("the header has ended");
+            }
+        }
+        boolean undecided = state == State.NAME || state == State.BLANK_AFTER_NAME;
+        int safe = undecided ? lineStart : to;
+        if (undecided) {
+            held += to - lineStart;
+        }
+        pass(bytes, passed, safe);
+        return to;
+    }
+
+    private int end(byte[] bytes, int passed, int at, boolean broken) {
+        finishField();
+        brokenOff = broken;
+        state = State.ENDED;
+        pass(bytes, passed, at);
+        return at;
+    }
+
+    private void pass(byte[] bytes, int from, int to) {
+        if (to > from) {
+            sink.content(bytes, from, to - from);
+        }
+    }
+
+    /** Takes one byte of a field name; false when the line cannot be a field. */
+    private boolean nameByte(byte b) {
+        boolean blank = b == ' ' || b == '\t';
+        boolean fits = blank ? nameLength > 0 : b > 32 && b < 127 && state == State.NAME;
+        if (!fits || nameLength == MAX_NAME) {
+            return false;
+        }
+        if (blank) {
+            state = State.BLANK_AFTER_NAME;
+        }
+        name[nameLength++] = b;
+        return true;
+    }
+
+    private void beginField() {
+        String field = Ascii.lower(new String(name, 0, nameLength, StandardCharsets.US_ASCII))
+                .strip();
+        inField = true;
+        state = State.VALUE;
+        capturedLength = 0;
+        captureLimit = 0;
+        switch (field) {
+            case "received" -> received++;
+            case "date" -> hasDate = true;
+            case "from" -> captureLimit = hasFrom ? 0 : MAX_FROM;
+            case "message-id" -> captureLimit = hasMessageId ? 0 : MAX_MESSAGE_ID;
+            default -> {
+            }
+        }
+        hasFrom |= field.equals("from");
+        hasMessageId |= field.equals("message-id");
+        capturesFrom = field.equals("from");
+    }
+
+    private int value(byte[] bytes, int start, int to) {
+        int at = start;
+        while (at < to && bytes[at] != '\n') {
+            utf8 |= bytes[at] < 0;
+            at++;
+        }
+        if (captureLimit > 0) {
+            capture(bytes, start, at);
+        }
+        if (at < to) {
+            at++;
+            state = State.LINE_START;
+        }
+        return at;
+    }
+
+    private void capture(byte[] bytes, int start, int end) {
+        int room = Math.min(end - start, captureLimit - capturedLength);
+        if (room <= 0) {
+            return;
+        }
+        if (capturedLength + room > captured.length) {
+            byte[] larger = new byte[Math.min(captureLimit,
+                    Math.max(256, 2 * (capturedLength + room)))];
+            System.arraycopy(captured, 0, larger, 0, capturedLength);
+            captured = larger;
+        }
+        for (int i = start; i < start + room; i++) {
+            if (bytes[i] != '\r') {
+                captured[capturedLength++] = bytes[i];
+            }
+        }
+    }
+
+    private void finishField() {
+        if (captureLimit == 0) {
+            return;
+        }
+        byte[] value = new byte[capturedLength];
+        System.arraycopy(captured, 0, value, 0, capturedLength);
+        if (capturesFrom) {
+            from = value;
+        } else {
+            messageId = value;
+        }
+        captureLimit = 0;
+    }
+
+    /** Ends a header that no empty line ended, because the message is over. */
+    void finish() {
+        finishField();
+        state = State.ENDED;
+    }
+
+    boolean ended() {
+        return state == State.ENDED;
+    }
+
+    /** The header ended at a line that is no field, so an empty line is missing. */
+    boolean brokenOff() {
+        return brokenOff;
+    }
+
+    /** Start of an undecided line that came in earlier buffers; call only once it ended. */
+    byte[] heldBytes() {
+        byte[] start = new byte[held];
+        System.arraycopy(name, 0, start, 0, held);
+        return start;
+    }
+
+    /** Octets of the header so far. */
+    long octets() {
+        return octets;
+    }
+
+    int received() {
+        return received;
+    }
+
+    boolean hasDate() {
+        return hasDate;
+    }
+
+    boolean hasMessageId() {
+        return hasMessageId;
+    }
+
+    /** Some octet of the header is above 127. */
+    boolean utf8() {
+        return utf8;
+    }
+
+    /** The first From value, unfolded, as bytes; cut at a bound. */
+    byte[] from() {
+        return from;
+    }
+
+    /** The first Message-ID value, cleaned. */
+    String messageId() {
+        String text = new String(messageId, StandardCharsets.ISO_8859_1);
+        return Ascii.clean(text.strip(), MAX_MESSAGE_ID);
+    }
+}

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.smtp;
+
+import io.netty.buffer.ByteBufAllocator;
+import io.netty.handler.ssl.OpenSsl;
+import io.netty.handler.ssl.SslContext;
+import io.netty.handler.ssl.SslContextBuilder;
+import io.netty.handler.ssl.SslHandler;
+import io.netty.handler.ssl.SslProvider;
+import io.netty.util.ReferenceCountUtil;
+import java.io.IOException;
+import java.math.BigInteger;
+import java.nio.file.Path;
+import java.security.GeneralSecurityException;
+import java.security.KeyPair;
+import java.security.KeyPairGenerator;
+import java.security.SecureRandom;
+import java.security.cert.X509Certificate;
+import java.security.spec.ECGenParameterSpec;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Date;
+import java.util.List;
+import javax.security.auth.x500.X500Principal;
+import org.bouncycastle.asn1.x509.Extension;
+import org.bouncycastle.asn1.x509.GeneralName;
+import org.bouncycastle.asn1.x509.GeneralNames;
+import org.bouncycastle.cert.jcajce.JcaX509CertificateConverter;
+import org.bouncycastle.cert.jcajce.JcaX509v3CertificateBuilder;
+import org.bouncycastle.operator.OperatorCreationException;
+import org.bouncycastle.operator.jcajce.JcaContentSignerBuilder;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The certificate and engine of every listener with TLS: TLS 1.2 and 1.3, by BoringSSL when its
+ * library loads, else by the JDK. Re-reads its files when they change; connections keep the
+ * certificate they began with. Making handlers: any thread. The rest: one thread.
+ */
+final class ServerTls implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(ServerTls.class);
+    private static final String[] VERSIONS = {"TLSv1.3", "TLSv1.2"};
+
+    private final TlsConfig config;
+    private final SslProvider provider;
+    private final FileWatch watch;
+    /** Guarded by this: an engine is made and its context counted without a release between. */
+    private SslContext current;
+
+    private ServerTls(TlsConfig config, SslProvider provider, FileWatch watch,
+            SslContext current) {
+        this.config = config;
+        this.provider = provider;
+        this.watch = watch;
+        this.current = current;
+    }
+
+    /**
+     * Loads the library and the certificate. Slow: the first touch of the native library costs a
+     * good part of a server's start, so it belongs on a side thread.
+     */
+    static ServerTls open(TlsConfig config, String hostname, long epochMillis)
+            throws IOException, GeneralSecurityException {
+        boolean nativeTls = OpenSsl.isAvailable();
+        SslProvider provider = nativeTls ? SslProvider.OPENSSL_REFCNT : SslProvider.JDK;
+        if (!nativeTls) {
+            LOG.info("tls-engine=jdk why=\"{}\"", String.valueOf(OpenSsl.unavailabilityCause()));
+        }
+        List<Path> files = config.selfSigned()
+                ? List.of()
+                : List.of(Path.of(config.certificate()), Path.of(config.key()));
+        FileWatch watch = new FileWatch(files);
+        SslContext context = config.selfSigned()
+                ? selfSigned(provider, hostname, epochMillis)
+                : fromFiles(config, provider);
+        return new ServerTls(config, provider, watch, context);
+    }
+
+    private static SslContext fromFiles(TlsConfig config, SslProvider provider)
+            throws IOException {
+        try {
+            return build(SslContextBuilder.forServer(Path.of(config.certificate()).toFile(),
+                    Path.of(config.key()).toFile()), provider);
+        } catch (IllegalArgumentException unusable) {
+            // Netty reports unreadable and malformed PEM files so.
+            throw new IOException(unusable.getMessage(), unusable);
+        }
+    }
+
+    private static SslContext build(SslContextBuilder builder, SslProvider provider)
+            throws IOException {
+        return builder.sslProvider(provider).protocols(VERSIONS).build();
+    }
+
+    private static SslContext selfSigned(SslProvider provider, String hostname, long epochMillis)
+            throws IOException, GeneralSecurityException {
+        KeyPairGenerator generator = KeyPairGenerator.getInstance("EC");
+        generator.initialize(new ECGenParameterSpec("secp256r1"));
+        KeyPair pair = generator.generateKeyPair();
+        Instant now = Instant.ofEpochMilli(epochMillis);
+        X500Principal name = new X500Principal("CN=" + (hostname.length() > 64 ? "mailrace"
+                : hostname));
+        try {
+            X509Certificate certificate = new JcaX509CertificateConverter().getCertificate(
+                    new JcaX509v3CertificateBuilder(name, new BigInteger(63, new SecureRandom()),
+                            Date.from(now.minus(Duration.ofDays(1))),
+                            Date.from(now.plus(Duration.ofDays(365))), name, pair.getPublic())
+                            .addExtension(Extension.subjectAlternativeName, false,
+                                    new GeneralNames(new GeneralName(GeneralName.dNSName,
+                                            hostname)))
+                            .build(new JcaContentSignerBuilder("SHA256withECDSA")
+                                    .build(pair.getPrivate())));
+            LOG.warn("tls-certificate=self-signed name={} hint=\"set tls.certificate\"", hostname);
+            return build(SslContextBuilder.forServer(pair.getPrivate(), certificate), provider);
+        } catch (OperatorCreationException noSigner) {
+            throw new GeneralSecurityException(noSigner);
+        }
+    }
+
+    /** A handler for one new connection. */
+    synchronized SslHandler newHandler(ByteBufAllocator allocator, Duration handshakeTimeout) {
+        SslHandler handler = current.newHandler(allocator);
+        handler.setHandshakeTimeoutMillis(handshakeTimeout.toMillis());
+        return handler;
+    }
+
+    /** Reads the files again if they changed; a bad pair leaves the old one. Blocks. */
+    void reloadIfChanged() {
+        if (!watch.changed()) {
+            return;
+        }
+        try {
+            SslContext fresh = fromFiles(config, provider);
+            synchronized (this) {
+                ReferenceCountUtil.release(current);
+                current = fresh;
+            }
+            LOG.info("tls-certificate=reloaded file={}", config.certificate());
+        } catch (IOException bad) {
+            LOG.error("tls-certificate=kept file={} why=\"{}\"", config.certificate(),
+                    bad.toString());
+        }
+    }
+
+    /** Call when no connection is left. */
+    @Override
+    public synchronized void close() {
+        ReferenceCountUtil.release(current);
+    }
+}

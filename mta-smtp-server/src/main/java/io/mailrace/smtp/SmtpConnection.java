@@ -1,0 +1,453 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.smtp;
+
+import io.mailrace.core.Event;
+import io.mailrace.core.SmtpReply;
+import io.mailrace.core.TimeSource;
+import io.mailrace.queue.IncomingContent;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.ByteBufUtil;
+import io.netty.channel.ChannelFuture;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.socket.DuplexChannel;
+import io.netty.handler.codec.CodecException;
+import io.netty.handler.ssl.SslHandler;
+import io.netty.handler.ssl.SslHandshakeCompletionEvent;
+import io.netty.util.concurrent.FastThreadLocal;
+import io.netty.util.concurrent.Future;
+import io.netty.util.concurrent.ImmediateEventExecutor;
+import java.net.InetAddress;
+import java.util.ArrayDeque;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+import javax.net.ssl.SSLSession;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The Netty side of one {@link SmtpSession}: hands it bytes, writes its replies once for each read,
+ * keeps its deadline. Holds the bytes the session does not take yet; while it holds some, or while
+ * the client does not read its replies, nothing more is read. Confined to the channel's event loop.
+ */
+final class SmtpConnection extends ChannelInboundHandlerAdapter implements SmtpSession.Outside {
+    private static final Logger LOG = LoggerFactory.getLogger(SmtpConnection.class);
+    private static final int SCRATCH_BYTES = 64 * 1024;
+    private static final int LINGER_BYTES = 1 << 20;
+    private static final long LINGER_SECONDS = 2;
+    /** The session works on arrays; one per event loop is enough, as it keeps none. */
+    private static final FastThreadLocal<byte[]> SCRATCH = new FastThreadLocal<>() {
+        @Override
+        protected byte[] initialValue() {
+            return new byte[SCRATCH_BYTES];
+        }
+    };
+
+    private final SmtpServer.Shared shared;
+    private final SessionTerms terms;
+    private final InetAddress client;
+    private final TimeSource time;
+    private final SmtpSession session;
+    private final boolean admitted;
+    private final ArrayDeque<ByteBuf> held = new ArrayDeque<>();
+    private @Nullable ChannelHandlerContext context;
+    private @Nullable ByteBuf replies;
+    private int lastCode;
+    private boolean opened;
+    private boolean working;
+    private boolean tlsWanted;
+    private boolean closeWanted;
+    private boolean closing;
+    private boolean released;
+    private long lingered;
+    private long unwritableSince;
+    private boolean abrupt;
+    /** The next look at the deadline, or the end of lingering. */
+    private Future<?> watch = ImmediateEventExecutor.INSTANCE.newSucceededFuture(null);
+
+    /** @param admitted false when there are too many connections: only to say so and close */
+    SmtpConnection(SmtpServer.Shared shared, SessionTerms terms, InetAddress client,
+            boolean admitted) {
+        this.shared = shared;
+        this.terms = terms;
+        this.client = client;
+        this.admitted = admitted;
+        time = shared.time();
+        session = new SmtpSession(terms, this, time);
+    }
+
+    // Netty's events
+
+    @Override
+    public void handlerAdded(ChannelHandlerContext ctx) {
+        context = ctx;
+    }
+
+    @Override
+    public void channelActive(ChannelHandlerContext ctx) {
+        if (!admitted) {
+            turnAway();
+            return;
+        }
+        shared.connections().add(this);
+        shared.meters().connections.increment();
+        if (shared.stopping()) {
+            session.stop();
+        }
+        if (ctx.pipeline().get(SslHandler.class) == null) {
+            open("");
+        }
+    }
+
+    private void turnAway() {
+        shared.meters().connectionsRefused.increment();
+        if (terms.listener().tls() == ListenerConfig.Tls.IMPLICIT) {
+            ctx().close();
+            return;
+        }
+        rejected(new Event.Intake(terms.listenerName(), terms.client(), "", "", ""), "connect",
+                Replies.TOO_MANY_CONNECTIONS);
+        reply(Replies.TOO_MANY_CONNECTIONS);
+        close();
+        work();
+    }
+
+    private void open(String tls) {
+        opened = true;
+        session.opened(tls);
+        work();
+        watchDeadline();
+    }
+
+    @Override
+    public void userEventTriggered(ChannelHandlerContext ctx, Object event) {
+        if (!(event instanceof SslHandshakeCompletionEvent handshake)) {
+            ctx.fireUserEventTriggered(event);
+            return;
+        }
+        if (!handshake.isSuccess()) {
+            shared.meters().handshakesFailed.increment();
+            LOG.debug("tls=failed client={} why=\"{}\"", terms.client(),
+                    String.valueOf(handshake.cause()));
+            ctx.close();
+            return;
+        }
+        SSLSession agreed = ctx.pipeline().get(SslHandler.class).engine().getSession();
+        String tls = agreed.getProtocol() + " " + agreed.getCipherSuite();
+        if (opened) {
+            session.tlsEstablished(tls);
+            work();
+        } else {
+            open(tls);
+        }
+    }
+
+    @Override
+    public void channelRead(ChannelHandlerContext ctx, Object message) {
+        ByteBuf bytes = (ByteBuf) message;
+        if (closing) {
+            linger(bytes);
+            return;
+        }
+        shared.meters().bytes.add(bytes.readableBytes());
+        held.add(bytes);
+        work();
+    }
+
+    @Override
+    public void channelWritabilityChanged(ChannelHandlerContext ctx) {
+        unwritableSince = ctx.channel().isWritable() ? 0 : time.nanos() | 1;
+        work();
+    }
+
+    @Override
+    public void channelInactive(ChannelHandlerContext ctx) {
+        session.lost();
+        release();
+    }
+
+    @Override
+    public void handlerRemoved(ChannelHandlerContext ctx) {
+        session.lost();
+        release();
+    }
+
+    @Override
+    public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
+        // A reset or a broken TLS record is the client's business; a bug is ours.
+        boolean bug = (cause instanceof RuntimeException && !(cause instanceof CodecException))
+                || cause instanceof Error;
+        if (bug) {
+            LOG.error("connection=broken client={}", terms.client(), cause);
+        } else {
+            LOG.debug("connection=lost client={} why=\"{}\"", terms.client(), cause.toString());
+        }
+        session.lost();
+        ctx.close();
+    }
+
+    // What the session asks
+
+    @Override
+    public void reply(SmtpReply reply) {
+        ByteBuf out = replies;
+        if (out == null) {
+            out = ctx().alloc().buffer(256);
+            replies = out;
+        }
+        int last = reply.lines().size() - 1;
+        for (int i = 0; i <= last; i++) {
+            ByteBufUtil.writeAscii(out, Integer.toString(reply.code()));
+            out.writeByte(i < last ? '-' : ' ');
+            if (reply.status().isPresent()) {
+                ByteBufUtil.writeAscii(out, reply.status().get().toString());
+                out.writeByte(' ');
+            }
+            ByteBufUtil.writeAscii(out, reply.lines().get(i));
+            out.writeShort(('\r' << 8) | '\n');
+        }
+        lastCode = reply.code();
+        shared.meters().replied(reply.code());
+    }
+
+    @Override
+    public void close() {
+        closeWanted = true;
+    }
+
+    @Override
+    public void startTls() {
+        tlsWanted = true;
+    }
+
+    @Override
+    public void verify(SaslDialogue.Credentials login) {
+        Optional<LoginCheck> logins = shared.logins();
+        if (logins.isEmpty()) {
+            throw new IllegalStateException("AUTH was offered without users");
+        }
+        logins.get().check(login, client, ctx().executor(), verdict -> {
+            if (ctx().executor().inEventLoop() && working) {
+                // Answered from memory: the session has not yet returned from asking.
+                ctx().executor().execute(() -> answer(verdict));
+            } else {
+                answer(verdict);
+            }
+        });
+    }
+
+    private void answer(LoginCheck.Verdict verdict) {
+        session.verdict(verdict);
+        work();
+    }
+
+    @Override
+    public IncomingContent newContent() {
+        return shared.spool().newContent(ctx().executor(), () -> {
+            session.writableAgain();
+            work();
+        });
+    }
+
+    @Override
+    public Optional<String> refusal() {
+        return shared.refusal();
+    }
+
+    @Override
+    public void rejected(Event.Intake from, String stage, SmtpReply reply) {
+        shared.rejections().append(from, stage, reply);
+    }
+
+    @Override
+    public void listensAgain() {
+        work();
+    }
+
+    // Work
+
+    /** Gives the session what it takes, then writes what it said, in one flush. */
+    private void work() {
+        if (working || closing) {
+            return;
+        }
+        working = true;
+        try {
+            while (!held.isEmpty() && session.listens() && ctx().channel().isWritable()) {
+                feed(held.getFirst());
+            }
+        } catch (RuntimeException | Error bug) {
+            LOG.error("session=broken client={}", terms.client(), bug);
+            session.lost();
+            reply(Replies.BROKEN);
+            closeWanted = true;
+        } finally {
+            working = false;
+        }
+        finishWork();
+    }
+
+    private void feed(ByteBuf bytes) {
+        int length = bytes.readableBytes();
+        int taken;
+        if (bytes.hasArray()) {
+            int from = bytes.arrayOffset() + bytes.readerIndex();
+            taken = session.receive(bytes.array(), from, from + length);
+        } else {
+            byte[] scratch = SCRATCH.get();
+            length = Math.min(length, SCRATCH_BYTES);
+            bytes.getBytes(bytes.readerIndex(), scratch, 0, length);
+            taken = session.receive(scratch, 0, length);
+        }
+        bytes.skipBytes(taken);
+        if (!bytes.isReadable()) {
+            held.remove().release();
+        }
+    }
+
+    private void finishWork() {
+        ChannelHandlerContext ctx = ctx();
+        if (closeWanted) {
+            closing = true;
+            releaseHeld();
+            finish(ctx);
+            return;
+        }
+        ByteBuf out = replies;
+        if (out != null) {
+            replies = null;
+            ctx.writeAndFlush(out);
+        }
+        boolean reads = held.isEmpty() && ctx.channel().isWritable();
+        if (ctx.channel().config().isAutoRead() != reads) {
+            ctx.channel().config().setAutoRead(reads);
+        }
+        if (tlsWanted) {
+            tlsWanted = false;
+            // First in line from here on: what comes next is a TLS record or ends the connection.
+            ctx.pipeline().addFirst(shared.tls().orElseThrow().newHandler(ctx.alloc(),
+                    terms.limits().handshakeTimeout()));
+        }
+    }
+
+    /*
+     * Closing with unread input makes the kernel send a reset, which can destroy the last reply on
+     * its way. So the sending side is closed first and what still comes is thrown away, bounded in
+     * bytes and time. After QUIT nothing more should come.
+     */
+    private void finish(ChannelHandlerContext ctx) {
+        ByteBuf out = replies;
+        replies = null;
+        ChannelFuture sent = ctx.writeAndFlush(out == null ? ctx.alloc().buffer(0) : out);
+        watch.cancel(false);
+        watch = ctx.executor().schedule(() -> ctx.close(), LINGER_SECONDS, TimeUnit.SECONDS);
+        if (abrupt || !admitted || lastCode == Replies.BYE.code()) {
+            sent.addListener(f -> ctx.close());
+            return;
+        }
+        sent.addListener(f -> {
+            SslHandler tls = ctx.pipeline().get(SslHandler.class);
+            if (!f.isSuccess()) {
+                ctx.close();
+            } else if (tls != null) {
+                tls.closeOutbound();
+            } else if (ctx.channel() instanceof DuplexChannel duplex) {
+                duplex.shutdownOutput();
+            }
+        });
+        ctx.channel().config().setAutoRead(true);
+    }
+
+    private void linger(ByteBuf bytes) {
+        lingered += bytes.readableBytes();
+        bytes.release();
+        if (lingered > LINGER_BYTES) {
+            ctx().close();
+        }
+    }
+
+    // Deadlines
+
+    /*
+     * One timer for each connection, seldom set: no deadline can come nearer than idle-timeout
+     * from now, so looking again after at most that long misses none.
+     */
+    private void watchDeadline() {
+        if (closing || released) {
+            return;
+        }
+        long idle = terms.limits().idleTimeout().toNanos();
+        long now = time.nanos();
+        if (unwritableSince != 0 && now - unwritableSince > idle) {
+            // It does not read, so it would not see a reply either.
+            session.lost();
+            ctx().close();
+            return;
+        }
+        long left = session.deadlineNanos() == Long.MAX_VALUE
+                ? idle
+                : session.deadlineNanos() - now;
+        if (left <= 0) {
+            session.timedOut();
+            work();
+            return;
+        }
+        watch = ctx().executor().schedule(this::watchDeadline, Math.min(left, idle),
+                TimeUnit.NANOSECONDS);
+    }
+
+    // Stopping; any thread
+
+    void stop() {
+        onLoop(session::stop);
+    }
+
+    void stopNow() {
+        onLoop(() -> {
+            abrupt = true;
+            session.stopNow();
+        });
+    }
+
+    private void onLoop(Runnable event) {
+        ctx().executor().execute(() -> {
+            if (!released) {
+                event.run();
+                work();
+            }
+        });
+    }
+
+    private void release() {
+        if (released) {
+            return;
+        }
+        released = true;
+        closing = true;
+        watch.cancel(false);
+        releaseHeld();
+        if (replies != null) {
+            replies.release();
+            replies = null;
+        }
+        if (admitted) {
+            shared.limits().release(client);
+            shared.closed(this);
+        }
+    }
+
+    private void releaseHeld() {
+        held.forEach(ByteBuf::release);
+        held.clear();
+    }
+
+    private ChannelHandlerContext ctx() {
+        ChannelHandlerContext ctx = context;
+        if (ctx == null) {
+            throw new IllegalStateException("not in a pipeline");
+        }
+        return ctx;
+    }
+
+}

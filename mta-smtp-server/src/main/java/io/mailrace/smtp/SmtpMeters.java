@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.smtp;
+
+import io.mailrace.core.Metrics;
+import java.util.Map;
+import java.util.concurrent.atomic.LongAdder;
+
+/** The counters of the server. Any thread. */
+final class SmtpMeters {
+    final LongAdder connections;
+    final LongAdder connectionsRefused;
+    final LongAdder accepted;
+    final LongAdder loginsFailed;
+    final LongAdder bytes;
+    final LongAdder rejectionsDropped;
+    final LongAdder handshakesFailed;
+    private final LongAdder[] replies = new LongAdder[6];
+
+    SmtpMeters(Metrics metrics) {
+        connections = metrics.counter("smtp_connections_total", "Connections taken.");
+        connectionsRefused = metrics.counter("smtp_connections_refused_total",
+                "Connections turned away because there were too many.");
+        accepted = metrics.counter("smtp_messages_accepted_total",
+                "Messages acknowledged after their commit.");
+        loginsFailed = metrics.counter("smtp_auth_failures_total",
+                "Logins with a wrong name or password.");
+        bytes = metrics.counter("smtp_bytes_received_total",
+                "Octets read from clients, after decryption.");
+        rejectionsDropped = metrics.counter("smtp_rejections_dropped_total",
+                "Refusals not written to the journal because there were too many.");
+        handshakesFailed = metrics.counter("smtp_tls_handshakes_failed_total",
+                "TLS handshakes that failed or took too long.");
+        for (int digit = 2; digit <= 5; digit++) {
+            replies[digit] = metrics.counter("smtp_replies_total", "Replies sent, by first digit.",
+                    Map.of("class", digit + "xx"));
+        }
+    }
+
+    void replied(int code) {
+        replies[code / 100].increment();
+    }
+}

@@ -1,0 +1,843 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.smtp;
+
+import io.mailrace.core.Ascii;
+import io.mailrace.core.Event;
+import io.mailrace.core.SmtpReply;
+import io.mailrace.core.TimeSource;
+import io.mailrace.queue.CommitListener;
+import io.mailrace.queue.IncomingContent;
+import io.mailrace.queue.SpoolException;
+import io.mailrace.queue.Submission;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The dialogue with one client (RFC 5321, RFC 6409), without I/O: bytes and other events go in,
+ * what is to be done comes out through {@link Outside}. Exactly one reply for each command, in
+ * order: while an answer is not yet known (a login, a commit) no further byte is taken. Holds at
+ * most one unfinished line and one transaction; content bytes go on to the spool. Confined to the
+ * event loop of its connection.
+ */
+final class SmtpSession {
+    /*
+     * Modes. COMMAND and AUTH read lines, DATA and CHUNK read content, DISCARD swallows a refused
+     * chunk: its octets were announced, so they must never be taken for commands. In VERIFYING and
+     * COMMITTING nothing is read. After STARTTLS, in STARTING_TLS, a byte in the clear is an attack
+     * (RFC 3207 4.2, CVE-2011-0411). CLOSED takes nothing any more.
+     */
+    enum Mode {
+        COMMAND, AUTH, VERIFYING, STARTING_TLS, DATA, CHUNK, DISCARD, COMMITTING, CLOSED
+    }
+
+    /** What a session asks of the world. Calls may come back into the session only later. */
+    interface Outside {
+        /** Sends a reply after those before it. */
+        void reply(SmtpReply reply);
+
+        /** Ends the connection after the replies given; nothing more will be asked. */
+        void close();
+
+        /** Begins the handshake, then calls {@link #tlsEstablished}. */
+        void startTls();
+
+        /** Checks a login, then calls {@link #verdict}. */
+        void verify(SaslDialogue.Credentials login);
+
+        /** Begins a content in the spool. */
+        IncomingContent newContent();
+
+        /** Why no mail is taken now; empty when it is. */
+        Optional<String> refusal();
+
+        /** Notes a refusal somebody may ask about. */
+        void rejected(Event.Intake from, String stage, SmtpReply reply);
+
+        /** The session reads again after it waited for a commit. */
+        void listensAgain();
+    }
+
+    static final int MAX_COMMAND = 2048;
+    static final int MAX_AUTH_LINE = 12 * 1024;
+    private static final int MAX_HELO = 255;
+    private static final int MAX_LOGIN_FAILURES = 5;
+    private static final byte[] NOTHING = new byte[0];
+    private static final byte[] AUTH_VERB = {'A', 'U', 'T', 'H', ' '};
+
+    private final SessionTerms terms;
+    private final Outside outside;
+    private final TimeSource time;
+    private Mode mode = Mode.COMMAND;
+    private byte[] line = NOTHING;
+    private int lineLength;
+    /** Bytes in hand after the line being worked on. */
+    private int following;
+
+    private String helo = "";
+    private boolean extended;
+    private String tls = "";
+    private String user = "";
+    private String claimedUser = "";
+    private String tenant = "default";
+    private @Nullable SaslDialogue sasl;
+
+    private @Nullable MailTransaction transaction;
+    private @Nullable MessageIntake intake;
+    private boolean chunks;
+    private boolean lastChunk;
+    private long chunkLeft;
+    private SmtpReply discardReply = Replies.OK;
+    private long discarded;
+
+    private int errors;
+    private int junk;
+    private int loginFailures;
+    private int refusedRecipients;
+    private boolean stopping;
+
+    private long waitingSince;
+    private long contentSince;
+
+    SmtpSession(SessionTerms terms, Outside outside, TimeSource time) {
+        this.terms = terms;
+        this.outside = outside;
+        this.time = time;
+        waitingSince = time.nanos();
+    }
+
+    // Events
+
+    /** The connection is there, with TLS when the listener says so from the start. */
+    void opened(String tlsFromTheStart) {
+        if (mode == Mode.CLOSED) {
+            return;
+        }
+        tls = tlsFromTheStart;
+        waitingSince = time.nanos();
+        outside.reply(SmtpReply.of(220, terms.hostname() + " ESMTP Mailrace"));
+        if (stopping) {
+            end(Replies.STOPPING);
+        }
+    }
+
+    /** Takes bytes as long as the session listens; returns how many it took. */
+    int receive(byte[] bytes, int from, int to) {
+        int at = from;
+        while (at < to && listens()) {
+            at = switch (mode) {
+                case COMMAND, AUTH -> receiveLine(bytes, at, to);
+                case DATA -> receiveData(bytes, at, to);
+                case CHUNK -> receiveChunk(bytes, at, to);
+                case DISCARD -> discardChunk(at, to);
+                case STARTING_TLS -> {
+                    close();
+                    yield to;
+                }
+                case VERIFYING, COMMITTING, CLOSED -> throw new IllegalStateException(
+                        "not listening");
+            };
+        }
+        return at - from;
+    }
+
+    /** Whether bytes may be given now. */
+    boolean listens() {
+        return switch (mode) {
+            case COMMAND, AUTH, DISCARD, STARTING_TLS -> true;
+            case DATA, CHUNK -> messageInHand().writable();
+            case VERIFYING, COMMITTING, CLOSED -> false;
+        };
+    }
+
+    /** The spool takes content again. The client was not slow while we did not read. */
+    void writableAgain() {
+        if (mode == Mode.DATA || mode == Mode.CHUNK) {
+            long now = time.nanos();
+            contentSince += now - waitingSince;
+            waitingSince = now;
+        }
+    }
+
+    /** The handshake is done: all that was said before it is forgotten (RFC 3207 4.2). */
+    void tlsEstablished(String protocolAndCipher) {
+        if (mode != Mode.STARTING_TLS) {
+            return;
+        }
+        mode = Mode.COMMAND;
+        tls = protocolAndCipher;
+        helo = "";
+        extended = false;
+        abandon();
+        nextCommand();
+    }
+
+    void verdict(LoginCheck.Verdict verdict) {
+        if (mode != Mode.VERIFYING) {
+            return;
+        }
+        mode = Mode.COMMAND;
+        switch (verdict) {
+            case LoginCheck.Verdict.Right right -> {
+                user = claimedUser;
+                tenant = right.tenant();
+                outside.reply(Replies.AUTHENTICATED);
+            }
+            case LoginCheck.Verdict.Wrong() -> loginFailed();
+            case LoginCheck.Verdict.Busy() -> outside.reply(Replies.LOGINS_BUSY);
+            case LoginCheck.Verdict.Braked() -> {
+                tell("auth", Replies.TOO_MANY_LOGINS_FAILED);
+                end(Replies.TOO_MANY_LOGINS_FAILED);
+            }
+        }
+        nextCommand();
+    }
+
+    private void loginFailed() {
+        terms.loginFailed().increment();
+        if (++loginFailures >= MAX_LOGIN_FAILURES) {
+            tell("auth", Replies.TOO_MANY_LOGINS_FAILED);
+            end(Replies.TOO_MANY_LOGINS_FAILED);
+        } else {
+            tell("auth", Replies.LOGIN_WRONG);
+            outside.reply(Replies.LOGIN_WRONG);
+        }
+    }
+
+    /** {@link #deadlineNanos} has passed. */
+    void timedOut() {
+        end(Replies.IDLE);
+    }
+
+    /** The connection is gone. What is being committed is committed all the same. */
+    void lost() {
+        if (mode != Mode.COMMITTING) {
+            abandon();
+        }
+        mode = Mode.CLOSED;
+    }
+
+    /** The server stops: idle sessions end now, the others after their transaction. */
+    void stop() {
+        stopping = true;
+        if ((mode == Mode.COMMAND || mode == Mode.AUTH) && transaction == null) {
+            end(Replies.STOPPING);
+        }
+    }
+
+    /** The server has waited long enough. */
+    void stopNow() {
+        end(Replies.STOPPING);
+    }
+
+    /** When the client will have been silent or slow for too long; far away while we are busy. */
+    long deadlineNanos() {
+        long idle = terms.limits().idleTimeout().toNanos();
+        return switch (mode) {
+            case COMMAND, AUTH -> waitingSince + idle;
+            case DATA, CHUNK -> listens()
+                    ? Math.min(waitingSince + idle, rateDeadline(idle))
+                    : Long.MAX_VALUE;
+            case DISCARD -> waitingSince + idle;
+            case VERIFYING, STARTING_TLS, COMMITTING, CLOSED -> Long.MAX_VALUE;
+        };
+    }
+
+    private long rateDeadline(long idle) {
+        long rate = terms.limits().minRate();
+        if (rate == 0 || intake == null) {
+            return Long.MAX_VALUE;
+        }
+        double earned = 1e9 * intake.octets() / rate;
+        return contentSince + Math.max(idle, (long) earned);
+    }
+
+    // Lines
+
+    private int receiveLine(byte[] bytes, int from, int to) {
+        int at = from;
+        while (at < to && bytes[at] != '\n') {
+            at++;
+        }
+        boolean complete = at < to;
+        int end = complete ? at + 1 : at;
+        if (lineLength + end - from > lineLimit(bytes, from, end)) {
+            tell("command", Replies.LINE_TOO_LONG);
+            end(mode == Mode.AUTH ? Replies.AUTH_LINE_TOO_LONG : Replies.LINE_TOO_LONG);
+            return end;
+        }
+        following = to - end;
+        if (complete && lineLength == 0) {
+            takeLine(bytes, from, at);
+            return end;
+        }
+        keep(bytes, from, end);
+        if (complete) {
+            byte[] whole = line;
+            int length = lineLength - 1;
+            line = NOTHING;
+            lineLength = 0;
+            takeLine(whole, 0, length);
+        }
+        return end;
+    }
+
+    private int lineLimit(byte[] bytes, int from, int to) {
+        if (mode == Mode.AUTH) {
+            return MAX_AUTH_LINE;
+        }
+        for (int i = 0; i < AUTH_VERB.length; i++) {
+            int inBytes = from + i - lineLength;
+            byte b = i < lineLength ? line[i] : inBytes < to ? bytes[inBytes] : 0;
+            if (Ascii.upper((char) b) != AUTH_VERB[i]) {
+                return MAX_COMMAND;
+            }
+        }
+        return MAX_AUTH_LINE;
+    }
+
+    private void keep(byte[] bytes, int from, int to) {
+        int length = lineLength + to - from;
+        if (length > line.length) {
+            byte[] larger = new byte[Math.max(128, 2 * length)];
+            System.arraycopy(line, 0, larger, 0, lineLength);
+            line = larger;
+        }
+        System.arraycopy(bytes, from, line, lineLength, to - from);
+        lineLength = length;
+    }
+
+    /** Takes a line without its LF; a CR must end it. */
+    private void takeLine(byte[] bytes, int from, int to) {
+        boolean crlf = to > from && bytes[to - 1] == '\r';
+        // Without its CR the LF counts as part of the line: a control character.
+        CommandLine command = CommandLine.parse(bytes, from, crlf ? to - 1 : to);
+        CommandLine checked = crlf ? command : new CommandLine(command.verb(), "", false);
+        if (mode == Mode.AUTH) {
+            continueAuth(bytes, from, to, checked.wellFormed());
+        } else {
+            command(checked);
+        }
+        nextCommand();
+    }
+
+    /** After each command: is the session to end, and from when on is the client silent? */
+    private void nextCommand() {
+        waitingSince = time.nanos();
+        if (stopping && mode == Mode.COMMAND && transaction == null) {
+            end(Replies.STOPPING);
+        }
+    }
+
+    // Commands
+
+    private void command(CommandLine command) {
+        if (!command.wellFormed()) {
+            refuse(Replies.BAD_CHARACTERS);
+            if (command.verb() == CommandLine.Verb.BDAT) {
+                // Octets follow that nobody can count.
+                close();
+            }
+            return;
+        }
+        String argument = command.argument();
+        switch (command.verb()) {
+            case EHLO -> hello(argument, true);
+            case HELO -> hello(argument, false);
+            case MAIL -> mail(argument);
+            case RCPT -> rcpt(argument);
+            case DATA -> data(argument);
+            case BDAT -> bdat(argument);
+            case RSET -> reset(argument);
+            case NOOP -> harmless(Replies.OK);
+            case QUIT -> end(Replies.BYE);
+            case VRFY -> harmless(argument.isEmpty()
+                    ? Replies.NEEDS_NAME
+                    : Replies.CANNOT_VERIFY);
+            case HELP -> harmless(Replies.HELP);
+            case STARTTLS -> startTls(argument);
+            case AUTH -> auth(argument);
+            case EXPN, ETRN, TURN, ATRN, SEND, SOML, SAML -> refuse(Replies.NOT_OFFERED);
+            case GET, POST, PUT, HEAD, CONNECT, OPTIONS -> end(Replies.NOT_SMTP);
+            case UNKNOWN -> refuse(Replies.UNKNOWN_COMMAND);
+        }
+    }
+
+    private void hello(String name, boolean ehlo) {
+        if (name.isEmpty() || name.length() > MAX_HELO) {
+            refuse(Replies.NEEDS_NAME);
+            return;
+        }
+        if (!helo.isEmpty() && tooMuchJunk()) {
+            return;
+        }
+        helo = Ascii.clean(name, MAX_HELO);
+        extended = ehlo;
+        abandon();
+        List<String> lines = new ArrayList<>();
+        lines.add(terms.hostname());
+        if (ehlo) {
+            lines.addAll(List.of("PIPELINING", "SIZE " + terms.limits().maxSize(), "8BITMIME",
+                    "SMTPUTF8", "ENHANCEDSTATUSCODES", "CHUNKING", "DSN"));
+            if (terms.listener().tls() == ListenerConfig.Tls.STARTTLS && tls.isEmpty()) {
+                lines.add("STARTTLS");
+            }
+            if (authOffered() && user.isEmpty()) {
+                lines.add("AUTH PLAIN LOGIN");
+            }
+        }
+        outside.reply(new SmtpReply(250, Optional.empty(), lines));
+    }
+
+    private void mail(String argument) {
+        if (helo.isEmpty()) {
+            refuse(Replies.NEEDS_HELLO);
+            return;
+        }
+        if (transaction != null) {
+            refuse(Replies.NESTED_MAIL);
+            return;
+        }
+        if (!mayRelay()) {
+            tellAndRefuse("mail", whyNotRelay());
+            return;
+        }
+        switch (MailCommand.parse(argument)) {
+            case MailCommand.Refused(SmtpReply reply) -> refuse(reply);
+            case MailCommand.Begin begin -> begin(begin);
+        }
+    }
+
+    private void begin(MailCommand.Begin begin) {
+        if (begin.size() > terms.limits().maxSize()) {
+            tellAndRefuse("mail", Replies.TOO_LARGE);
+            return;
+        }
+        if (outside.refusal().isPresent()) {
+            tell("mail", Replies.STORAGE_FULL);
+            outside.reply(Replies.STORAGE_FULL);
+            return;
+        }
+        transaction = new MailTransaction(begin.sender(), begin.options(), List.of());
+        refusedRecipients = 0;
+        outside.reply(Replies.SENDER_OK);
+    }
+
+    private void rcpt(String argument) {
+        MailTransaction before = transaction;
+        if (before == null) {
+            refuse(Replies.NEEDS_MAIL);
+            return;
+        }
+        if (chunks) {
+            refuse(Replies.CHUNKS_BEGUN);
+            return;
+        }
+        switch (RcptCommand.parse(argument, before.options().smtputf8(), terms.hostname())) {
+            case RcptCommand.Refused(SmtpReply reply) -> refuse(reply);
+            case RcptCommand.Add add when before.recipients().size() < terms.limits()
+                    .maxRecipients() -> {
+                transaction = before.with(add.recipient());
+                outside.reply(Replies.RECIPIENT_OK);
+            }
+            case RcptCommand.Add tooMany -> refuseRecipient();
+        }
+    }
+
+    /** One recipient too many is the client's to send again (RFC 5321 4.5.3.1.10): no error. */
+    private void refuseRecipient() {
+        if (++refusedRecipients > terms.limits().maxRecipients()) {
+            tell("rcpt", Replies.FAR_TOO_MANY_RECIPIENTS);
+            end(Replies.FAR_TOO_MANY_RECIPIENTS);
+        } else {
+            outside.reply(Replies.TOO_MANY_RECIPIENTS);
+        }
+    }
+
+    private void data(String argument) {
+        Optional<SmtpReply> wrong = argument.isEmpty()
+                ? wrongForContent()
+                : Optional.of(Replies.NO_ARGUMENT);
+        if (wrong.isEmpty() && chunks) {
+            wrong = Optional.of(Replies.CHUNKS_BEGUN);
+        }
+        if (wrong.isPresent()) {
+            refuse(wrong.get());
+            return;
+        }
+        openContent(false);
+        mode = Mode.DATA;
+        outside.reply(Replies.SEND_CONTENT);
+    }
+
+    private void bdat(String argument) {
+        long size = chunkSize(argument);
+        if (size < 0) {
+            end(Replies.BAD_CHUNK);
+            return;
+        }
+        lastChunk = argument.indexOf(' ') > 0;
+        chunkLeft = size;
+        discarded = 0;
+        waitingSince = time.nanos();
+        Optional<SmtpReply> wrong = wrongForContent();
+        long soFar = intake == null ? 0 : intake.octets();
+        if (wrong.isEmpty() && size > terms.limits().maxSize() - soFar) {
+            wrong = Optional.of(Replies.TOO_LARGE);
+            tell("bdat", Replies.TOO_LARGE);
+        }
+        if (wrong.isPresent()) {
+            discardReply = wrong.get();
+            abandon();
+            mode = Mode.DISCARD;
+            endDiscard();
+            return;
+        }
+        if (intake == null) {
+            openContent(true);
+        }
+        mode = Mode.CHUNK;
+        endChunk();
+    }
+
+    /** Size of a chunk ({@code n} or {@code n LAST}, RFC 3030 2); -1 when that is malformed. */
+    private static long chunkSize(String argument) {
+        int blank = argument.indexOf(' ');
+        String digits = blank < 0 ? argument : argument.substring(0, blank);
+        boolean last = blank < 0
+                || Ascii.equalsIgnoreCase(argument.substring(blank).strip(), "LAST");
+        if (!last || digits.isEmpty() || digits.length() > 18
+                || !digits.chars().allMatch(c -> c >= '0' && c <= '9')) {
+            return -1;
+        }
+        return Long.parseLong(digits);
+    }
+
+    private Optional<SmtpReply> wrongForContent() {
+        if (transaction == null) {
+            return Optional.of(Replies.NEEDS_MAIL);
+        }
+        return transaction.recipients().isEmpty()
+                ? Optional.of(Replies.NO_RECIPIENTS)
+                : Optional.empty();
+    }
+
+    private void reset(String argument) {
+        if (!argument.isEmpty()) {
+            refuse(Replies.NO_ARGUMENT);
+            return;
+        }
+        boolean useful = transaction != null;
+        abandon();
+        if (useful) {
+            outside.reply(Replies.OK);
+        } else {
+            harmless(Replies.OK);
+        }
+    }
+
+    private void startTls(String argument) {
+        if (!tls.isEmpty()) {
+            refuse(Replies.TLS_TWICE);
+        } else if (terms.listener().tls() != ListenerConfig.Tls.STARTTLS) {
+            refuse(Replies.NOT_OFFERED);
+        } else if (!argument.isEmpty()) {
+            refuse(Replies.NO_ARGUMENT);
+        } else if (following > 0) {
+            tell("starttls", Replies.INJECTION);
+            end(Replies.INJECTION);
+        } else {
+            outside.reply(Replies.START_TLS);
+            mode = Mode.STARTING_TLS;
+            outside.startTls();
+        }
+    }
+
+    // AUTH (RFC 4954)
+
+    private void auth(String argument) {
+        Optional<SmtpReply> wrong = wrongForAuth();
+        int blank = argument.indexOf(' ');
+        String mechanism = blank < 0 ? argument : argument.substring(0, blank);
+        Optional<SaslDialogue> dialogue = SaslDialogue.of(mechanism);
+        if (wrong.isEmpty() && dialogue.isEmpty()) {
+            wrong = Optional.of(mechanism.isEmpty() ? Replies.NEEDS_NAME : Replies.AUTH_UNKNOWN);
+        }
+        if (wrong.isPresent()) {
+            refuse(wrong.get());
+            return;
+        }
+        SaslDialogue begun = dialogue.orElseThrow();
+        sasl = begun;
+        step(begun.begin(blank < 0 ? "" : argument.substring(blank + 1).strip()));
+    }
+
+    private Optional<SmtpReply> wrongForAuth() {
+        if (terms.listener().auth() == ListenerConfig.Auth.NONE) {
+            return Optional.of(Replies.NOT_OFFERED);
+        }
+        if (tls.isEmpty()) {
+            return Optional.of(Replies.AUTH_NEEDS_TLS);
+        }
+        if (!extended) {
+            return Optional.of(Replies.NEEDS_HELLO);
+        }
+        if (!user.isEmpty()) {
+            return Optional.of(Replies.AUTH_TWICE);
+        }
+        return transaction == null ? Optional.empty() : Optional.of(Replies.AUTH_IN_MAIL);
+    }
+
+    private void continueAuth(byte[] bytes, int from, int to, boolean wellFormed) {
+        SaslDialogue dialogue = sasl;
+        mode = Mode.COMMAND;
+        if (dialogue == null || !wellFormed) {
+            refuse(Replies.AUTH_MALFORMED);
+            return;
+        }
+        step(dialogue.next(new String(bytes, from, to - 1 - from,
+                StandardCharsets.ISO_8859_1)));
+    }
+
+    private void step(SaslDialogue.Step step) {
+        switch (step) {
+            case SaslDialogue.Step.Ask(SmtpReply challenge) -> {
+                mode = Mode.AUTH;
+                outside.reply(challenge);
+            }
+            case SaslDialogue.Step.Login(SaslDialogue.Credentials login) -> {
+                mode = Mode.VERIFYING;
+                claimedUser = Ascii.clean(login.name(), SaslDialogue.MAX_NAME);
+                outside.verify(login);
+            }
+            case SaslDialogue.Step.Broken(SmtpReply reply) -> refuse(reply);
+        }
+    }
+
+    private boolean authOffered() {
+        return terms.listener().auth() != ListenerConfig.Auth.NONE && !tls.isEmpty();
+    }
+
+    private boolean mayRelay() {
+        return terms.relaysFrom() || !user.isEmpty();
+    }
+
+    private SmtpReply whyNotRelay() {
+        if (terms.listener().auth() == ListenerConfig.Auth.NONE) {
+            return Replies.NO_RELAY;
+        }
+        return tls.isEmpty() ? Replies.NEEDS_TLS : Replies.NEEDS_AUTH;
+    }
+
+    // Content
+
+    private void openContent(boolean asChunks) {
+        MailTransaction mail = mailInHand();
+        IncomingContent content = outside.newContent();
+        String protocol = ReceivedField.protocol(extended, mail.options().smtputf8(),
+                !tls.isEmpty(), !user.isEmpty());
+        String date = terms.dates().text(time.epochMillis());
+        byte[] received = ReceivedField.of(intakeNow(), protocol, terms.hostname(), content.id(),
+                mail, date);
+        intake = new MessageIntake(content, asChunks, received, terms.limits(), terms.hostname(),
+                date);
+        chunks = asChunks;
+        contentSince = time.nanos();
+        discarded = 0;
+    }
+
+    private int receiveData(byte[] bytes, int from, int to) {
+        MessageIntake message = messageInHand();
+        int at = message.receive(bytes, from, to);
+        waitingSince = time.nanos();
+        if (message.ended()) {
+            finishMessage();
+        } else if (message.refusal().isPresent()) {
+            discarded += at - from;
+            if (discarded > discardLimit()) {
+                tell("data", message.refusal().get());
+                end(message.refusal().get());
+            }
+        }
+        return at;
+    }
+
+    private int receiveChunk(byte[] bytes, int from, int to) {
+        int end = (int) Math.min(to, from + chunkLeft);
+        messageInHand().receive(bytes, from, end);
+        waitingSince = time.nanos();
+        chunkLeft -= end - from;
+        endChunk();
+        return end;
+    }
+
+    private void endChunk() {
+        if (chunkLeft > 0) {
+            return;
+        }
+        mode = Mode.COMMAND;
+        Optional<SmtpReply> refusal = messageInHand().refusal();
+        if (refusal.isPresent()) {
+            abandon();
+            tellAndRefuse("bdat", refusal.get());
+        } else if (lastChunk) {
+            finishMessage();
+        } else {
+            outside.reply(Replies.CHUNK_OK);
+        }
+    }
+
+    private int discardChunk(int from, int to) {
+        int end = (int) Math.min(to, from + chunkLeft);
+        chunkLeft -= end - from;
+        discarded += end - from;
+        waitingSince = time.nanos();
+        endDiscard();
+        return end;
+    }
+
+    private void endDiscard() {
+        if (chunkLeft == 0) {
+            mode = Mode.COMMAND;
+            refuse(discardReply);
+        } else if (discarded + chunkLeft > discardLimit()) {
+            end(discardReply);
+        }
+    }
+
+    /** A refused message is read to its end so that the reply is seen, but not for ever. */
+    private long discardLimit() {
+        return terms.limits().maxSize();
+    }
+
+    private void finishMessage() {
+        MessageIntake message = messageInHand();
+        Optional<SmtpReply> refusal = message.finish();
+        mode = Mode.COMMAND;
+        if (refusal.isPresent()) {
+            abandon();
+            tellAndRefuse("data", refusal.get());
+            nextCommand();
+            return;
+        }
+        MailTransaction mail = mailInHand();
+        mode = Mode.COMMITTING;
+        message.content().accept(new Submission(mail.sender(), mail.distinctRecipients(),
+                mail.options(), message.facts(), tenant, intakeNow()), new CommitListener() {
+                    @Override
+                    public void committed() {
+                        terms.accepted().increment();
+                        errors = 0;
+                        junk = 0;
+                        afterCommit(SmtpReply.of(250, "2.0.0",
+                                "queued as " + message.content().id()));
+                    }
+
+                    @Override
+                    public void failed(SpoolException why) {
+                        tell("commit", Replies.NOT_STORED);
+                        afterCommit(Replies.NOT_STORED);
+                    }
+                });
+    }
+
+    private void afterCommit(SmtpReply reply) {
+        intake = null;
+        abandon();
+        if (mode != Mode.COMMITTING) {
+            return;
+        }
+        mode = Mode.COMMAND;
+        outside.reply(reply);
+        nextCommand();
+        outside.listensAgain();
+    }
+
+    // Replies and ends
+
+    /** A refusal that is the client's fault: too many of them end the session. */
+    private void refuse(SmtpReply reply) {
+        if (++errors > terms.limits().maxErrors()) {
+            tell("command", Replies.TOO_MANY_ERRORS);
+            end(Replies.TOO_MANY_ERRORS);
+        } else {
+            outside.reply(reply);
+        }
+    }
+
+    private void tellAndRefuse(String stage, SmtpReply reply) {
+        tell(stage, reply);
+        refuse(reply);
+    }
+
+    /** A command that leads nowhere. */
+    private void harmless(SmtpReply reply) {
+        if (!tooMuchJunk()) {
+            outside.reply(reply);
+        }
+    }
+
+    private boolean tooMuchJunk() {
+        if (++junk <= terms.limits().maxJunk()) {
+            return false;
+        }
+        tell("command", Replies.TOO_MANY_ERRORS);
+        end(Replies.TOO_MANY_ERRORS);
+        return true;
+    }
+
+    private void tell(String stage, SmtpReply reply) {
+        outside.rejected(intakeNow(), stage, reply);
+    }
+
+    private void end(SmtpReply last) {
+        if (mode != Mode.CLOSED) {
+            outside.reply(last);
+            close();
+        }
+    }
+
+    private void close() {
+        if (mode != Mode.CLOSED) {
+            if (mode != Mode.COMMITTING) {
+                abandon();
+            }
+            mode = Mode.CLOSED;
+            outside.close();
+        }
+    }
+
+    /** Forgets the transaction and drops its content. */
+    private void abandon() {
+        if (intake != null) {
+            intake.discard();
+        }
+        intake = null;
+        transaction = null;
+        chunks = false;
+    }
+
+    private Event.Intake intakeNow() {
+        return new Event.Intake(terms.listenerName(), terms.client(), user, helo, tls);
+    }
+
+    private MailTransaction mailInHand() {
+        if (transaction == null) {
+            throw new IllegalStateException("content without a transaction");
+        }
+        return transaction;
+    }
+
+    private MessageIntake messageInHand() {
+        if (intake == null) {
+            throw new IllegalStateException("content bytes without a content");
+        }
+        return intake;
+    }
+
+    Mode mode() {
+        return mode;
+    }
+}

@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Optional;
+import java.util.function.LongSupplier;
 import java.util.stream.Stream;
 
 /**
@@ -14,14 +15,17 @@ import java.util.stream.Stream;
  */
 final class Admission {
     private final Path directory;
+    private final LongSupplier unwritten;
     private final long maxSize;
     private final long minFree;
     private volatile String refusal = "";
     private volatile long sizeBytes;
     private volatile long freeBytes = Long.MAX_VALUE;
 
-    Admission(Path directory, SpoolConfig config) {
+    /** @param unwritten bytes in memory that will become data files */
+    Admission(Path directory, SpoolConfig config, LongSupplier unwritten) {
         this.directory = directory;
+        this.unwritten = unwritten;
         maxSize = config.maxSize();
         minFree = config.minFree();
     }
@@ -43,7 +47,7 @@ final class Admission {
     void look() {
         try {
             freeBytes = Files.getFileStore(directory).getUsableSpace();
-            sizeBytes = sizeOf(directory);
+            sizeBytes = sizeOf(directory) + unwritten.getAsLong();
         } catch (IOException unreadable) {
             refusal = "room on the spool's disk is unknown: " + unreadable;
             return;
@@ -58,12 +62,14 @@ final class Admission {
         }
     }
 
+    /** Of the data files: the logs are bounded by themselves and used again. */
     private static long sizeOf(Path directory) throws IOException {
         long size = 0;
         try (Stream<Path> files = Files.list(directory)) {
             for (Path file : files.toList()) {
+                String name = file.toString();
                 try {
-                    size += Files.size(file);
+                    size += name.endsWith(".sst") || name.endsWith(".blob") ? Files.size(file) : 0;
                 } catch (NoSuchFileException gone) {
                     // Compaction removed it in between.
                 }

@@ -258,9 +258,10 @@ final class CommitThread implements AutoCloseable {
             // It is on disk, so whatever went wrong here must not look like a failed write.
             LOG.error("batch not published", unexpected);
         }
+        parts.journal().published(newestEvent);
         tell(batch.operations(), null);
         if (batch.hasEvents()) {
-            parts.journal().grown(newestEvent);
+            parts.journal().tellReaders();
         }
     }
 

@@ -131,10 +131,14 @@ final class Journal implements EventJournal {
         listeners.add(listener);
     }
 
+    /** Lets readers see events up to this one; called by {@code spool-commit}. */
+    void published(long sequence) {
+        newest = sequence;
+    }
+
     /** Tells the readers of new events; called by {@code spool-commit}. */
     @SuppressWarnings("CatchingUnchecked")
-    void grown(long sequence) {
-        newest = sequence;
+    void tellReaders() {
         for (Runnable listener : listeners) {
             try {
                 listener.run();

@@ -109,7 +109,7 @@ public final class RocksSpool implements Spool {
         settler = new Settler(time, clock, retry, notifier, reads, this::content, this::submit,
                 meters);
         sweep = new ExpirySweep(store, clock, time, retry, queues, loader, settler);
-        admission = new Admission(store.directory(), config.spool());
+        admission = new Admission(store.directory(), config.spool(), store::unwrittenBytes);
         commits = new CommitThread(new SpoolParts(config, time, clock, ids, store, walWatch, fresh,
                 queues, journal, meters), disk.apply(store), progress);
         compactedNanos = time.nanos();

@@ -102,6 +102,7 @@ public record Route(When when, Lane lane, String pool, String via) {
             return host.endsWith("]") && Cidr.parseAddress(host.substring(1, host.length() - 1))
                     .filter(address -> address instanceof Inet6Address).isPresent();
         }
-        return MailAddress.parse("x@" + host).isPresent();
+        return MailAddress.parse("x@" + host).isPresent()
+                || (host.indexOf(':') < 0 && Cidr.parseAddress(host).isPresent());
     }
 }

@@ -172,6 +172,18 @@ final class Store implements BatchSink, AutoCloseable {
         }
     }
 
+    /** Bytes in memory that are not in data files yet. */
+    long unwrittenBytes() {
+        lock.readLock().lock();
+        try {
+            return current().db().getAggregatedLongProperty("rocksdb.cur-size-all-mem-tables");
+        } catch (RocksDBException unknown) {
+            throw new SpoolException("spool cannot be measured", unknown);
+        } finally {
+            lock.readLock().unlock();
+        }
+    }
+
     /** Frees the room of removed contents now instead of when enough has been written. Blocks. */
     void compact() {
         lock.readLock().lock();

@@ -182,6 +182,11 @@ final class SpoolFixture implements AutoCloseable {
             done.completeExceptionally(why);
         }
 
+        /** Runs {@code after} once it is committed. */
+        void then(Runnable after) {
+            done.thenRun(after);
+        }
+
         boolean isDone() {
             return done.isDone();
         }

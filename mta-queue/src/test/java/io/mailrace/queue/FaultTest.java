@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.queue;
+
+import static io.mailrace.queue.SpoolFixture.await;
+import static io.mailrace.queue.SpoolFixture.bounced;
+import static io.mailrace.queue.SpoolFixture.delivered;
+import static io.mailrace.queue.SpoolFixture.message;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.mailrace.core.Content;
+import io.mailrace.core.Recipient;
+import io.mailrace.core.testing.FakeTimeSource;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Objects;
+import java.util.Random;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.rocksdb.RocksDBException;
+import org.rocksdb.WriteBatch;
+
+/** A disk that refuses: new mail fails, acknowledged mail is neither lost nor repeated. */
+class FaultTest {
+    @TempDir
+    Path directory;
+
+    /** Fails writes when told to, before or after they reached the database. */
+    private static final class FaultyDisk implements BatchSink {
+        final BatchSink real;
+        volatile boolean failing;
+        volatile boolean failAfterWriting;
+        volatile boolean healedByReopening;
+        final AtomicInteger reopened = new AtomicInteger();
+
+        FaultyDisk(BatchSink real) {
+            this.real = real;
+        }
+
+        @Override
+        public void write(WriteBatch batch, boolean sync) throws RocksDBException {
+            if (failAfterWriting) {
+                failAfterWriting = false;
+                failing = true;
+                real.write(batch, sync);
+            }
+            if (failing) {
+                throw new RocksDBException("No space left on device, in a test");
+            }
+            real.write(batch, sync);
+        }
+
+        @Override
+        public void sync() throws RocksDBException {
+            real.sync();
+        }
+
+        @Override
+        public void reopen() {
+            real.reopen();
+            reopened.incrementAndGet();
+            failing &= !healedByReopening;
+        }
+    }
+
+    /** A spool and the disk under it. */
+    private record Faulty(FaultyDisk disk, SpoolFixture fixture) {}
+
+    private Faulty open() {
+        AtomicReference<@Nullable FaultyDisk> disk = new AtomicReference<>();
+        SpoolFixture fixture = new SpoolFixture(directory, new FakeTimeSource(), real -> {
+            FaultyDisk made = new FaultyDisk(real);
+            disk.set(made);
+            return made;
+        });
+        return new Faulty(Objects.requireNonNull(disk.get()), fixture);
+    }
+
+    private static void letTimePass(SpoolFixture fixture) {
+        fixture.time.advance(Duration.ofSeconds(40));
+    }
+
+    @Test
+    void refusedWrites_failNewMailAndKeepSettlements() {
+        Faulty faulty = open();
+        try (SpoolFixture fixture = faulty.fixture) {
+            byte[] content = message("x");
+            fixture.accept(content, "a@one.test");
+            fixture.accept(content, "b@one.test");
+            Envelope first = fixture.take("one.test");
+            Envelope second = fixture.take("one.test");
+            faulty.disk.failing = true;
+            SpoolFixture.Outcome settled = fixture.settle(first, false, delivered());
+            await(() -> fixture.spool.refusal().isPresent());
+            assertThat(fixture.spool.refusal().orElseThrow()).contains("cannot be written");
+            assertThatThrownBy(() -> fixture.accept(content, "c@one.test"))
+                    .hasMessage("not committed");
+            SpoolFixture.Outcome bounce = fixture.settle(second, false, bounced());
+            assertThat(fixture.read(second)).isEqualTo(content);
+            assertThat(settled.isDone()).isFalse();
+            assertThat(bounce.isDone()).isFalse();
+            // Not due again: it must not be sent a second time.
+            assertThat(fixture.queue("one.test").take(1)).isEmpty();
+            faulty.disk.failing = false;
+            letTimePass(fixture);
+            settled.get();
+            bounce.get();
+            assertThat(fixture.spool.refusal()).isEmpty();
+            assertThat(fixture.spool.queues().waiting()).isEqualTo(1);
+            fixture.accept(content, "d@one.test");
+            fixture.settle(fixture.take("one.test"), delivered());
+            fixture.settle(fixture.take("example.com"), delivered());
+            assertThat(fixture.spool.queues().waiting()).isZero();
+        }
+    }
+
+    @Test
+    void readOnlyDatabase_isReopened() {
+        Faulty faulty = open();
+        try (SpoolFixture fixture = faulty.fixture) {
+            fixture.accept(message("x"), "a@one.test");
+            Envelope envelope = fixture.take("one.test");
+            faulty.disk.healedByReopening = true;
+            faulty.disk.failing = true;
+            SpoolFixture.Outcome settled = fixture.settle(envelope, false, delivered());
+            await(() -> {
+                letTimePass(fixture);
+                return settled.isDone();
+            });
+            assertThat(faulty.disk.reopened).hasValue(1);
+            fixture.accept(message("y"), "a@one.test");
+            fixture.settle(fixture.take("one.test"), delivered());
+        }
+    }
+
+    /** The write was reported to have failed but is there after reopening: nothing is done twice. */
+    @Test
+    void failedWriteThatIsAliveAfterReopening_countsAsCommitted() {
+        Faulty faulty = open();
+        try (SpoolFixture fixture = faulty.fixture) {
+            fixture.accept(message("x"), "a@one.test");
+            Envelope envelope = fixture.take("one.test");
+            faulty.disk.healedByReopening = true;
+            faulty.disk.failAfterWriting = true;
+            SpoolFixture.Outcome settled = fixture.settle(envelope, false, bounced());
+            await(() -> {
+                letTimePass(fixture);
+                return settled.isDone();
+            });
+            assertThat(fixture.spool.queues().waiting()).isEqualTo(1);
+            assertThat(fixture.events(envelope.id())).hasSize(3);
+            fixture.settle(fixture.take("example.com"), delivered());
+        }
+        try (SpoolFixture after = new SpoolFixture(directory)) {
+            assertThat(after.spool.queues().waiting()).isZero();
+        }
+    }
+
+    @Test
+    void refusedChunk_failsTheMessageAtItsEnd() {
+        Faulty faulty = open();
+        try (SpoolFixture fixture = faulty.fixture) {
+            byte[] content = new byte[3 * Content.CHUNK_BYTES];
+            IncomingContent incoming = fixture.spool.newContent(Runnable::run, () -> {});
+            faulty.disk.failing = true;
+            incoming.append(content, 0, content.length);
+            await(incoming::writable);
+            faulty.disk.failing = false;
+            SpoolFixture.Outcome outcome = new SpoolFixture.Outcome();
+            incoming.accept(SpoolFixture.submission(content, "a@example.com",
+                    new Recipient(SpoolFixture.address("u@one.test"))), outcome);
+            assertThatThrownBy(outcome::get).hasMessage("not committed");
+            letTimePass(fixture);
+            await(() -> fixture.spool.refusal().isEmpty());
+            fixture.accept(content, "u@one.test");
+        }
+    }
+
+    @Test
+    void shortRoom_refusesAndRecovers() {
+        try (SpoolFixture fixture = new SpoolFixture(directory, "spool.min-free = 1000000g")) {
+            assertThat(fixture.spool.refusal().orElseThrow()).contains("min-free");
+        }
+        try (SpoolFixture fixture = new SpoolFixture(directory, "spool.max-size = 8m")) {
+            byte[] content = new byte[1 << 20];
+            int messages = 16;
+            for (int i = 0; i < messages; i++) {
+                new Random(i).nextBytes(content);
+                fixture.accept(content, "u@one.test");
+            }
+            letTimePass(fixture);
+            await(() -> fixture.spool.refusal().isPresent());
+            assertThat(fixture.spool.refusal().orElseThrow()).contains("max-size");
+            // Delivery goes on, and the room comes back by itself.
+            for (int i = 0; i < messages; i++) {
+                fixture.settle(fixture.take("one.test"), delivered());
+            }
+            await(() -> {
+                letTimePass(fixture);
+                return fixture.spool.refusal().isEmpty();
+            });
+        }
+    }
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.queue;
+
+import static io.mailrace.queue.SpoolFixture.await;
+import static io.mailrace.queue.SpoolFixture.delivered;
+import static io.mailrace.queue.SpoolFixture.message;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.mailrace.core.Event;
+import io.mailrace.core.SpoolId;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class JournalTest {
+    @TempDir
+    Path directory;
+
+    private static Event parked(int number) {
+        return new Event.QueueParked(1_700_000_000_000L + number, "queue", number, "why");
+    }
+
+    @Test
+    void events_areReadInOrderAndByMessage() {
+        SpoolId second;
+        long newest;
+        SpoolFixture before = new SpoolFixture(directory);
+        AtomicInteger grown = new AtomicInteger();
+        EventJournal journal = before.spool.journal();
+        journal.onGrowth(grown::incrementAndGet);
+        assertThat(journal.newest()).isZero();
+        before.accept(message("one"), "a@one.test");
+        second = before.accept(message("two"), "a@one.test");
+        journal.append(parked(3));
+        await(() -> journal.newest() == 3);
+        before.take("one.test");
+        before.settle(before.take("one.test"), delivered());
+        newest = journal.newest();
+        assertThat(newest).isEqualTo(4);
+        assertThat(grown.get()).isGreaterThanOrEqualTo(4);
+        assertThat(journal.after(0, 2)).extracting(EventJournal.Recorded::sequence)
+                .containsExactly(1L, 2L);
+        assertThat(journal.after(2, 10)).extracting(EventJournal.Recorded::event)
+                .first().isEqualTo(parked(3));
+        assertThat(journal.after(newest, 10)).isEmpty();
+        assertThat(journal.ofMessage(second, 10)).extracting(EventJournal.Recorded::sequence)
+                .containsExactly(2L, 4L);
+        journal.savePosition("log", 2);
+        assertThat(journal.position("log")).isEqualTo(2);
+        before.close();
+        try (SpoolFixture after = new SpoolFixture(directory)) {
+            EventJournal again = after.spool.journal();
+            assertThat(again.newest()).isEqualTo(newest);
+            assertThat(again.position("log")).isEqualTo(2);
+            assertThat(again.position("other")).isZero();
+            assertThat(again.ofMessage(second, 10)).hasSize(2);
+            after.accept(message("three"), "a@one.test");
+            assertThat(again.newest()).isEqualTo(newest + 1);
+        }
+    }
+
+    @Test
+    void retention_dropsByCountAndNeverReusesSequences() {
+        SpoolFixture fixture = new SpoolFixture(directory, "spool.events.max-count = 1000");
+        EventJournal journal = fixture.spool.journal();
+        for (int i = 1; i <= 3000; i++) {
+            journal.append(parked(i));
+        }
+        await(() -> journal.newest() == 3000);
+        fixture.time.advance(Duration.ofMinutes(1));
+        await(() -> journal.after(0, 1).getFirst().sequence() == 2001);
+        assertThat(journal.after(0, 5000)).hasSize(1000);
+        fixture.close();
+        try (SpoolFixture after = new SpoolFixture(directory)) {
+            assertThat(after.spool.journal().newest()).isEqualTo(3000);
+        }
+    }
+
+    @Test
+    void retention_dropsByAgeWithTheIndex() {
+        try (SpoolFixture fixture = new SpoolFixture(directory, "spool.events.max-age = 1d",
+                "retry { default.max-age = 1h, transactional.max-age = 1h }")) {
+            EventJournal journal = fixture.spool.journal();
+            SpoolId id = fixture.accept(message("x"), "a@one.test");
+            fixture.settle(fixture.take("one.test"), delivered());
+            fixture.time.advance(Duration.ofHours(25));
+            SpoolId young = fixture.accept(message("y"), "a@one.test");
+            await(() -> {
+                fixture.time.advance(Duration.ofSeconds(10));
+                return journal.after(0, 1).getFirst().sequence() == 3;
+            });
+            assertThat(journal.ofMessage(id, 10)).isEmpty();
+            assertThat(journal.ofMessage(young, 10)).hasSize(1);
+            fixture.settle(fixture.take("one.test"), delivered());
+            fixture.time.advance(Duration.ofDays(2));
+            await(() -> {
+                fixture.time.advance(Duration.ofSeconds(10));
+                return journal.after(0, 10).isEmpty();
+            });
+            fixture.accept(message("z"), "a@one.test");
+            assertThat(journal.after(0, 10)).extracting(EventJournal.Recorded::sequence)
+                    .isEqualTo(List.of(5L));
+        }
+    }
+}

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.queue;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.mailrace.core.ConfigException;
+import io.mailrace.core.ConfigSource;
+import io.mailrace.core.Lane;
+import java.lang.reflect.RecordComponent;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class QueueConfigTest {
+
+    private static QueueConfig read(String text) {
+        ConfigSource source = ConfigSource.ofText(text);
+        QueueConfig config = QueueConfig.from(source.root(), "mta.example.com");
+        source.finish();
+        return config;
+    }
+
+    private static List<String> components(Class<?> type) {
+        return Arrays.stream(type.getRecordComponents()).map(RecordComponent::getName)
+                .map(name -> name.replaceAll("([A-Z])", "-$1").toLowerCase(Locale.ROOT)).sorted()
+                .toList();
+    }
+
+    @Test
+    void keysAndComponents_areTheSame() {
+        ConfigSource source = ConfigSource.ofText("");
+        assertThat(source.root().section("spool").keys())
+                .isEqualTo(components(SpoolConfig.class));
+        assertThat(source.root().section("spool").section("events").keys())
+                .isEqualTo(components(SpoolConfig.Events.class));
+        assertThat(source.root().section("retry").section("default").keys())
+                .isEqualTo(components(RetryConfig.LaneRetry.class));
+        assertThat(source.root().section("retry").keys()).containsExactlyInAnyOrderElementsOf(
+                Arrays.stream(Lane.values()).map(Lane::word).toList());
+    }
+
+    @Test
+    void defaults_areThoseOfTheManual() {
+        QueueConfig config = read("");
+        assertThat(config.spool().durability()).isEqualTo(SpoolConfig.Durability.SYNC);
+        assertThat(config.routes()).isEmpty();
+        assertThat(config.retry().of(Lane.DEFAULT).maxAge()).isEqualTo(Duration.ofDays(4));
+        assertThat(config.retry().of(Lane.TRANSACTIONAL).maxAge()).isEqualTo(Duration.ofHours(1));
+        assertThat(config.retry().of(Lane.TRANSACTIONAL).intervals())
+                .isEqualTo(config.retry().of(Lane.DEFAULT).intervals());
+        assertThat(config.retry().of(Lane.BULK)).isEqualTo(config.retry().of(Lane.DEFAULT));
+    }
+
+    @Test
+    void everyValue_changed_maps() {
+        QueueConfig config = read("""
+                spool { path = /x, durability = async, async-sync-interval = 5ms, max-size = 2g
+                  min-free = 3m, write-buffer = 5m, block-cache = 6m, fresh-cache = 7m
+                  events { max-age = 8d, max-count = 9000 } }
+                retry { default { intervals = [1m, 2m], max-age = 3h }, bulk.max-age = 5h
+                  transactional { intervals = [4s], max-age = 6h } }
+                """);
+        assertThat(config.spool()).isEqualTo(new SpoolConfig(Path.of("/x"),
+                SpoolConfig.Durability.ASYNC, Duration.ofMillis(5), 2L << 30, 3 << 20, 5 << 20,
+                6 << 20, 7 << 20, new SpoolConfig.Events(Duration.ofDays(8), 9000)));
+        List<Duration> intervals = List.of(Duration.ofMinutes(1), Duration.ofMinutes(2));
+        assertThat(config.retry().lanes()).containsEntry(Lane.DEFAULT,
+                new RetryConfig.LaneRetry(intervals, Duration.ofHours(3)))
+                .containsEntry(Lane.BULK,
+                        new RetryConfig.LaneRetry(intervals, Duration.ofHours(5)))
+                .containsEntry(Lane.TRANSACTIONAL, new RetryConfig.LaneRetry(
+                        List.of(Duration.ofSeconds(4)), Duration.ofHours(6)));
+        assertThat(config.retry().longestAge()).isEqualTo(Duration.ofHours(6));
+    }
+
+    @Test
+    void routes_mapWithTheirDefaults() {
+        List<Route> routes = read("""
+                routes = [ { when { tenant = Billing }, lane = transactional, pool = fast }
+                  { when { recipient-domain = "*.Corp.test" }, via = "smtp://10.0.0.9" }
+                  { when { sender-domain = "news.example.com" }, via = "smtp://[::1]:2525" }, {} ]
+                """).routes();
+        assertThat(routes).containsExactly(
+                new Route(new Route.When("billing", "", ""), Lane.TRANSACTIONAL, "fast", ""),
+                new Route(new Route.When("", "", "*.corp.test"), Lane.DEFAULT, "default",
+                        "smtp://10.0.0.9:25"),
+                new Route(new Route.When("", "news.example.com", ""), Lane.DEFAULT, "default",
+                        "smtp://[::1]:2525"),
+                Route.NONE);
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', value = {
+            "spool.durabilty = sync                       | did you mean durability",
+            "spool.durability = maybe                     | must be one of: sync, async",
+            "spool.max-size = 10                          | max-size must be 0 or at least 1m",
+            "spool.path = \"\"                            | path must name a directory",
+            "spool.events.max-age = 3x                    | a length of time",
+            "retry.default.intervals = []                 | a list of 1 to 100 times",
+            "retry.bulk.intervals = [0s]                  | must be 1ms to 30d",
+            "retry.fast.max-age = 1h                      | unknown key",
+            "routes = [ { lane = fast } ]                 | must be one of: transactional",
+            "routes = [ { via = \"10.0.0.9:25\" } ]       | smtp://host:port",
+            "routes = [ { via = \"smtp://h:99999\" } ]    | smtp://host:port",
+            "routes = [ { pool = \"a/b\" } ]              | pool must be a name",
+            "routes = [ { when.recipient-domain = \"-\" } ] | a domain or *.domain",
+            "routes = [ { when.recipent-domain = a } ]    | did you mean recipient-domain"})
+    void badValue_isAClearProblem(String line, String problem) {
+        assertThatThrownBy(() -> read(line)).isInstanceOf(ConfigException.class)
+                .hasMessageContaining(problem.strip());
+    }
+}

@@ -73,6 +73,11 @@ public final class SimulatedProvider implements AutoCloseable {
         return connections.sum();
     }
 
+    /** Connections open now. */
+    public int openConnections() {
+        return (int) channels.stream().filter(c -> c.parent() != null).count();
+    }
+
     /** TLS handshakes completed so far. */
     public long encrypted() {
         return encrypted.sum();

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.benchmarks;
+
+import io.mailrace.daemon.SimulatedClient;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import java.util.stream.Stream;
+
+/**
+ * {@code mailrace serve} as a process of its own, with the class path and the Java of this one and
+ * the options of the launcher. It relays from loopback, without authentication, to the simulated
+ * domains of a {@link SinkNetwork}. Confined to one thread.
+ */
+public final class DaemonProcess implements AutoCloseable {
+    private static final Duration READY_LIMIT = Duration.ofSeconds(60);
+    private static final long POLL_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
+    private static final List<String> LAUNCHER_OPTIONS = List.of(
+            "--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=deny",
+            "-XX:+UseCompactObjectHeaders", "-XX:+UseG1GC", "-XX:+ExitOnOutOfMemoryError");
+    private static final String CONFIG = """
+            hostname = mta1.mailrace.test
+            listeners { relay { bind = "127.0.0.1:%2$d", tls = off, relay-from = ["127.0.0.0/8"] } }
+            users { file = "%1$s/users" }
+            submission { max-size = 200m }
+            spool { path = "%1$s/spool", min-free = 64m }
+            retry { default { intervals = [1s, 2s, 5s], max-age = 1h } }
+            dns { servers = ["127.0.0.1:%3$d"] }
+            delivery { port = %4$d, allow-destinations = ["127.0.0.0/8"], tls = off
+                       park-first = 1s, park-max = 5s }
+            admin { socket = "%1$s/admin.sock", bind = "" }
+            log { events = off }
+            """;
+
+    private final Path folder;
+    private final Path config;
+    private final Path log;
+    private final InetSocketAddress address;
+    private final List<String> options;
+    private Process process;
+
+    private DaemonProcess(Path folder, Path config, InetSocketAddress address,
+            List<String> options) throws IOException {
+        this.folder = folder;
+        this.config = config;
+        this.address = address;
+        this.options = options;
+        log = folder.resolve("mailrace.log");
+        process = spawn();
+    }
+
+    /**
+     * Writes a configuration into the folder and starts; not yet ready when this returns.
+     *
+     * @param options further options of the JVM
+     */
+    public static DaemonProcess start(Path folder, SinkNetwork network, List<String> options)
+            throws IOException {
+        int port = SinkNetwork.freePort();
+        Path config = folder.resolve("mailrace.conf");
+        Files.writeString(config, CONFIG.formatted(folder, port, network.dnsPort(),
+                network.port()));
+        Files.writeString(folder.resolve("users"), "");
+        var address = new InetSocketAddress(InetAddress.getLoopbackAddress(), port);
+        return new DaemonProcess(folder, config, address, options);
+    }
+
+    private Process spawn() throws IOException {
+        var command = new ArrayList<String>();
+        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+        command.addAll(LAUNCHER_OPTIONS);
+        command.addAll(options);
+        command.addAll(List.of("-cp", System.getProperty("java.class.path"),
+                "io.mailrace.daemon.Main", "serve", "--config", config.toString()));
+        return new ProcessBuilder(command).directory(folder.toFile())
+                .redirectErrorStream(true)
+                .redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile())).start();
+    }
+
+    /** Where it takes mail. */
+    public InetSocketAddress address() {
+        return address;
+    }
+
+    public boolean alive() {
+        return process.isAlive();
+    }
+
+    /**
+     * Waits until it greets.
+     *
+     * @throws IOException with the end of its log when it died or does not
+     */
+    public void awaitReady() throws IOException {
+        long deadline = System.nanoTime() + READY_LIMIT.toNanos();
+        while (process.isAlive() && System.nanoTime() < deadline) {
+            try (SimulatedClient client = SimulatedClient.connect(address,
+                    Duration.ofSeconds(5))) {
+                client.quit();
+                return;
+            } catch (IOException notYet) {
+                LockSupport.parkNanos(POLL_NANOS);
+            }
+        }
+        throw new IOException("the daemon is not ready:\n" + logEnd());
+    }
+
+    /** kill -9. Dead when this returns. */
+    public void kill() {
+        process.destroyForcibly().onExit().join();
+    }
+
+    /**
+     * SIGTERM, and waits.
+     *
+     * @return the exit code
+     * @throws IOException when it does not stop within the limit
+     */
+    public int stop(Duration limit) throws IOException, InterruptedException {
+        process.destroy();
+        if (!process.waitFor(limit.toMillis(), TimeUnit.MILLISECONDS)) {
+            kill();
+            throw new IOException("the daemon did not stop within " + limit + ":\n" + logEnd());
+        }
+        return process.exitValue();
+    }
+
+    /** Starts it again on the same spool; not yet ready when this returns. */
+    public void restart() throws IOException {
+        process = spawn();
+    }
+
+    /** Peak resident memory in kilobytes as Linux counts it; 0 when it cannot be read. */
+    public long peakMemoryKilobytes() {
+        try (Stream<String> lines = Files.lines(
+                Path.of("/proc", Long.toString(process.pid()), "status"))) {
+            return lines.filter(l -> l.startsWith("VmHWM:")).findFirst()
+                    .map(l -> Long.parseLong(l.replaceAll("[^0-9]", ""))).orElse(0L);
+        } catch (IOException gone) {
+            return 0;
+        }
+    }
+
+    /** Everything it wrote to standard output and error, in all its lives. */
+    public String log() throws IOException {
+        return Files.readString(log, StandardCharsets.UTF_8);
+    }
+
+    private String logEnd() throws IOException {
+        String all = log();
+        return all.substring(Math.max(0, all.length() - 4000));
+    }
+
+    @Override
+    public void close() {
+        kill();
+    }
+}

@@ -308,9 +308,11 @@ public final class ConfigReader {
     }
 
     private void problemAt(@Nullable ConfigValue value, String at, String text) {
-        ConfigOrigin origin = value == null ? section.origin() : value.origin();
-        String file = ConfigSource.nameOf(origin);
-        problems.add(new ConfigProblem(file, Math.max(0, origin.lineNumber()), at + ": " + text));
+        // a null is a value nobody gave: its own place would be a line of our defaults
+        ConfigOrigin origin = value == null || value.valueType() == ConfigValueType.NULL
+                ? section.origin()
+                : value.origin();
+        problems.add(ConfigSource.at(origin, at + ": " + text));
     }
 
     private String childPath(String key) {

@@ -12,6 +12,8 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.function.Supplier;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /**
  * The configuration file with every module's {@code reference.conf} under it. The modules read
@@ -19,6 +21,9 @@ import java.util.function.Supplier;
  * in the order of the file.
  */
 public final class ConfigSource {
+    /** How the library describes a place: that of a merged section has all its parts. */
+    private static final Pattern PLACE = Pattern.compile(
+            "(?:merge of )?(.*?): (\\d{1,9})(?:-\\d+)?(?:,.*)?", Pattern.DOTALL);
     private final Config config;
     private final List<ConfigProblem> problems = new ArrayList<>();
     private final ConfigReader root;
@@ -105,6 +110,17 @@ public final class ConfigSource {
         return described.endsWith(line)
                 ? described.substring(0, described.length() - line.length())
                 : described;
+    }
+
+    /**
+     * A problem at the place of a value. A section that stands in several files, such as the
+     * operator's and our defaults, has its place in the first.
+     */
+    static ConfigProblem at(ConfigOrigin origin, String text) {
+        Matcher place = PLACE.matcher(origin.description());
+        return origin.filename() == null && place.matches()
+                ? new ConfigProblem(place.group(1), Integer.parseInt(place.group(2)), text)
+                : new ConfigProblem(nameOf(origin), Math.max(0, origin.lineNumber()), text);
     }
 
     static ConfigException problem(String file, int line, String text) {

@@ -186,6 +186,17 @@ class ConfigTest {
         })).containsExactly("text:2: inner: a must be more than b");
     }
 
+    @Test
+    void problem_ofSectionInTwoPlacesOrOfNull_isInTheSectionsFirstPlace() {
+        assertThat(problems("\ninner { a = 1 }\n\ninner { b = null }", c -> {
+            ConfigReader inner = c.section("inner");
+            inner.integer("a", 0, 9);
+            inner.string("b");
+            inner.problem("c", "is not there");
+        })).containsExactlyInAnyOrder("text:2: inner.b: is missing; it must be a text",
+                "text:2: inner.c: is not there");
+    }
+
     @ParameterizedTest
     @ValueSource(strings = {"a = {", "a = [1", "a = \"x", "= 3", "a = ${nowhere}", "a = ${a}",
             "include url(\"http://127.0.0.1:1/x\")", "include classpath(\"reference.conf\")",

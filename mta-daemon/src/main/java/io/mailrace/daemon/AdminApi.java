@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.daemon;
+
+import io.mailrace.core.Ascii;
+import io.mailrace.core.SpoolId;
+import io.mailrace.core.TimeSource;
+import io.mailrace.queue.Spool;
+import io.netty.handler.codec.http.QueryStringDecoder;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.BooleanSupplier;
+
+/**
+ * What the admin address answers. Reading only. May read the disk (traces), so it runs on the admin
+ * threads, never on an event loop; at most {@value TraceReport#MAX_EVENTS} events or
+ * {@value QueueReport#MAX_QUEUES} queues go into one answer.
+ */
+final class AdminApi {
+    private static final String TRACE = "/api/v1/trace/";
+    private static final int MAX_SUBJECT = 400;
+
+    /**
+     * A question.
+     *
+     * @param uri path and query as received
+     * @param asText lines for people are wanted instead of JSON
+     * @param all everything may be asked: it came over the unix socket
+     */
+    record Question(String uri, boolean asText, boolean all) {}
+
+    /** An answer with its HTTP status. */
+    record Answer(int status, String type, String body) {
+        static final String TEXT = "text/plain; charset=utf-8";
+        static final String JSON = "application/json";
+
+        static Answer text(int status, String text) {
+            return new Answer(status, TEXT, text + "\n");
+        }
+
+        static Answer json(int status, String body) {
+            return new Answer(status, JSON, body);
+        }
+    }
+
+    private final HealthReport health;
+    private final MetricsPage metrics;
+    private final QueueReport queues;
+    private final TraceReport trace;
+
+    AdminApi(Spool spool, QueueReport.Why why, BooleanSupplier accepting, MetricsPage metrics,
+            TimeSource time) {
+        this.metrics = metrics;
+        health = new HealthReport(spool, accepting);
+        queues = new QueueReport(spool.queues(), why, time);
+        trace = new TraceReport(spool.journal());
+    }
+
+    Answer answer(Question question) {
+        QueryStringDecoder decoder = new QueryStringDecoder(question.uri());
+        String path;
+        try {
+            path = decoder.path();
+        } catch (IllegalArgumentException malformed) {
+            return Answer.text(400, "the path is not well encoded");
+        }
+        Optional<Answer> open = switch (path) {
+            case "/metrics" -> Optional.of(new Answer(200, MetricsPage.TYPE, metrics.render()));
+            case "/healthz" -> Optional.of(health.full());
+            case "/healthz/live" -> Optional.of(health.live());
+            case "/healthz/ready" -> Optional.of(health.ready());
+            default -> Optional.empty();
+        };
+        if (open.isPresent()) {
+            return open.get();
+        }
+        if (!question.all()) {
+            return Answer.text(404, "only /metrics and /healthz are here;"
+                    + " the rest is on the unix socket");
+        }
+        if (path.startsWith(TRACE)) {
+            return trace(path.substring(TRACE.length()), question.asText());
+        }
+        return switch (path) {
+            case "/api/v1/queues" -> queues(decoder, question.asText());
+            case "/api/v1/version" -> version(question.asText());
+            default -> Answer.text(404, "no such page");
+        };
+    }
+
+    private Answer queues(QueryStringDecoder decoder, boolean asText) {
+        String filter = Ascii.lower(
+                decoder.parameters().getOrDefault("match", List.of("")).getFirst());
+        return asText
+                ? new Answer(200, Answer.TEXT, queues.text(filter))
+                : Answer.json(200, queues.json(filter));
+    }
+
+    /** A spool id is looked up; anything else is searched for among the newest events. */
+    private Answer trace(String subject, boolean asText) {
+        if (subject.isEmpty() || subject.length() > MAX_SUBJECT) {
+            return Answer.text(400, "ask for a spool id, an address or a Message-ID");
+        }
+        Optional<SpoolId> id = SpoolId.parse(subject);
+        TraceReport.Found found = id.isPresent()
+                ? trace.ofMessage(id.get())
+                : trace.search(subject);
+        if (found.events().isEmpty()) {
+            return Answer.text(404, "nothing is recorded of " + Ascii.clean(subject, MAX_SUBJECT)
+                    + (id.isPresent() ? ""
+                            : " in the newest " + TraceReport.MAX_SCAN
+                                    + " events"));
+        }
+        return asText
+                ? new Answer(200, Answer.TEXT, trace.text(found))
+                : Answer.json(200, trace.json(found));
+    }
+
+    private Answer version(boolean asText) {
+        return asText
+                ? Answer.text(200, Version.line())
+                : Answer.json(200, Json.page(json -> {
+                    json.writeStartObject();
+                    json.writeStringProperty("version", Version.number());
+                    json.writeStringProperty("java", Version.java());
+                    json.writeEndObject();
+                }));
+    }
+}

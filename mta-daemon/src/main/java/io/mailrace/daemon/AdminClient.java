@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.daemon;
+
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.net.UnixDomainSocketAddress;
+import java.net.URLEncoder;
+import java.nio.ByteBuffer;
+import java.nio.channels.SocketChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.time.Duration;
+
+/**
+ * Asks a running daemon over its unix socket. One request for each connection; answers of at most
+ * {@value #MAX_ANSWER} bytes; gives up after {@value #LIMIT_SECONDS} s.
+ */
+final class AdminClient {
+    private static final int MAX_ANSWER = 64 << 20;
+    private static final int LIMIT_SECONDS = 60;
+
+    /** What came back. */
+    record Answer(int status, String body) {
+        boolean good() {
+            return status == 200;
+        }
+    }
+
+    private final Path socket;
+
+    AdminClient(Path socket) {
+        this.socket = socket;
+    }
+
+    /**
+     * Asks for a page.
+     *
+     * @throws IOException with a text for the operator when nobody answers
+     */
+    Answer get(String uri, boolean json) throws IOException {
+        String request = "GET " + uri
+                + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAccept: "
+                + (json ? "application/json" : "text/plain") + "\r\n\r\n";
+        try (SocketChannel channel = connect()) {
+            Thread watch = Thread.ofPlatform().daemon(true).name("limit").start(
+                    () -> closeLater(channel));
+            try {
+                ByteBuffer out = ByteBuffer.wrap(request.getBytes(StandardCharsets.US_ASCII));
+                while (out.hasRemaining()) {
+                    channel.write(out);
+                }
+                return parse(readAll(channel));
+            } finally {
+                watch.interrupt();
+            }
+        }
+    }
+
+    /** One part of a path, encoded so that it stays one. */
+    static String segment(String text) {
+        return URLEncoder.encode(text, StandardCharsets.UTF_8).replace("+", "%20");
+    }
+
+    private SocketChannel connect() throws IOException {
+        try {
+            return SocketChannel.open(UnixDomainSocketAddress.of(socket));
+        } catch (IOException | IllegalArgumentException refused) {
+            boolean there = Files.exists(socket, LinkOption.NOFOLLOW_LINKS);
+            String why = !there
+                    ? "there is no such socket: is the daemon running?"
+                    : Files.isWritable(socket)
+                            ? "nobody answers: the daemon is not running"
+                            : "no permission: ask as root, or as a user of the socket's group";
+            throw new IOException("cannot reach the daemon at " + socket + ": " + why, refused);
+        }
+    }
+
+    private static void closeLater(SocketChannel channel) {
+        try {
+            Thread.sleep(Duration.ofSeconds(LIMIT_SECONDS));
+            channel.close();
+        } catch (InterruptedException | IOException done) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private static byte[] readAll(SocketChannel channel) throws IOException {
+        ByteArrayOutputStream all = new ByteArrayOutputStream();
+        ByteBuffer buffer = ByteBuffer.allocate(64 << 10);
+        while (channel.read(buffer) >= 0) {
+            all.write(buffer.array(), 0, buffer.position());
+            buffer.clear();
+            if (all.size() > MAX_ANSWER) {
+                throw new IOException("the daemon's answer is too long");
+            }
+        }
+        return all.toByteArray();
+    }
+
+    /** The daemon's answers have a Content-Length and are never chunked. */
+    private static Answer parse(byte[] bytes) throws IOException {
+        String text = new String(bytes, StandardCharsets.ISO_8859_1);
+        int end = text.indexOf("\r\n\r\n");
+        if (!text.startsWith("HTTP/1.1 ") || text.length() < 12 || end < 0) {
+            throw new IOException("what answers there is not a Mailrace daemon");
+        }
+        int status = Integer.parseInt(text, 9, 12, 10);
+        int body = end + 4;
+        String marker = "\r\ncontent-length: ";
+        int at = text.indexOf(marker);
+        int stop = at < 0 ? -1 : text.indexOf('\r', at + marker.length());
+        if (stop < 0 || Integer.parseInt(text, at + marker.length(), stop, 10) != bytes.length
+                - body) {
+            throw new IOException("the daemon's answer is cut short");
+        }
+        return new Answer(status,
+                new String(bytes, body, bytes.length - body, StandardCharsets.UTF_8));
+    }
+}

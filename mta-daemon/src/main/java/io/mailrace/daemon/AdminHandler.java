@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.daemon;
+
+import io.netty.buffer.Unpooled;
+import io.netty.channel.ChannelFutureListener;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.SimpleChannelInboundHandler;
+import io.netty.handler.codec.http.DefaultFullHttpResponse;
+import io.netty.handler.codec.http.FullHttpRequest;
+import io.netty.handler.codec.http.HttpHeaderNames;
+import io.netty.handler.codec.http.HttpMethod;
+import io.netty.handler.codec.http.HttpResponseStatus;
+import io.netty.handler.codec.http.HttpVersion;
+import io.netty.handler.timeout.ReadTimeoutHandler;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.Executor;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.function.Predicate;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One connection: one request, one answer, closed. Checks method and Host, then hands the question
+ * to the admin threads. Confined to its event loop but for making the answer.
+ */
+final class AdminHandler extends SimpleChannelInboundHandler<FullHttpRequest> {
+    private static final Logger LOG = LoggerFactory.getLogger(AdminHandler.class);
+
+    private final AdminApi api;
+    private final Executor workers;
+    /** Which names a Host header may carry; none on the unix socket: everything may be asked. */
+    private final Optional<Predicate<String>> hosts;
+
+    AdminHandler(AdminApi api, Executor workers, Optional<Predicate<String>> hosts) {
+        this.api = api;
+        this.workers = workers;
+        this.hosts = hosts;
+    }
+
+    @Override
+    protected void channelRead0(ChannelHandlerContext ctx, FullHttpRequest request) {
+        // one request: what follows on the connection is not read, so silence is in order
+        ctx.channel().config().setAutoRead(false);
+        ctx.pipeline().remove(ReadTimeoutHandler.class);
+        if (!request.decoderResult().isSuccess()) {
+            answer(ctx, AdminApi.Answer.text(400, "not a request this server reads"));
+            return;
+        }
+        if (!request.method().equals(HttpMethod.GET)) {
+            answer(ctx, AdminApi.Answer.text(405, "only GET is here"));
+            return;
+        }
+        if (!hostKnown(request)) {
+            answer(ctx, AdminApi.Answer.text(421, "this name is not served here:"
+                    + " add it to admin.allowed-hosts"));
+            return;
+        }
+        String accept = request.headers().get(HttpHeaderNames.ACCEPT, "");
+        AdminApi.Question question = new AdminApi.Question(request.uri(),
+                accept.startsWith("text/plain"), hosts.isEmpty());
+        try {
+            workers.execute(() -> answer(ctx, ask(question)));
+        } catch (RejectedExecutionException full) {
+            answer(ctx, AdminApi.Answer.text(503, "too many questions at once"));
+        }
+    }
+
+    private boolean hostKnown(FullHttpRequest request) {
+        List<String> headers = request.headers().getAll(HttpHeaderNames.HOST);
+        return hosts.isEmpty() || (headers.size() == 1
+                && HostHeader.host(headers.getFirst()).filter(hosts.get()).isPresent());
+    }
+
+    private AdminApi.Answer ask(AdminApi.Question question) {
+        try {
+            return api.answer(question);
+        } catch (RuntimeException failed) {
+            LOG.error("admin request failed uri={}", question.uri(), failed);
+            return AdminApi.Answer.text(500, "failed: the log says why");
+        }
+    }
+
+    private static void answer(ChannelHandlerContext ctx, AdminApi.Answer answer) {
+        byte[] body = answer.body().getBytes(StandardCharsets.UTF_8);
+        DefaultFullHttpResponse response = new DefaultFullHttpResponse(HttpVersion.HTTP_1_1,
+                HttpResponseStatus.valueOf(answer.status()),
+                Unpooled.wrappedBuffer(body));
+        response.headers().set(HttpHeaderNames.CONTENT_TYPE, answer.type())
+                .set(HttpHeaderNames.CONTENT_LENGTH, body.length)
+                .set(HttpHeaderNames.CONNECTION, "close")
+                .set(HttpHeaderNames.CACHE_CONTROL, "no-store")
+                .set("X-Content-Type-Options", "nosniff");
+        ctx.writeAndFlush(response).addListener(ChannelFutureListener.CLOSE);
+    }
+
+    @Override
+    public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
+        LOG.debug("admin connection closed why={}", cause.toString());
+        ctx.close();
+    }
+}

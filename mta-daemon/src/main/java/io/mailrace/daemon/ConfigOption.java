@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.daemon;
+
+import io.mailrace.core.ConfigSource;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import picocli.CommandLine.Option;
+
+/** The option {@code --config} of every command that reads the configuration. */
+final class ConfigOption {
+    @Option(names = "--config", paramLabel = "FILE", defaultValue = "/etc/mailrace/mailrace.conf", description = "Configuration file (default: ${DEFAULT-VALUE}).")
+    Path file = Path.of("");
+
+    /** The file, or the defaults alone when there is no such file: for commands that only ask. */
+    ConfigSource sourceOrDefaults() {
+        return Files.exists(file) ? ConfigSource.ofFile(file) : ConfigSource.ofText("");
+    }
+}

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.daemon;
+
+import io.mailrace.core.Metrics;
+import io.mailrace.core.TimeSource;
+import io.mailrace.delivery.Delivery;
+import io.mailrace.dkim.DkimSigners;
+import io.mailrace.dkim.MessageSigner;
+import io.mailrace.queue.QueueKey;
+import io.mailrace.queue.RocksSpool;
+import io.mailrace.queue.Spool;
+import io.mailrace.smtp.SmtpServer;
+import io.netty.channel.IoEventLoopGroup;
+import io.netty.channel.MultiThreadIoEventLoopGroup;
+import io.netty.channel.epoll.Epoll;
+import io.netty.channel.epoll.EpollIoHandler;
+import io.netty.channel.nio.NioIoHandler;
+import io.netty.handler.ssl.OpenSsl;
+import io.netty.util.concurrent.DefaultThreadFactory;
+import java.net.InetSocketAddress;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.Executor;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * A running Mailrace: every object, wired by hand in the order of its life, closed in the reverse
+ * order. Any thread.
+ *
+ * <p>The listeners open last, so whatever is accepted can be stored, delivered and told about. They
+ * close first: clients finish their transactions; then delivery finishes what is in flight and
+ * settles it, so an orderly stop makes no duplicates; then the event log catches up. The admin
+ * address answers all the while ("not ready", and why), and the spool outlives all who write to it.
+ */
+public final class Daemon implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(Daemon.class);
+    private static final Duration EVENT_LOG_LIMIT = Duration.ofSeconds(5);
+    private static final long LOOP_LIMIT_SECONDS = 5;
+
+    /** Something to close; the name is for the log. */
+    private record Part(String name, AutoCloseable closing) {}
+
+    private final DaemonConfig config;
+    private final TimeSource time;
+    private final Metrics metrics = new Metrics();
+    /** What is open, newest first. */
+    private final Deque<Part> parts = new ArrayDeque<>();
+    private final long startedNanos;
+    private long stopNanos;
+    private volatile @Nullable Spool spool;
+    private volatile @Nullable Delivery delivery;
+    private volatile @Nullable SmtpServer server;
+    private Optional<InetSocketAddress> adminAddress = Optional.empty();
+
+    private Daemon(DaemonConfig config, TimeSource time) {
+        this.config = config;
+        this.time = time;
+        startedNanos = time.nanos();
+    }
+
+    /**
+     * Starts everything; listening when this returns.
+     *
+     * @throws RuntimeException when something cannot be opened; what was open is closed again
+     */
+    public static Daemon start(DaemonConfig config) {
+        Daemon daemon = new Daemon(config, TimeSource.system());
+        try {
+            daemon.open();
+            return daemon;
+        } catch (RuntimeException failed) {
+            daemon.close();
+            throw failed;
+        }
+    }
+
+    private synchronized void open() {
+        // The slow parts of a start run side by side: native TLS is only touched, for its class
+        // loads a library; the others make what is used below.
+        aside("start-tls", OpenSsl::isAvailable);
+        CompletableFuture<Spool> spoolOpening = aside("start-spool",
+                () -> RocksSpool.open(config.queue(), time, metrics));
+        CompletableFuture<MessageSigner> signerOpening = aside("start-dkim",
+                () -> DkimSigners.open(config.dkim(), time));
+        CompletableFuture<MetricsPage> pageOpening = aside("start-metrics",
+                () -> new MetricsPage(metrics));
+        IoEventLoopGroup loops = openLoops();
+        parts.push(new Part("event loops", () -> loops.shutdownGracefully(0, LOOP_LIMIT_SECONDS,
+                TimeUnit.SECONDS).awaitUninterruptibly(LOOP_LIMIT_SECONDS, TimeUnit.SECONDS)));
+        List<RuntimeException> failures = new ArrayList<>();
+        adopt("spool", spoolOpening, failures);
+        adopt("dkim", signerOpening, failures);
+        adopt("metrics", pageOpening, failures);
+        if (!failures.isEmpty()) {
+            throw failures.getFirst();
+        }
+        Spool open = spoolOpening.join();
+        spool = open;
+        openAdmin(open, pageOpening.join(), loops);
+        openEventLog(open);
+        Delivery delivering = Delivery.start(config.delivery(), open, signerOpening.join(), loops,
+                time, metrics);
+        delivery = delivering;
+        parts.push(new Part("delivery", () -> delivering.close(stopRest(1))));
+        SmtpServer listening = SmtpServer.start(config.smtp(), open, loops, time, metrics);
+        server = listening;
+        // half of the time: delivery needs the other
+        parts.push(new Part("listeners", () -> listening.close(stopRest(2))));
+        LOG.info("started version={} hostname={} listeners={} admin={} socket={} millis={}",
+                Version.number(), config.hostname(), listening.addresses(),
+                adminAddress.map(InetSocketAddress::toString).orElse("off"),
+                config.admin().socket(),
+                TimeUnit.NANOSECONDS.toMillis(time.nanos() - startedNanos));
+    }
+
+    private void openAdmin(Spool open, MetricsPage page, IoEventLoopGroup loops) {
+        AdminApi api = new AdminApi(open, this::why, this::accepting, page, time);
+        AdminServer admin = AdminServer.open(config.admin(), api, loops, config.hostname());
+        parts.push(new Part("admin", admin));
+        adminAddress = admin.address();
+    }
+
+    private void openEventLog(Spool open) {
+        LogConfig log = config.log();
+        @Nullable
+        EventTarget target = switch (log.events()) {
+            case LogConfig.Events.Off off -> null;
+            case LogConfig.Events.Stdout stdout -> EventTarget.stdout();
+            case LogConfig.Events.File file -> new EventFile(file.path(), log.eventsMaxSize(),
+                    log.eventsMaxFiles());
+        };
+        if (target != null) {
+            parts.push(new Part("event log", EventLog.start(open.journal(), target, time, metrics,
+                    EVENT_LOG_LIMIT)));
+        }
+    }
+
+    private static IoEventLoopGroup openLoops() {
+        return new MultiThreadIoEventLoopGroup(Runtime.getRuntime().availableProcessors(),
+                new DefaultThreadFactory("loop", true),
+                Epoll.isAvailable() ? EpollIoHandler.newFactory() : NioIoHandler.newFactory());
+    }
+
+    private static <T> CompletableFuture<T> aside(String name, Supplier<T> work) {
+        Executor thread = task -> Thread.ofPlatform().name(name).daemon(true).start(task);
+        return CompletableFuture.supplyAsync(work, thread);
+    }
+
+    /** Waits for one; what opened is closed later even when another one failed. */
+    private void adopt(String name, CompletableFuture<? extends AutoCloseable> opening,
+            List<RuntimeException> failures) {
+        try {
+            parts.push(new Part(name, opening.join()));
+        } catch (CompletionException failed) {
+            failures.add(failed.getCause() instanceof RuntimeException cause ? cause : failed);
+        }
+    }
+
+    /** Where each listener is bound, by name. */
+    Map<String, InetSocketAddress> addresses() {
+        SmtpServer listening = server;
+        return listening == null ? Map.of() : listening.addresses();
+    }
+
+    /** Where metrics and health are on TCP; empty when off. */
+    Optional<InetSocketAddress> adminAddress() {
+        return adminAddress;
+    }
+
+    Metrics metrics() {
+        return metrics;
+    }
+
+    Spool spool() {
+        Spool open = spool;
+        if (open == null) {
+            throw new IllegalStateException("the daemon is not started");
+        }
+        return open;
+    }
+
+    boolean accepting() {
+        SmtpServer listening = server;
+        return listening != null && listening.accepting();
+    }
+
+    private String why(QueueKey key) {
+        Delivery delivering = delivery;
+        return delivering == null ? "delivery is starting" : delivering.why(key);
+    }
+
+    /**
+     * Stops as the class says, within {@code stop-timeout} and a few seconds for the rest. A second
+     * call does nothing.
+     */
+    @Override
+    public synchronized void close() {
+        stopNanos = time.nanos() + config.stopTimeout().toNanos();
+        while (!parts.isEmpty()) {
+            Part part = parts.pop();
+            try {
+                part.closing().close();
+            } catch (Exception failed) {
+                LOG.error("not closed cleanly part=\"{}\"", part.name(), failed);
+            }
+        }
+    }
+
+    /** That part of what is left of the time to stop. */
+    private Duration stopRest(int share) {
+        return Duration.ofNanos(Math.max(0, (stopNanos - time.nanos()) / share));
+    }
+}

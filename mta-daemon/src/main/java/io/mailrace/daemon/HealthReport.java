@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.daemon;
+
+import io.mailrace.queue.Spool;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.BooleanSupplier;
+
+/**
+ * Whether the daemon lives and whether it takes mail, with the reason when not. Live means that the
+ * process answers: a full disk is no reason to restart it. Ready means that new mail is taken.
+ */
+final class HealthReport {
+    private final Spool spool;
+    private final BooleanSupplier accepting;
+
+    HealthReport(Spool spool, BooleanSupplier accepting) {
+        this.spool = spool;
+        this.accepting = accepting;
+    }
+
+    AdminApi.Answer live() {
+        return AdminApi.Answer.json(200, Json.page(json -> {
+            json.writeStartObject();
+            json.writeBooleanProperty("live", true);
+            json.writeEndObject();
+        }));
+    }
+
+    AdminApi.Answer ready() {
+        return answer(false);
+    }
+
+    AdminApi.Answer full() {
+        return answer(true);
+    }
+
+    private AdminApi.Answer answer(boolean full) {
+        List<String> reasons = reasons();
+        boolean ready = reasons.isEmpty();
+        return AdminApi.Answer.json(ready ? 200 : 503, Json.page(json -> {
+            json.writeStartObject();
+            if (full) {
+                json.writeStringProperty("version", Version.number());
+                json.writeBooleanProperty("live", true);
+            }
+            json.writeBooleanProperty("ready", ready);
+            json.writeArrayPropertyStart("reasons");
+            reasons.forEach(json::writeString);
+            json.writeEndArray();
+            if (full) {
+                json.writeNumberProperty("waiting", spool.queues().waiting());
+            }
+            json.writeEndObject();
+        }));
+    }
+
+    private List<String> reasons() {
+        List<String> reasons = new ArrayList<>();
+        Optional<String> refusal = spool.refusal();
+        refusal.ifPresent(why -> reasons.add("new mail is refused: " + why));
+        if (!accepting.getAsBoolean()) {
+            reasons.add("the listeners are closed: the daemon is starting or stopping");
+        }
+        return reasons;
+    }
+}

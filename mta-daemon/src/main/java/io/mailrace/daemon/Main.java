@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.daemon;
+
+import io.mailrace.core.ConfigException;
+import io.mailrace.queue.SpoolException;
+import io.mailrace.smtp.SmtpServerException;
+import java.io.IOException;
+import java.io.PrintWriter;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.IVersionProvider;
+
+/**
+ * The command line. Exit codes: 0 done, 1 something is wrong (the text says what), 2 the command was
+ * not understood. Only {@code serve} and {@code demo} touch the classes of a running daemon, so that
+ * the others start fast.
+ */
+@Command(name = "mailrace", description = "High-throughput outbound mail server.", mixinStandardHelpOptions = true, versionProvider = Main.VersionText.class, synopsisSubcommandLabel = "COMMAND", subcommands = {
+        ServeCommand.class, CheckCommand.class, ConfigCommand.class,
+        QueueCommand.class, TraceCommand.class, DkimCommand.class,
+        UserCommand.class, DemoCommand.class, VersionCommand.class})
+public final class Main implements Runnable {
+    @CommandLine.Spec
+    private CommandLine.Model.CommandSpec spec = CommandLine.Model.CommandSpec.create();
+
+    private Main() {}
+
+    public static void main(String[] args) {
+        System.exit(commandLine().execute(args));
+    }
+
+    /** The command line with its rules for failures; tests give it other streams. */
+    static CommandLine commandLine() {
+        return new CommandLine(new Main())
+                .setExecutionExceptionHandler((failed, line, parsed) -> report(failed, line))
+                .setCaseInsensitiveEnumValuesAllowed(true);
+    }
+
+    /** Trouble an operator can mend is a text; a bug is a stack trace. */
+    private static int report(Exception failed, CommandLine line) {
+        PrintWriter err = line.getErr();
+        switch (failed) {
+            case ConfigException problems -> {
+                problems.problems().forEach(err::println);
+                err.println(problems.problems().size() == 1
+                        ? "1 problem"
+                        : problems.problems().size() + " problems");
+            }
+            case StartException said -> err.println("mailrace: " + said.getMessage());
+            case SpoolException said -> err.println("mailrace: " + said.getMessage());
+            case SmtpServerException said -> err.println("mailrace: " + said.getMessage());
+            case IOException said -> err.println("mailrace: " + text(said));
+            case IllegalArgumentException said -> err.println("mailrace: " + text(said));
+            default -> failed.printStackTrace(err);
+        }
+        err.flush();
+        return 1;
+    }
+
+    /** File exceptions say only the file's name: their class says what is wrong with it. */
+    private static String text(Exception failed) {
+        return failed instanceof java.nio.file.FileSystemException
+                || failed.getMessage() == null ? failed.toString() : failed.getMessage();
+    }
+
+    @Override
+    public void run() {
+        spec.commandLine().usage(spec.commandLine().getOut());
+    }
+
+    /** For {@code --version}. */
+    static final class VersionText implements IVersionProvider {
+        @Override
+        public String[] getVersion() {
+            return new String[]{Version.line()};
+        }
+    }
+}

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.daemon;
+
+/** The daemon cannot start here and now; the message tells the operator what to change. */
+final class StartException extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+
+    StartException(String message, Throwable cause) {
+        super(message, cause);
+    }
+}

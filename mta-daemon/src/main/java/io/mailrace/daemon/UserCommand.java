@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.daemon;
+
+import io.mailrace.core.ConfigReader;
+import io.mailrace.smtp.UserFile;
+import java.io.ByteArrayOutputStream;
+import java.io.Console;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.ByteBuffer;
+import java.nio.CharBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/**
+ * {@code mailrace user}: who may submit mail. Passwords are asked for at the terminal, or read from
+ * the first line of standard input; never from the command line, where other users see them.
+ */
+@Command(name = "user", mixinStandardHelpOptions = true, description = "Who may submit mail.", subcommands = {
+        UserCommand.Add.class, UserCommand.Passwd.class,
+        UserCommand.ListUsers.class, UserCommand.Remove.class})
+final class UserCommand implements Callable<Integer> {
+    private static final int MAX_PASSWORD = 1024;
+
+    @Spec
+    private CommandSpec spec = CommandSpec.create();
+
+    @Override
+    public Integer call() {
+        return Usage.missingSubcommand(spec);
+    }
+
+    /** Where the users are. */
+    static final class FileOption {
+        @Mixin
+        private ConfigOption config = new ConfigOption();
+        @Option(names = "--file", paramLabel = "FILE", description = "Users file (default: users.file of the config).")
+        private @Nullable Path file;
+
+        Path path() {
+            if (file != null) {
+                return file;
+            }
+            ConfigReader users = config.sourceOrDefaults().root().section("users");
+            return users.parsed("file", "a path", Path.of("users"), Paths::parse);
+        }
+
+        UserFile open() throws IOException {
+            return UserFile.open(path());
+        }
+    }
+
+    /** {@code mailrace user add}. */
+    @Command(name = "add", mixinStandardHelpOptions = true, description = "Add a user; asks for the password.")
+    static final class Add implements Callable<Integer> {
+        @Parameters(paramLabel = "NAME", description = "The user's name.")
+        private String name = "";
+        @Option(names = "--tenant", defaultValue = "", description = "Whom the mail is counted for (default: the user's name).")
+        private String tenant = "";
+        @Mixin
+        private FileOption file = new FileOption();
+        @Spec
+        private CommandSpec spec = CommandSpec.create();
+
+        @Override
+        public Integer call() throws IOException {
+            UserFile users = file.open();
+            char[] password = password(System.in);
+            try {
+                if (tenant.isEmpty()) {
+                    users.add(name, password);
+                } else {
+                    users.add(name, password, tenant);
+                }
+            } finally {
+                Arrays.fill(password, '\0');
+            }
+            spec.commandLine().getOut().println("User " + name + " added to " + file.path());
+            return 0;
+        }
+    }
+
+    /** {@code mailrace user passwd}. */
+    @Command(name = "passwd", mixinStandardHelpOptions = true, description = "Change a password; asks for the new one.")
+    static final class Passwd implements Callable<Integer> {
+        @Parameters(paramLabel = "NAME", description = "The user's name.")
+        private String name = "";
+        @Mixin
+        private FileOption file = new FileOption();
+        @Spec
+        private CommandSpec spec = CommandSpec.create();
+
+        @Override
+        public Integer call() throws IOException {
+            UserFile users = file.open();
+            char[] password = password(System.in);
+            try {
+                users.setPassword(name, password);
+            } finally {
+                Arrays.fill(password, '\0');
+            }
+            spec.commandLine().getOut().println("Password of " + name + " changed");
+            return 0;
+        }
+    }
+
+    /** {@code mailrace user list}. */
+    @Command(name = "list", mixinStandardHelpOptions = true, description = "The users and whom their mail is counted for.")
+    static final class ListUsers implements Callable<Integer> {
+        @Mixin
+        private FileOption file = new FileOption();
+        @Spec
+        private CommandSpec spec = CommandSpec.create();
+
+        @Override
+        public Integer call() throws IOException {
+            for (UserFile.User user : file.open().list()) {
+                spec.commandLine().getOut().println(user.name() + " (tenant " + user.tenant()
+                        + ")");
+            }
+            return 0;
+        }
+    }
+
+    /** {@code mailrace user remove}. */
+    @Command(name = "remove", mixinStandardHelpOptions = true, description = "Remove a user.")
+    static final class Remove implements Callable<Integer> {
+        @Parameters(paramLabel = "NAME", description = "The user's name.")
+        private String name = "";
+        @Mixin
+        private FileOption file = new FileOption();
+        @Spec
+        private CommandSpec spec = CommandSpec.create();
+
+        @Override
+        public Integer call() throws IOException {
+            if (!file.open().remove(name)) {
+                throw new IOException("there is no user " + name + " in " + file.path());
+            }
+            spec.commandLine().getOut().println("User " + name + " removed");
+            return 0;
+        }
+    }
+
+    private static char[] password(InputStream in) throws IOException {
+        Optional<Console> terminal = Optional.ofNullable(System.console())
+                .filter(Console::isTerminal);
+        if (terminal.isEmpty()) {
+            return firstLine(in);
+        }
+        Console console = terminal.get();
+        char[] first = console.readPassword("Password: ");
+        char[] second = console.readPassword("Again: ");
+        if (first == null || second == null || !Arrays.equals(first, second)) {
+            throw new IOException("the two passwords differ");
+        }
+        Arrays.fill(second, '\0');
+        return notEmpty(first);
+    }
+
+    /** The line without its end, read byte by byte: what follows belongs to somebody else. */
+    static char[] firstLine(InputStream in) throws IOException {
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        for (int b = in.read(); b >= 0 && b != '\n'; b = in.read()) {
+            bytes.write(b);
+            if (bytes.size() > MAX_PASSWORD) {
+                throw new IOException("the password is longer than " + MAX_PASSWORD + " bytes");
+            }
+        }
+        CharBuffer text = StandardCharsets.UTF_8.newDecoder()
+                .decode(ByteBuffer.wrap(bytes.toByteArray()));
+        int length = text.length();
+        if (length > 0 && text.charAt(length - 1) == '\r') {
+            length--;
+        }
+        char[] password = new char[length];
+        text.get(password, 0, length);
+        return notEmpty(password);
+    }
+
+    private static char[] notEmpty(char[] password) throws IOException {
+        if (password.length == 0) {
+            throw new IOException("the password is empty");
+        }
+        return password;
+    }
+}

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.daemon;
+
+import io.mailrace.core.Content;
+import io.mailrace.core.Event;
+import io.mailrace.core.SpoolId;
+import io.mailrace.queue.CommitListener;
+import io.mailrace.queue.Envelope;
+import io.mailrace.queue.EventJournal;
+import io.mailrace.queue.IncomingContent;
+import io.mailrace.queue.MailQueue;
+import io.mailrace.queue.MailQueues;
+import io.mailrace.queue.QueueKey;
+import io.mailrace.queue.QueueStatus;
+import io.mailrace.queue.Settlement;
+import io.mailrace.queue.Spool;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.Executor;
+
+/** A spool that only tells: queues, events and refusal are set by the test. */
+final class StandInSpool implements Spool, MailQueues, EventJournal {
+    final List<QueueStatus> statuses = new CopyOnWriteArrayList<>();
+    final Map<String, Long> positions = new HashMap<>();
+    private final List<Recorded> events = new ArrayList<>();
+    private final List<Runnable> listeners = new CopyOnWriteArrayList<>();
+    volatile Optional<String> refusal = Optional.empty();
+    private long dropped;
+
+    void happen(Event event) {
+        synchronized (this) {
+            events.add(new Recorded(dropped + events.size() + 1, event));
+        }
+        listeners.forEach(Runnable::run);
+    }
+
+    /** As the journal's retention does. */
+    synchronized void dropOldest(int count) {
+        events.subList(0, count).clear();
+        dropped += count;
+    }
+
+    @Override
+    public synchronized List<Recorded> after(long sequence, int max) {
+        return events.stream().filter(e -> e.sequence() > sequence).limit(max).toList();
+    }
+
+    @Override
+    public synchronized long newest() {
+        return dropped + events.size();
+    }
+
+    @Override
+    public synchronized List<Recorded> ofMessage(SpoolId id, int max) {
+        return events.stream().filter(
+                e -> e.event() instanceof Event.OfMessage m && m.id().equals(id)).limit(max)
+                .toList();
+    }
+
+    @Override
+    public synchronized long position(String reader) {
+        return positions.getOrDefault(reader, 0L);
+    }
+
+    @Override
+    public synchronized void savePosition(String reader, long sequence) {
+        positions.put(reader, sequence);
+    }
+
+    @Override
+    public void onGrowth(Runnable listener) {
+        listeners.add(listener);
+    }
+
+    @Override
+    public void append(Event event) {
+        happen(event);
+    }
+
+    @Override
+    public List<QueueStatus> statuses() {
+        return statuses;
+    }
+
+    @Override
+    public long waiting() {
+        return statuses.stream().mapToLong(QueueStatus::waiting).sum();
+    }
+
+    @Override
+    public Optional<MailQueue> find(QueueKey key) {
+        return Optional.empty();
+    }
+
+    @Override
+    public void listen(DueListener listener) {}
+
+    @Override
+    public MailQueues queues() {
+        return this;
+    }
+
+    @Override
+    public EventJournal journal() {
+        return this;
+    }
+
+    @Override
+    public Optional<String> refusal() {
+        return refusal;
+    }
+
+    @Override
+    public IncomingContent newContent(Executor loop, Runnable writable) {
+        throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public void settle(Settlement settlement, Executor where, CommitListener listener) {
+        throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public Content content(Envelope envelope) {
+        throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public Executor readers() {
+        throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public void close() {}
+}

@@ -709,7 +709,7 @@ final class SmtpSession {
 
     /** A refused message is read to its end so that the reply is seen, but not for ever. */
     private long discardLimit() {
-        return terms.limits().maxSize();
+        return 2 * terms.limits().maxSize();
     }
 
     private void finishMessage() {

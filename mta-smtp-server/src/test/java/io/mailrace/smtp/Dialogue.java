@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.smtp;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Stream;
+
+/**
+ * One conversation as a file: {@code C:} what the client sends (a CRLF follows), {@code C!:} the
+ * same without CRLF, {@code S:} a reply line ({@code *} at its end: anything may follow);
+ * {@code C*3:} and {@code S*3:} repeat. Directives: {@code @ listener NAME}, {@code @ tls} (handshake),
+ * {@code @ closed} (the server has hung up), {@code @ messages N}, {@code @ stored TEXT} (part of the
+ * first message), {@code @ one-segment} (splitting the client's bytes would change the case).
+ * In client lines {@code \r \n \0 \xHH \\} are escapes; {@code {100}} is 100 times the letter x.
+ */
+record Dialogue(String name, String listener, boolean oneSegment, List<Step> steps) {
+    static final Path FOLDER = Path.of("src/test/resources/dialogues");
+
+    /** One thing to do or to check. */
+    sealed interface Step {
+        /** @param octets as Latin-1 */
+        record Send(String octets) implements Step {}
+
+        record Expect(String line) implements Step {
+            boolean matches(String actual) {
+                return line.endsWith("*")
+                        ? actual.startsWith(line.substring(0, line.length() - 1))
+                        : actual.equals(line);
+            }
+        }
+
+        record Tls() implements Step {}
+
+        record Closed() implements Step {}
+
+        record Messages(int count) implements Step {}
+
+        record Holds(String text) implements Step {}
+    }
+
+    static Stream<Dialogue> all() {
+        try (Stream<Path> files = Files.list(FOLDER)) {
+            return files.filter(f -> f.toString().endsWith(".smtp")).sorted().toList().stream()
+                    .map(Dialogue::read);
+        } catch (IOException missing) {
+            throw new UncheckedIOException(missing);
+        }
+    }
+
+    static Dialogue read(Path file) {
+        List<Step> steps = new ArrayList<>();
+        String listener = "relay";
+        boolean oneSegment = false;
+        try {
+            for (String line : Files.readAllLines(file, StandardCharsets.UTF_8)) {
+                if (line.isBlank() || line.startsWith("#")) {
+                    continue;
+                }
+                if (line.startsWith("@ listener ")) {
+                    listener = line.substring(11).strip();
+                } else if (line.equals("@ one-segment")) {
+                    oneSegment = true;
+                } else {
+                    addSteps(file, line, steps);
+                }
+            }
+        } catch (IOException unreadable) {
+            throw new UncheckedIOException(unreadable);
+        }
+        return new Dialogue(file.getFileName().toString(), listener, oneSegment, steps);
+    }
+
+    private static void addSteps(Path file, String line, List<Step> steps) {
+        if (line.startsWith("@ ")) {
+            String[] words = line.substring(2).split(" ", 2);
+            steps.add(switch (words[0]) {
+                case "tls" -> new Step.Tls();
+                case "closed" -> new Step.Closed();
+                case "messages" -> new Step.Messages(Integer.parseInt(words[1]));
+                case "stored" -> new Step.Holds(unescape(words[1]));
+                default -> throw new IllegalArgumentException(file + ": " + line);
+            });
+            return;
+        }
+        int colon = line.indexOf(':');
+        String head = line.substring(0, colon);
+        String text = line.length() > colon + 1 ? line.substring(colon + 2) : "";
+        int star = head.indexOf('*');
+        int times = star < 0 ? 1 : Integer.parseInt(head.substring(star + 1));
+        for (int i = 0; i < times; i++) {
+            switch (star < 0 ? head : head.substring(0, star)) {
+                case "C" -> steps.add(new Step.Send(unescape(text) + "\r\n"));
+                case "C!" -> steps.add(new Step.Send(unescape(text)));
+                case "S" -> steps.add(new Step.Expect(text));
+                default -> throw new IllegalArgumentException(file + ": " + line);
+            }
+        }
+    }
+
+    /** Bytes as Latin-1; the file itself is UTF-8, whose octets are kept. */
+    private static String unescape(String text) {
+        String octets = new String(text.getBytes(StandardCharsets.UTF_8),
+                StandardCharsets.ISO_8859_1);
+        StringBuilder out = new StringBuilder();
+        for (int i = 0; i < octets.length(); i++) {
+            char c = octets.charAt(i);
+            if (c == '{' && octets.indexOf('}', i) > i
+                    && octets.substring(i + 1, octets.indexOf('}', i)).matches("[0-9]+")) {
+                int close = octets.indexOf('}', i);
+                out.append("x".repeat(Integer.parseInt(octets.substring(i + 1, close))));
+                i = close;
+            } else if (c == '\\') {
+                char kind = octets.charAt(++i);
+                switch (kind) {
+                    case 'r' -> out.append('\r');
+                    case 'n' -> out.append('\n');
+                    case '0' -> out.append('\0');
+                    case 'x' -> {
+                        out.append((char) Integer.parseInt(octets.substring(i + 1, i + 3), 16));
+                        i += 2;
+                    }
+                    default -> out.append(kind);
+                }
+            } else {
+                out.append(c);
+            }
+        }
+        return out.toString();
+    }
+
+    @Override
+    public String toString() {
+        return name;
+    }
+}

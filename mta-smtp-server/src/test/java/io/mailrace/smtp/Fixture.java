@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.smtp;
+
+import io.mailrace.core.ConfigSource;
+import java.nio.charset.StandardCharsets;
+import java.util.Base64;
+
+/** The configuration and the user the tests share: small bounds, so that dialogues stay short. */
+final class Fixture {
+    static final String USER = "alice";
+    static final String PASSWORD = "open sesame";
+
+    private Fixture() {}
+
+    static SmtpServerConfig config(String more) {
+        ConfigSource source = ConfigSource.ofText("""
+                listeners {
+                  submission { bind = "127.0.0.1:0", tls = starttls, auth = required }
+                  submissions { bind = "127.0.0.1:0", tls = implicit, auth = required }
+                  relay { bind = "127.0.0.1:0", tls = off, relay-from = ["127.0.0.0/8"] }
+                  optional { bind = "127.0.0.1:0", tls = starttls, auth = optional,
+                             relay-from = ["127.0.0.0/8"] }
+                  foreign { bind = "127.0.0.1:0", tls = off, relay-from = ["192.0.2.0/24"] }
+                }
+                submission { max-size = 20k, max-recipients = 3, max-errors = 5, max-junk = 8,
+                             max-header = 2k, max-received = 5 }
+                """ + more);
+        SmtpServerConfig config = SmtpServerConfig.from(source.root(), "mta.test");
+        return config;
+    }
+
+    static SmtpServerConfig config() {
+        return config("");
+    }
+
+    static byte[] latin1(String text) {
+        return text.getBytes(StandardCharsets.ISO_8859_1);
+    }
+
+    static String plainLogin(String user, String password) {
+        return Base64.getEncoder().encodeToString(
+                ("\0" + user + "\0" + password).getBytes(StandardCharsets.UTF_8));
+    }
+}

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.smtp;
+
+import io.mailrace.core.Event;
+import io.mailrace.core.SmtpReply;
+import io.mailrace.core.testing.FakeTimeSource;
+import io.mailrace.queue.IncomingContent;
+import java.io.ByteArrayOutputStream;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Deque;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.atomic.LongAdder;
+
+/** Runs a session without sockets, as its connection would: holds what is not taken yet. */
+final class SessionDriver implements SmtpSession.Outside {
+    final RecordingSpool spool = new RecordingSpool();
+    final FakeTimeSource time = new FakeTimeSource();
+    final SmtpSession session;
+    final List<SmtpReply> replies = new ArrayList<>();
+    final List<String> lines = new ArrayList<>();
+    final List<String> told = new ArrayList<>();
+    final LongAdder accepted = new LongAdder();
+    final LongAdder loginsFailed = new LongAdder();
+    boolean closed;
+    boolean tlsAsked;
+    boolean answersLogins = true;
+    private final boolean implicit;
+    private final Deque<Runnable> loop = new ArrayDeque<>();
+    private final ByteArrayOutputStream held = new ByteArrayOutputStream();
+
+    SessionDriver(SmtpServerConfig config, String listener) {
+        ListenerConfig terms = config.listeners().get(listener);
+        implicit = terms.tls() == ListenerConfig.Tls.IMPLICIT;
+        session = new SmtpSession(new SessionTerms(config.hostname(), listener, terms,
+                config.submission(), "127.0.0.1",
+                terms.relaysFor(java.net.InetAddress.getLoopbackAddress()), new MailDate(),
+                accepted, loginsFailed), this, time);
+    }
+
+    static SessionDriver relay() {
+        return opened("relay");
+    }
+
+    static SessionDriver opened(String listener) {
+        SessionDriver driver = new SessionDriver(Fixture.config(), listener);
+        driver.open();
+        return driver;
+    }
+
+    void open() {
+        session.opened(implicit ? "TLSv1.3 TEST" : "");
+    }
+
+    /** Text with CRLF after each line. */
+    SessionDriver say(String... commands) {
+        return feed(String.join("\r\n", commands) + "\r\n");
+    }
+
+    SessionDriver feed(String bytes) {
+        byte[] all = Fixture.latin1(bytes);
+        return feed(all, 0, all.length);
+    }
+
+    SessionDriver feed(byte[] bytes, int from, int to) {
+        if (closed) {
+            return this;
+        }
+        held.write(bytes, from, to - from);
+        pump();
+        return this;
+    }
+
+    /** Gives the session what it takes and runs what it waits for, until neither moves. */
+    void pump() {
+        boolean moved = true;
+        while (moved) {
+            moved = false;
+            while (!loop.isEmpty()) {
+                loop.remove().run();
+                moved = true;
+            }
+            byte[] all = held.toByteArray();
+            if (all.length > 0 && !closed && session.listens()) {
+                int taken = session.receive(all, 0, all.length);
+                if (taken <= 0) {
+                    throw new AssertionError("listens, but takes nothing");
+                }
+                held.reset();
+                held.writeBytes(Arrays.copyOfRange(all, taken, all.length));
+                moved = true;
+            }
+        }
+    }
+
+    String replyText() {
+        return String.join("\n", lines);
+    }
+
+    List<Integer> codes() {
+        return replies.stream().map(SmtpReply::code).toList();
+    }
+
+    String lastLine() {
+        return lines.getLast();
+    }
+
+    RecordingSpool.Stored onlyMessage() {
+        if (spool.stored.size() != 1) {
+            throw new AssertionError(spool.stored.size() + " messages: " + replyText());
+        }
+        return spool.stored.getFirst();
+    }
+
+    @Override
+    public void reply(SmtpReply reply) {
+        if (closed) {
+            throw new AssertionError("reply after the end: " + reply);
+        }
+        replies.add(reply);
+        for (int i = 0; i < reply.lines().size(); i++) {
+            lines.add(reply.code() + (i < reply.lines().size() - 1 ? "-" : " ")
+                    + reply.status().map(s -> s + " ").orElse("") + reply.lines().get(i));
+        }
+    }
+
+    @Override
+    public void close() {
+        closed = true;
+    }
+
+    @Override
+    public void startTls() {
+        tlsAsked = true;
+    }
+
+    void establishTls() {
+        session.tlsEstablished("TLSv1.3 TEST");
+        pump();
+    }
+
+    @Override
+    public void verify(SaslDialogue.Credentials login) {
+        boolean right = login.name().equals(Fixture.USER) && Arrays.equals(login.password(),
+                Fixture.PASSWORD.getBytes(StandardCharsets.UTF_8));
+        if (answersLogins) {
+            loop.add(() -> session.verdict(right
+                    ? new LoginCheck.Verdict.Right("alice")
+                    : new LoginCheck.Verdict.Wrong()));
+        }
+    }
+
+    @Override
+    public IncomingContent newContent() {
+        return spool.newContent(loop::add, () -> {
+            session.writableAgain();
+            pump();
+        });
+    }
+
+    @Override
+    public Optional<String> refusal() {
+        return spool.refusal();
+    }
+
+    @Override
+    public void rejected(Event.Intake from, String stage, SmtpReply reply) {
+        told.add(stage + " " + reply.code());
+    }
+
+    @Override
+    public void listensAgain() {}
+}

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.smtp;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.mailrace.core.SmtpReply;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Mutated dialogues in random pieces: no exception, well-formed replies, nothing begun is left. */
+class SessionFuzzTest {
+    private static final int ROUNDS = 4000;
+    private static final String[] TOKENS = {"\r\n", "\r", "\n", "\0", ".", "\r\n.\r\n",
+            "BDAT 5\r\n",
+            "BDAT 0 LAST\r\n", "DATA\r\n", "RSET\r\n", "MAIL FROM:<>\r\n", "RCPT TO:<a@b>\r\n", "<",
+            ">", "\"", "=", "+0A", "\u00ff", "AUTH PLAIN ", "STARTTLS\r\n", ":", "From: ", " ",
+            "\t", "99999999999999999999", "*\r\n", "x".repeat(3000)};
+
+    @ParameterizedTest
+    @ValueSource(longs = {1, 2, 3})
+    void receive_mutatedDialogues_staysWellFormed(long seed) {
+        Random random = new Random(seed);
+        List<String> inputs = new ArrayList<>();
+        Dialogue.all().forEach(d -> {
+            StringBuilder all = new StringBuilder();
+            for (Dialogue.Step step : d.steps()) {
+                if (step instanceof Dialogue.Step.Send(String octets)) {
+                    all.append(octets);
+                }
+            }
+            inputs.add(all.toString());
+        });
+        String[] listeners = {"relay", "submission", "submissions", "optional", "foreign"};
+        SmtpServerConfig config = Fixture.config();
+        for (int round = 0; round < ROUNDS; round++) {
+            byte[] input = mutated(inputs, random);
+            SessionDriver driver = new SessionDriver(config,
+                    listeners[random.nextInt(listeners.length)]);
+            driver.open();
+            try {
+                play(driver, input, random);
+            } catch (RuntimeException | AssertionError broken) {
+                throw new AssertionError("seed " + seed + " round " + round + ": "
+                        + TestClient.text(input), broken);
+            }
+        }
+    }
+
+    private static void play(SessionDriver driver, byte[] input, Random random) {
+        int at = 0;
+        while (at < input.length && !driver.closed) {
+            int end = Math.min(input.length, at + 1 + random.nextInt(random.nextBoolean()
+                    ? 4
+                    : 600));
+            driver.feed(input, at, end);
+            at = end;
+            if (driver.tlsAsked && !driver.closed) {
+                driver.tlsAsked = false;
+                driver.establishTls();
+            }
+        }
+        driver.session.lost();
+        for (SmtpReply reply : driver.replies) {
+            assertThat(reply.code()).isBetween(214, 599);
+        }
+        for (String line : driver.lines) {
+            assertThat(line.chars().allMatch(c -> c >= 32 && c < 127)).as(line).isTrue();
+        }
+        assertThat(driver.spool.begun.get()).as("contents begun and ended")
+                .isEqualTo(driver.spool.discarded.get() + driver.spool.stored.size());
+    }
+
+    private static byte[] mutated(List<String> inputs, Random random) {
+        StringBuilder text = new StringBuilder(inputs.get(random.nextInt(inputs.size())));
+        int changes = random.nextInt(6);
+        for (int i = 0; i < changes && text.length() > 1; i++) {
+            int at = random.nextInt(text.length());
+            switch (random.nextInt(5)) {
+                case 0 -> text.setCharAt(at, (char) random.nextInt(256));
+                case 1 -> text.delete(at, Math.min(text.length(), at + 1 + random.nextInt(20)));
+                case 2 -> text.insert(at, TOKENS[random.nextInt(TOKENS.length)]);
+                case 3 -> text.insert(at, inputs.get(random.nextInt(inputs.size())));
+                default -> text.setLength(at + 1);
+            }
+        }
+        return Fixture.latin1(text.substring(0, Math.min(text.length(), 60_000)));
+    }
+}

@@ -9,6 +9,7 @@ import java.util.Base64;
 final class Fixture {
     static final String USER = "alice";
     static final String PASSWORD = "open sesame";
+    private static final SmtpServerConfig CONFIG = config("");
 
     private Fixture() {}
 
@@ -25,12 +26,11 @@ final class Fixture {
                 submission { max-size = 20k, max-recipients = 3, max-errors = 5, max-junk = 8,
                              max-header = 2k, max-received = 5 }
                 """ + more);
-        SmtpServerConfig config = SmtpServerConfig.from(source.root(), "mta.test");
-        return config;
+        return SmtpServerConfig.from(source.root(), "mta.test");
     }
 
     static SmtpServerConfig config() {
-        return config("");
+        return CONFIG;
     }
 
     static byte[] latin1(String text) {

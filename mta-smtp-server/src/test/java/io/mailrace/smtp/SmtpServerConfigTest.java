@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.smtp;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.mailrace.core.Cidr;
+import io.mailrace.core.ConfigException;
+import io.mailrace.core.ConfigSource;
+import java.lang.reflect.RecordComponent;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class SmtpServerConfigTest {
+
+    private static SmtpServerConfig read(String text) {
+        ConfigSource source = ConfigSource.ofText(text);
+        SmtpServerConfig config = SmtpServerConfig.from(source.root(), "mta.example.com");
+        // Other modules own the rest of the file.
+        source.root().keys().stream().filter(k -> !OURS.contains(k))
+                .forEach(k -> source.root().has(k));
+        source.finish();
+        return config;
+    }
+
+    private static final List<String> OURS = List.of("listeners", "listener-defaults", "tls",
+            "users", "submission");
+
+    private static List<String> components(Class<?> type) {
+        return Arrays.stream(type.getRecordComponents()).map(RecordComponent::getName)
+                .map(name -> name.replaceAll("([A-Z])", "-$1").toLowerCase(Locale.ROOT)).sorted()
+                .toList();
+    }
+
+    @Test
+    void keysAndComponents_areTheSame() {
+        ConfigSource source = ConfigSource.ofText("");
+        assertThat(source.root().section("listener-defaults").keys())
+                .isEqualTo(components(ListenerConfig.class));
+        assertThat(source.root().section("tls").keys()).isEqualTo(components(TlsConfig.class));
+        assertThat(source.root().section("users").keys())
+                .isEqualTo(components(UsersConfig.class));
+        assertThat(source.root().section("submission").keys())
+                .isEqualTo(components(SubmissionConfig.class));
+    }
+
+    @Test
+    void defaults_openNothing() {
+        SmtpServerConfig config = read("");
+        assertThat(config.listeners()).isEmpty();
+        assertThat(config.tls()).isEqualTo(TlsConfig.SELF_SIGNED);
+        assertThat(config.submission().maxSize()).isEqualTo(50L << 20);
+        assertThat(config.submission().maxRecipients()).isEqualTo(1000);
+    }
+
+    @Test
+    void everyValue_changed_maps() throws Exception {
+        SmtpServerConfig config = read("""
+                listeners { a { bind = "[::1]:2525", tls = implicit, auth = optional,
+                                relay-from = ["10.0.0.0/8", "::1"] } }
+                tls { certificate = /c, key = /k }
+                users { file = /u, hash-queue = 2, verdict-cache = 3s, max-failures = 4,
+                        failure-window = 5s }
+                submission { max-size = 6m, max-recipients = 7, add-missing-headers = false,
+                  refuse-long-lines = true, max-header = 8k, max-received = 9, max-errors = 10,
+                  max-junk = 11, idle-timeout = 12s, handshake-timeout = 13s, min-rate = 14,
+                  max-connections = 16, max-connections-per-address = 15 }
+                """);
+        assertThat(config).isEqualTo(new SmtpServerConfig("mta.example.com",
+                Map.of("a", new ListenerConfig(
+                        new InetSocketAddress(InetAddress.getByName("::1"), 2525),
+                        ListenerConfig.Tls.IMPLICIT, ListenerConfig.Auth.OPTIONAL,
+                        List.of(Cidr.parse("10.0.0.0/8").orElseThrow(),
+                                Cidr.parse("::1").orElseThrow()))),
+                new TlsConfig("/c", "/k"),
+                new UsersConfig(Path.of("/u"), 2, Duration.ofSeconds(3), 4,
+                        Duration.ofSeconds(5)),
+                new SubmissionConfig(6 << 20, 7, false, true, 8 << 10, 9, 10, 11,
+                        Duration.ofSeconds(12), Duration.ofSeconds(13), 14, 16, 15)));
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', value = {
+            "listeners.a { tls = off, relay-from = [\"::1\"] } | a.bind: is missing",
+            "listeners.a { bind = \"localhost:25\", relay-from = [\"::1\"] } | an address with a port",
+            "listeners.a { bind = \"127.0.0.1\", relay-from = [\"::1\"] } | an address with a port",
+            "listeners.a { bind = \"::1:25\", relay-from = [\"::1\"] } | an address with a port",
+            "listeners.a { bind = \"127.0.0.1:70000\", relay-from = [\"::1\"] } | an address with a port",
+            "listeners.a { bind = \"127.0.0.1:25\" } | nobody could send mail here",
+            "listeners.a { bind = \"127.0.0.1:25\", tls = off, auth = required } | only over TLS",
+            "listeners.a { bind = \"127.0.0.1:25\", auth = required, relay-from = [\"::1\"] } | no effect",
+            "listeners.a { bind = \"127.0.0.1:25\", relay-from = [\"ten\"] } | a network such as",
+            "listeners.a { bind = \"127.0.0.1:25\", tls = maybe, relay-from = [\"::1\"] } | one of: off, starttls",
+            "listeners.a { bind = \"127.0.0.1:25\", relays-from = [\"::1\"] } | did you mean relay-from",
+            "tls.certificate = /c                   | set both certificate and key",
+            "users.file = \"\"                      | must be a path",
+            "submission.max-recipients = 0          | must be 1 to 10000",
+            "submission.max-size = 1                | must be 1024 bytes to",
+            "submission.max-connections = 10        | must not be larger than max-connections",
+            "submission { max-size = 2k, max-header = 4k } | max-header must not be larger",
+            "submission.max-sise = 1m               | did you mean max-size"})
+    void badValue_isAClearProblem(String text, String problem) {
+        assertThatThrownBy(() -> read(text)).isInstanceOf(ConfigException.class)
+                .hasMessageContaining(problem.strip());
+    }
+}

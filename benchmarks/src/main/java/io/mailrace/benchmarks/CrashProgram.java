@@ -105,7 +105,7 @@ public final class CrashProgram implements Callable<Integer> {
                 + plan.sessions() + " sessions");
         try (var folder = TemporaryFolder.make(plan.keep());
                 var network = SinkNetwork.start(DOMAINS);
-                var daemon = DaemonProcess.start(folder.path(), network, List.of())) {
+                var daemon = DaemonProcess.startRelay(folder.path(), network, List.of())) {
             if (plan.keep()) {
                 out.println("folder " + folder.path());
             }

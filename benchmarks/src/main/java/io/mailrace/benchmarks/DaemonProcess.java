@@ -17,8 +17,7 @@ import java.util.stream.Stream;
 
 /**
  * {@code mailrace serve} as a process of its own, with the class path and the Java of this one and
- * the options of the launcher. It relays from loopback, without authentication, to the simulated
- * domains of a {@link SinkNetwork}. Confined to one thread.
+ * the options of the launcher. Confined to one thread.
  */
 public final class DaemonProcess implements AutoCloseable {
     private static final Duration READY_LIMIT = Duration.ofSeconds(60);
@@ -26,19 +25,6 @@ public final class DaemonProcess implements AutoCloseable {
     private static final List<String> LAUNCHER_OPTIONS = List.of(
             "--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=deny",
             "-XX:+UseCompactObjectHeaders", "-XX:+UseG1GC", "-XX:+ExitOnOutOfMemoryError");
-    private static final String CONFIG = """
-            hostname = mta1.mailrace.test
-            listeners { relay { bind = "127.0.0.1:%2$d", tls = off, relay-from = ["127.0.0.0/8"] } }
-            users { file = "%1$s/users" }
-            submission { max-size = 200m }
-            spool { path = "%1$s/spool", min-free = 64m }
-            retry { default { intervals = [1s, 2s, 5s], max-age = 1h } }
-            dns { servers = ["127.0.0.1:%3$d"] }
-            delivery { port = %4$d, allow-destinations = ["127.0.0.0/8"], tls = off
-                       park-first = 1s, park-max = 5s }
-            admin { socket = "%1$s/admin.sock", bind = "" }
-            log { events = off }
-            """;
 
     private final Path folder;
     private final Path config;
@@ -60,29 +46,70 @@ public final class DaemonProcess implements AutoCloseable {
     /**
      * Writes a configuration into the folder and starts; not yet ready when this returns.
      *
+     * @param address of a listener in the configuration, where it will greet
      * @param options further options of the JVM
      */
-    public static DaemonProcess start(Path folder, SinkNetwork network, List<String> options)
-            throws IOException {
-        int port = SinkNetwork.freePort();
+    public static DaemonProcess start(Path folder, String configuration,
+            InetSocketAddress address, List<String> options) throws IOException {
         Path config = folder.resolve("mailrace.conf");
-        Files.writeString(config, CONFIG.formatted(folder, port, network.dnsPort(),
-                network.port()));
-        Files.writeString(folder.resolve("users"), "");
-        var address = new InetSocketAddress(InetAddress.getLoopbackAddress(), port);
+        Files.writeString(config, configuration);
         return new DaemonProcess(folder, config, address, options);
     }
 
+    /** As {@link #start}: relays from loopback, without authentication, to the network's sink. */
+    public static DaemonProcess startRelay(Path folder, SinkNetwork network,
+            List<String> options) throws IOException {
+        int port = SinkNetwork.freePort();
+        Files.writeString(folder.resolve("users"), "");
+        String configuration = """
+                hostname = mta1.mailrace.test
+                listeners { relay { bind = "127.0.0.1:%2$d", tls = off, relay-from = ["127.0.0.0/8"] } }
+                users { file = "%1$s/users" }
+                submission { max-size = 200m }
+                spool { path = "%1$s/spool", min-free = 64m }
+                retry { default { intervals = [1s, 2s, 5s], max-age = 1h } }
+                dns { servers = ["127.0.0.1:%3$d"] }
+                delivery { port = %4$d, allow-destinations = ["127.0.0.0/8"], tls = off
+                           park-first = 1s, park-max = 5s }
+                admin { socket = "%1$s/admin.sock", bind = "" }
+                log { events = off }
+                """
+                .formatted(folder, port, network.dnsPort(), network.port());
+        return start(folder, configuration,
+                new InetSocketAddress(InetAddress.getLoopbackAddress(), port), options);
+    }
+
     private Process spawn() throws IOException {
+        return builder(options, "serve").redirectErrorStream(true)
+                .redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile())).start();
+    }
+
+    private ProcessBuilder builder(List<String> javaOptions, String... arguments) {
         var command = new ArrayList<String>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         command.addAll(LAUNCHER_OPTIONS);
-        command.addAll(options);
+        command.addAll(javaOptions);
         command.addAll(List.of("-cp", System.getProperty("java.class.path"),
-                "io.mailrace.daemon.Main", "serve", "--config", config.toString()));
-        return new ProcessBuilder(command).directory(folder.toFile())
-                .redirectErrorStream(true)
-                .redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile())).start();
+                "io.mailrace.daemon.Main"));
+        command.addAll(List.of(arguments));
+        command.addAll(List.of("--config", config.toString()));
+        return new ProcessBuilder(command).directory(folder.toFile());
+    }
+
+    /**
+     * Runs another command of {@code mailrace} with the same configuration.
+     *
+     * @return its standard output
+     * @throws IOException when it fails
+     */
+    public String command(String... arguments) throws IOException, InterruptedException {
+        Process asking = builder(List.of(), arguments)
+                .redirectError(ProcessBuilder.Redirect.appendTo(log.toFile())).start();
+        String said = new String(asking.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        if (asking.waitFor() != 0) {
+            throw new IOException(String.join(" ", arguments) + " failed: " + said);
+        }
+        return said;
     }
 
     /** Where it takes mail. */

@@ -73,7 +73,7 @@ public final class MemoryProof implements Callable<Integer> {
             throws IOException, InterruptedException {
         try (var folder = TemporaryFolder.make(plan.keep());
                 var network = SinkNetwork.start(DOMAINS);
-                var daemon = DaemonProcess.start(folder.path(), network,
+                var daemon = DaemonProcess.startRelay(folder.path(), network,
                         List.of("-Xmx" + plan.heap()))) {
             daemon.awaitReady();
             out.printf(Locale.ROOT, "heap %s: one message of %,d octets and %d sessions with %,d%n",

@@ -22,6 +22,7 @@ class LoadSinkTest {
     private static final Duration TIMEOUT = Duration.ofSeconds(20);
 
     private final LoadSink sink = new LoadSink(SimulatedBehaviour.PLAIN, Optional.empty());
+    @SuppressWarnings("NullAway.Init")
     private InetSocketAddress address;
 
     @BeforeEach

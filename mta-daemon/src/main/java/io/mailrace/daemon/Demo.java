@@ -9,6 +9,7 @@ import io.mailrace.smtp.UserFile;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.io.UncheckedIOException;
+import java.net.InetSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.SecureRandom;
@@ -34,18 +35,6 @@ import java.util.stream.Stream;
 final class Demo {
     private static final Duration STALL = Duration.ofSeconds(45);
     private static final long TICK_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
-    private static final String CONFIG = """
-            hostname = mta1.mailrace.test
-            listeners { submission { bind = "127.0.0.1:0", tls = starttls, auth = required } }
-            users { file = "%1$s/users" }
-            spool { path = "%1$s/spool", min-free = 32m }
-            retry { default { intervals = [1s, 2s, 3s], max-age = 10m } }
-            dkim { "shop.test" = [ { selector = demo, key = "%1$s/dkim.pem" } ] }
-            dns { servers = ["127.0.0.1:%2$d"] }
-            delivery { port = %3$d, allow-destinations = ["127.0.0.0/8"] }
-            admin { socket = "%1$s/admin.sock", bind = "127.0.0.1:0" }
-            log { level = error, events = off }
-            """;
 
     private final PrintStream out;
     private final DemoOptions options;
@@ -86,9 +75,7 @@ final class Demo {
                         SimulatedCertificate.serverContext("provider.test"), ledger)) {
             internet.dns().txt(key.name(), key.strings());
             ledger.verifyWith(new DemoVerifier(internet.dns().address()));
-            String config = CONFIG.formatted(folder, internet.dns().address().getPort(),
-                    internet.port());
-            try (Daemon daemon = Daemon.start(DaemonConfig.ofText(config))) {
+            try (Daemon daemon = Daemon.start(DaemonConfig.ofText(config(internet)))) {
                 introduce(daemon, internet);
                 DemoResult result = traffic(daemon, password);
                 report(daemon, result);
@@ -97,13 +84,29 @@ final class Demo {
         }
     }
 
+    private String config(DemoInternet internet) {
+        return """
+                hostname = mta1.mailrace.test
+                listeners { submission { bind = "127.0.0.1:0", tls = starttls, auth = required } }
+                users { file = "%1$s/users" }
+                spool { path = "%1$s/spool", min-free = 32m }
+                retry { default { intervals = [1s, 2s, 3s], max-age = 10m } }
+                dkim { "shop.test" = [ { selector = demo, key = "%1$s/dkim.pem" } ] }
+                dns { servers = ["127.0.0.1:%2$d"] }
+                delivery { port = %3$d, allow-destinations = ["127.0.0.0/8"]
+                           park-first = 1s, park-max = 3s }
+                admin { socket = "%1$s/admin.sock", bind = "127.0.0.1:0" }
+                log { level = error, events = off }
+                """.formatted(folder, internet.dns().address().getPort(), internet.port());
+    }
+
     private void introduce(Daemon daemon, DemoInternet internet) throws IOException {
         if (options.json()) {
             return;
         }
         out.println("Mailrace demo: everything on loopback, nothing leaves this machine.");
         out.println();
-        out.println("  submission  " + daemon.addresses().get("submission")
+        out.println("  submission  " + submission(daemon)
                 + "  STARTTLS and AUTH, " + options.sessions() + " clients");
         out.println("  spool       " + folder.resolve("spool") + "  ("
                 + Files.getFileStore(folder).type() + ", synced before each 250)");
@@ -116,8 +119,16 @@ final class Demo {
         out.println();
     }
 
+    private static InetSocketAddress submission(Daemon daemon) {
+        InetSocketAddress address = daemon.addresses().get("submission");
+        if (address == null) {
+            throw new IllegalStateException("the demo's listener is not open");
+        }
+        return address;
+    }
+
     private DemoResult traffic(Daemon daemon, String password) throws InterruptedException {
-        var submitter = new DemoSubmitter(daemon.addresses().get("submission"), password, ledger,
+        var submitter = new DemoSubmitter(submission(daemon), password, ledger,
                 time, options);
         var progress = new DemoProgress(out, options.liveProgress());
         long start = time.nanos();

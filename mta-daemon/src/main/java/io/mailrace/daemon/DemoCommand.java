@@ -29,6 +29,8 @@ final class DemoCommand implements Callable<Integer> {
     @Option(names = "--stay", description = "Keep the daemon running after the report.")
     private boolean stay;
 
+    /** No console at all is possible too: the class that makes it can be exchanged. */
+    @SuppressWarnings("SystemConsoleNull")
     @Override
     public Integer call() {
         Console console = System.console();

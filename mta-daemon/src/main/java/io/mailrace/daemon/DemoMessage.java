@@ -15,11 +15,8 @@ import java.util.SplittableRandom;
 /**
  * One numbered message of the demo. It follows from its number alone, so what arrives is compared
  * with the whole original and no original is kept. Immutable.
- *
- * @param recipients each with the place it lies at
- * @param content as submitted: header and body
  */
-record DemoMessage(int number, Map<String, DemoPlace> recipients, byte[] content) {
+final class DemoMessage {
     static final String SENDER = "news@shop.test";
     private static final String NUMBER_FIELD = "X-Demo-Number: ";
     private static final String LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -27,6 +24,16 @@ record DemoMessage(int number, Map<String, DemoPlace> recipients, byte[] content
     private static final int HEADER_SCAN = 16 * 1024;
     private static final int LARGE_EVERY = 97;
     private static final int SEVERAL_EVERY = 10;
+
+    private final int number;
+    private final Map<String, DemoPlace> recipients;
+    private final byte[] content;
+
+    private DemoMessage(int number, Map<String, DemoPlace> recipients, byte[] content) {
+        this.number = number;
+        this.recipients = recipients;
+        this.content = content;
+    }
 
     /** The message of a number; the first ones visit each place once. */
     static DemoMessage of(int number) {
@@ -44,6 +51,20 @@ record DemoMessage(int number, Map<String, DemoPlace> recipients, byte[] content
         Map<String, DemoPlace> recipients = new LinkedHashMap<>();
         places.forEach(place -> recipients.put(place.recipient(number), place));
         return new DemoMessage(number, recipients, content(number, recipients.keySet(), random));
+    }
+
+    int number() {
+        return number;
+    }
+
+    /** Each recipient with the place it lies at. */
+    Map<String, DemoPlace> recipients() {
+        return recipients;
+    }
+
+    /** As submitted: header and body. Not to be written to. */
+    byte[] content() {
+        return content;
     }
 
     List<String> recipientList() {

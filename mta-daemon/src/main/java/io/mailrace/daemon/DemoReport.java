@@ -56,27 +56,30 @@ final class DemoReport {
 
     private void account() {
         heading("The account");
-        line("messages", "%s submitted, %s acknowledged with 250", number(result.submitted()),
-                number(result.acknowledged()));
-        line("recipients", "%s owed: %s delivered, %s bounced", number(result.recipients()),
-                number(result.delivered()), number(result.bounced()));
-        line("retried", "%s recipients were deferred, %s times in all",
-                number(result.deferredRecipients()), number(result.deferrals()));
-        line("lost", "%s", number(result.lost()));
-        line("astray", "%s (delivered instead of bounced, or the other way round)",
-                number(result.astray()));
-        line("duplicates", "%s, of them %s asked for: the line was cut after the final dot, so"
-                + " nobody can know", number(result.copies()), number(result.copiesExplained()));
-        line("unaltered", "%s of %s contents are byte for byte what was submitted",
-                number(result.exact()), number(result.contents()));
-        line("DKIM", "%s of %s signatures verified by Apache jDKIM with the key from the DNS",
-                number(result.signed()), number(result.contents()));
-        line("left in queues", "%s", number(result.left()));
-        line("accepted", "%s messages/s (%.1f s; STARTTLS and AUTH, on disk before each 250)",
-                number(result.acceptedPerSecond()), result.times().accepted());
-        line("delivered", "%s recipients/s (first nine tenths, %.1f s; the rest waits for retries)",
-                number(result.deliveredPerSecond()), result.times().nineTenths());
-        line("all settled", "after %.1f s", result.times().settled());
+        line("messages", number(result.submitted()) + " submitted, "
+                + number(result.acknowledged()) + " acknowledged with 250");
+        line("recipients", number(result.recipients()) + " owed: " + number(result.delivered())
+                + " delivered, " + number(result.bounced()) + " bounced");
+        line("retried", number(result.deferredRecipients()) + " recipients were deferred, "
+                + number(result.deferrals()) + " times in all");
+        line("lost", number(result.lost()));
+        line("astray", number(result.astray())
+                + " (delivered instead of bounced, or the other way round)");
+        line("duplicates", number(result.copies()) + ", of them "
+                + number(result.copiesExplained())
+                + " where the line was cut after the final dot: nobody can know");
+        line("unaltered", number(result.exact()) + " of " + number(result.contents())
+                + " contents are byte for byte what was submitted");
+        line("DKIM", number(result.signed()) + " of " + number(result.contents())
+                + " signatures verified by Apache jDKIM with the key from the DNS");
+        line("left in queues", number(result.left()));
+        line("accepted", number(result.acceptedPerSecond()) + " messages/s ("
+                + seconds(result.times().accepted())
+                + "; over STARTTLS and AUTH, on disk before each 250)");
+        line("delivered", number(result.deliveredPerSecond())
+                + " recipients/s (first nine tenths, " + seconds(result.times().nineTenths())
+                + "; the rest waits for retries)");
+        line("all settled", "after " + seconds(result.times().settled()));
     }
 
     private void verdict() {
@@ -99,9 +102,12 @@ final class DemoReport {
         out.println(text);
     }
 
-    private void line(String name, String format, Object... values) {
-        out.println("  " + String.format(Locale.ROOT, "%-15s ", name)
-                + String.format(Locale.ROOT, format, values));
+    private void line(String name, String text) {
+        out.printf(Locale.ROOT, "  %-15s %s%n", name, text);
+    }
+
+    private static String seconds(double seconds) {
+        return String.format(Locale.ROOT, "%.1f s", seconds);
     }
 
     private static String number(long value) {

@@ -17,7 +17,6 @@ import java.util.Optional;
  * @param signed of them, with a DKIM signature that verifies
  * @param left envelopes still in the daemon's queues
  * @param deferrals failed tries, and how many recipients had one
- * @param tail when the last of the first nine tenths of all deliveries arrived
  */
 record DemoResult(int submitted, int acknowledged, int recipients, int delivered, int bounced,
         int astray, int lost, int copies, int copiesExplained, int contents, int exact, int signed,

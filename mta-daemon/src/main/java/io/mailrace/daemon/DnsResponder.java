@@ -45,6 +45,11 @@ public final class DnsResponder implements AutoCloseable {
     private static final int EDNS_UDP = 1232;
     private static final long TTL_SECONDS = 60;
 
+    /** Its last number: negative answers may be kept for a second. */
+    private static final SOARecord ROOT_SOA = new SOARecord(/* name= */ Name.root, DClass.IN,
+            TTL_SECONDS, /* host= */ name("ns.test"), name("hostmaster.test"), 1, 3600, 600, 86400,
+            1);
+
     private final DatagramSocket socket;
     private final Map<Name, List<Record>> records = new ConcurrentHashMap<>();
     private final Map<Name, AtomicInteger> failures = new ConcurrentHashMap<>();
@@ -186,8 +191,7 @@ public final class DnsResponder implements AutoCloseable {
             if (known.isEmpty() && !hasNamesBelow(name)) {
                 reply.getHeader().setRcode(Rcode.NXDOMAIN);
             }
-            reply.addRecord(new SOARecord(Name.root, DClass.IN, TTL_SECONDS, name("ns.test"),
-                    name("hostmaster.test"), 1, 3600, 600, 86400, 1), Section.AUTHORITY);
+            reply.addRecord(ROOT_SOA, Section.AUTHORITY);
         }
     }
 

@@ -15,12 +15,16 @@ import java.security.Signature;
 import java.security.cert.CertificateFactory;
 import java.security.cert.X509Certificate;
 import java.security.spec.ECGenParameterSpec;
-import java.util.Date;
+import java.time.Instant;
+import java.time.ZoneOffset;
+import java.time.format.DateTimeFormatter;
+import java.util.Locale;
 import java.util.concurrent.TimeUnit;
 import org.bouncycastle.asn1.ASN1EncodableVector;
 import org.bouncycastle.asn1.ASN1Integer;
 import org.bouncycastle.asn1.DERBitString;
 import org.bouncycastle.asn1.DERSequence;
+import org.bouncycastle.asn1.DERUTCTime;
 import org.bouncycastle.asn1.x500.X500Name;
 import org.bouncycastle.asn1.x509.AlgorithmIdentifier;
 import org.bouncycastle.asn1.x509.SubjectPublicKeyInfo;
@@ -30,6 +34,9 @@ import org.bouncycastle.asn1.x9.X9ObjectIdentifiers;
 
 /** A fresh self-signed certificate for simulated providers. It means nothing to anybody. */
 public final class SimulatedCertificate {
+    private static final DateTimeFormatter UTC_TIME = DateTimeFormatter
+            .ofPattern("yyMMddHHmmss'Z'", Locale.ROOT).withZone(ZoneOffset.UTC);
+
     private SimulatedCertificate() {}
 
     /** A server context with a new P-256 key. */
@@ -53,8 +60,8 @@ public final class SimulatedCertificate {
         tbs.setSerialNumber(new ASN1Integer(BigInteger.valueOf(now)));
         tbs.setIssuer(new X500Name("CN=" + name));
         tbs.setSubject(new X500Name("CN=" + name));
-        tbs.setStartDate(new Time(new Date(now - TimeUnit.DAYS.toMillis(1))));
-        tbs.setEndDate(new Time(new Date(now + TimeUnit.DAYS.toMillis(30))));
+        tbs.setStartDate(time(now - TimeUnit.DAYS.toMillis(1)));
+        tbs.setEndDate(time(now + TimeUnit.DAYS.toMillis(30)));
         tbs.setSubjectPublicKeyInfo(SubjectPublicKeyInfo.getInstance(
                 pair.getPublic().getEncoded()));
         tbs.setSignature(algorithm);
@@ -69,5 +76,9 @@ public final class SimulatedCertificate {
         parts.add(new DERBitString(signer.sign()));
         return (X509Certificate) CertificateFactory.getInstance("X.509").generateCertificate(
                 new ByteArrayInputStream(new DERSequence(parts).getEncoded()));
+    }
+
+    private static Time time(long epochMillis) {
+        return new Time(new DERUTCTime(UTC_TIME.format(Instant.ofEpochMilli(epochMillis))));
     }
 }

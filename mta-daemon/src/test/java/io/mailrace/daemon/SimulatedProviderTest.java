@@ -33,11 +33,15 @@ class SimulatedProviderTest {
     private static final Duration TIMEOUT = Duration.ofSeconds(20);
     private static final byte[] SHORT = bytes("Subject: x\r\n\r\n.\r\n..\r\n.end\r\n");
 
+    @SuppressWarnings("ArrayRecordComponent")
     private record Taken(String sender, List<String> recipients, byte[] content,
             boolean answered) {}
 
     private final BlockingQueue<Taken> taken = new LinkedBlockingQueue<>();
+    @SuppressWarnings("NullAway.Init")
     private SimulatedProvider provider;
+    @SuppressWarnings("NullAway.Init")
+    private InetSocketAddress address;
 
     @AfterEach
     void close() {
@@ -150,8 +154,6 @@ class SimulatedProviderTest {
         }
         assertThat(next().content()).isEqualTo(SHORT);
     }
-
-    private InetSocketAddress address;
 
     private void listen(SimulatedBehaviour behaviour, boolean tls) throws Exception {
         provider = new SimulatedProvider(LOOPS, "mx.test", behaviour, tls

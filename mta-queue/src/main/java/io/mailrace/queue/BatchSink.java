@@ -14,4 +14,7 @@ interface BatchSink {
 
     /** Closes and opens the database: the way out of its read-only state after an error. */
     void reopen();
+
+    /** Room left on its disk; 0 when unknown. */
+    long freeBytes();
 }

@@ -26,11 +26,13 @@ import org.slf4j.LoggerFactory;
  */
 final class CommitThread implements AutoCloseable {
     /*
-     * When the disk refuses a batch: messages not yet acknowledged fail at once and their clients come again; what is about acknowledged mail (settlements)
-     * is kept and written first when the disk takes writes again. Its listeners wait so long, so delivery comes to rest by itself instead of sending the
-     * same mail again and again. RocksDB stays read-only after most errors: a plain write is tried each second, and the database is reopened when that
-     * does not help. A failed write may be on disk all the same (the sync failed, not the write), so after reopening the first failed batch is looked
-     * for, and if there it counts as committed.
+     * When the disk refuses a batch: messages not yet acknowledged fail at once and their clients
+     * come again; what is about acknowledged mail (settlements) is kept and written first when the
+     * disk takes writes again. Its listeners wait so long, so delivery comes to rest by itself
+     * instead of sending the same mail again and again. RocksDB stays read-only after most errors:
+     * a plain write is tried each second, and the database is reopened when that does not help. A
+     * failed write may be on disk all the same (the sync failed, not the write), so after reopening
+     * the first failed batch is looked for, and if there it counts as committed.
      */
     private static final Logger LOG = LoggerFactory.getLogger(CommitThread.class);
     static final int MAX_OPERATIONS = 256;
@@ -40,8 +42,9 @@ final class CommitThread implements AutoCloseable {
     private static final long BROKEN_PAUSE_MILLIS = 100;
     private static final long RETRY_NANOS = Duration.ofSeconds(1).toNanos();
     private static final int WRITES_BEFORE_REOPEN = 5;
-    /** On a full disk reopening could fail and end reading too; RocksDB recovers by itself. */
-    private static final int WRITES_BEFORE_REOPEN_WHEN_FULL = 60;
+    /** Reopening on a full disk could fail and end reading too. */
+    private static final long FREE_FOR_REOPEN = 16L << 20;
+    private static final int MAX_BACKOFF = 10;
 
     private final LinkedBlockingQueue<Operation> input = new LinkedBlockingQueue<>();
     private final Thread thread = new Thread(this::run, "spool-commit");
@@ -64,6 +67,7 @@ final class CommitThread implements AutoCloseable {
     private long nextTryNanos;
     private boolean stopping;
     private volatile String brokenWhy = "";
+    private volatile int failures;
     private volatile boolean closed;
 
     CommitThread(SpoolParts parts, BatchSink sink, Progress stored) {
@@ -78,6 +82,11 @@ final class CommitThread implements AutoCloseable {
         newestEvent = stored.newestEvent();
         nextQueueNumber = stored.nextQueueNumber();
         thread.setDaemon(true);
+        thread.setUncaughtExceptionHandler((self, error) -> {
+            LOG.error("commit thread has died", error);
+            brokenWhy = "the commit thread has died: " + error;
+            closed = true;
+        });
     }
 
     void start() {
@@ -95,6 +104,11 @@ final class CommitThread implements AutoCloseable {
     /** Why nothing can be written at the moment; empty when all is well. */
     String brokenWhy() {
         return brokenWhy;
+    }
+
+    /** How often the disk refused a write since the start. */
+    int failures() {
+        return failures;
     }
 
     int waiting() {
@@ -220,6 +234,11 @@ final class CommitThread implements AutoCloseable {
     @SuppressWarnings("CatchingUnchecked")
     private @Nullable Operation addAll(Batch batch, List<Operation> operations) {
         for (Operation operation : operations) {
+            if (operation instanceof Operation.Accept accept && accept.mail().firstChunk() > 0
+                    && accept.failuresBefore() != failures) {
+                tell(List.of(operation), new SpoolException("its first chunks may be lost"));
+                return operation;
+            }
             try {
                 batch.add(operation);
             } catch (SpoolException closed) {
@@ -281,6 +300,7 @@ final class CommitThread implements AutoCloseable {
         }
     }
 
+    @SuppressWarnings("NonAtomicVolatileUpdate") // one writer
     private void broken(@Nullable Batch batch, Exception refused) {
         counts.forget();
         if (brokenWhy.isEmpty()) {
@@ -288,9 +308,10 @@ final class CommitThread implements AutoCloseable {
             LOG.error("spool cannot be written reason=\"{}\"", refused.getMessage());
         }
         parts.meters().writeFailed();
+        failures = failures + 1;
         noSpace = refused instanceof RocksDBException rocks && isNoSpace(rocks);
         brokenWhy = "spool cannot be written: " + refused.getMessage();
-        nextTryNanos = time.nanos() + RETRY_NANOS * Math.min(30, 1 + failedTries);
+        nextTryNanos = time.nanos() + RETRY_NANOS * Math.min(MAX_BACKOFF, 1 + failedTries);
         if (batch == null) {
             return;
         }
@@ -322,9 +343,8 @@ final class CommitThread implements AutoCloseable {
         List<Operation> first = new ArrayList<>();
         Batch batch = null;
         try {
-            if (++failedTries >= (noSpace
-                    ? WRITES_BEFORE_REOPEN_WHEN_FULL
-                    : WRITES_BEFORE_REOPEN)) {
+            if (++failedTries >= WRITES_BEFORE_REOPEN
+                    && (!noSpace || sink.freeBytes() >= FREE_FOR_REOPEN)) {
                 reopen();
             }
             while (!kept.isEmpty() && first.size() < MAX_OPERATIONS) {

@@ -7,6 +7,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.Executor;
 import java.util.function.Consumer;
+import java.util.function.IntSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -22,6 +23,8 @@ final class ContentWriter implements IncomingContent {
     private final Runnable writable;
     private final MailBuilder builder;
     private final Consumer<Operation> commits;
+    private final IntSupplier failures;
+    private int failuresBefore;
     private byte[] buffer = new byte[FIRST_BUFFER];
     private int used;
     private long sizeBytes;
@@ -31,12 +34,13 @@ final class ContentWriter implements IncomingContent {
     private @Nullable SpoolException failure;
 
     ContentWriter(SpoolId id, Executor loop, Runnable writable, MailBuilder builder,
-            Consumer<Operation> commits) {
+            Consumer<Operation> commits, IntSupplier failures) {
         this.id = id;
         this.loop = loop;
         this.writable = writable;
         this.builder = builder;
         this.commits = commits;
+        this.failures = failures;
     }
 
     @Override
@@ -77,6 +81,9 @@ final class ContentWriter implements IncomingContent {
     }
 
     private void sendChunk() {
+        if (chunksSent == 0) {
+            failuresBefore = failures.getAsInt();
+        }
         byte[] value = MailBuilder.stored(buffer, 0, used);
         used = 0;
         chunksWaiting++;
@@ -118,7 +125,7 @@ final class ContentWriter implements IncomingContent {
         byte[] fresh = used == 0 || chunksSent > 0 ? null : Arrays.copyOf(buffer, used);
         buffer = new byte[0];
         commits.accept(new Operation.Accept(
-                builder.build(id, submission, last, chunksSent, fresh),
+                builder.build(id, submission, last, chunksSent, fresh), failuresBefore,
                 new Operation.Told(loop, chunksSent == 0 ? listener : tidyAfter(listener))));
     }
 

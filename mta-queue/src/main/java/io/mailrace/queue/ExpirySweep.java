@@ -20,9 +20,10 @@ import org.slf4j.LoggerFactory;
  */
 final class ExpirySweep {
     /*
-     * The sweep must not take the last attempt away: mail that is due because it expires gets GRACE to be tried. The same time must have passed since the
-     * start, by the monotonic clock, so that a start after a long stop, or with a wrong clock, tries its mail before it gives up. Only a queue that is
-     * parked all that time is not waited for any longer.
+     * The sweep must not take the last attempt away: mail that is due because it expires gets GRACE
+     * to be tried. The same time must have passed since the start, by the monotonic clock, so that
+     * a start after a long stop, or with a wrong clock, tries its mail before it gives up. Only a
+     * queue that is parked all that time is not waited for any longer.
      */
     private static final Logger LOG = LoggerFactory.getLogger(ExpirySweep.class);
     static final Duration GRACE = Duration.ofMinutes(10);

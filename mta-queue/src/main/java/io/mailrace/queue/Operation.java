@@ -55,8 +55,13 @@ sealed interface Operation {
         }
     }
 
-    /** Makes a message durable. */
-    record Accept(NewMail mail, @Nullable Told told) implements Operation {
+    /**
+     * Makes a message durable.
+     *
+     * @param failuresBefore write failures of the spool when its first chunk went to the disk: a
+     *        chunk not synced then may be gone since, so the message must not be acknowledged
+     */
+    record Accept(NewMail mail, int failuresBefore, @Nullable Told told) implements Operation {
         @Override
         public int bytes() {
             return mail.bytes();

@@ -17,16 +17,19 @@ import org.jspecify.annotations.Nullable;
  */
 final class QueueState implements MailQueue {
     /*
-     * Each committed envelope of the queue is in exactly one of: window, taken, claimed, or on disk only ("unloaded", which is never counted but is
-     * count minus the others).
+     * Each committed envelope of the queue is in exactly one of: window, taken, claimed, or on disk
+     * only ("unloaded", which is never counted but is count minus the others).
      *
-     * Frontier: every unloaded envelope stands at the frontier or behind it, so a load begins there. Envelopes that arrive before the frontier go into
-     * the window at once, whatever the clocks did. Behind it they go into the window only when due and when nothing unloaded stands before them; then
-     * the frontier moves behind them. Envelopes in memory may stand behind the frontier too (after the window was trimmed); a load recognises them.
+     * Frontier: every unloaded envelope stands at the frontier or behind it, so a load begins
+     * there. Envelopes that arrive before the frontier go into the window at once, whatever the
+     * clocks did. Behind it they go into the window only when due and when nothing unloaded stands
+     * before them; then the frontier moves behind them. Envelopes in memory may stand behind the
+     * frontier too (after the window was trimmed); a load recognises them.
      *
-     * A load reads a snapshot without the monitor. Meanwhile the commit thread may publish: arrivals behind the frontier pull the new frontier back
-     * (loadFloor), departures are remembered (gone) so that the snapshot does not bring them back. It may also see what is committed but not published
-     * yet; publishing then finds it in memory and leaves it there.
+     * A load reads a snapshot without the monitor. Meanwhile the commit thread may publish:
+     * arrivals behind the frontier pull the new frontier back (loadFloor), departures are
+     * remembered (gone) so that the snapshot does not bring them back. It may also see what is
+     * committed but not published yet; publishing then finds it in memory and leaves it there.
      */
     static final int WINDOW = 1000;
     private static final int PARKED_WINDOW = 16;
@@ -123,9 +126,12 @@ final class QueueState implements MailQueue {
     @Override
     public void park(long untilEpochMillis, String why) {
         int wake;
+        boolean news;
         synchronized (this) {
             long now = table.now();
             long until = table.fromWall(untilEpochMillis);
+            // Prolonging for the same reason is no news: it may happen each minute for days.
+            news = until > now && !(now < parkedUntilMillis && parkedWhy.equals(why));
             parkedUntilMillis = until > now ? until : 0;
             parkedWhy = until > now ? why : "";
             if (until > now) {
@@ -133,6 +139,9 @@ final class QueueState implements MailQueue {
                 trim(PARKED_WINDOW);
             }
             wake = consider(now);
+        }
+        if (news) {
+            table.parked(key, untilEpochMillis, why);
         }
         table.act(this, wake);
     }

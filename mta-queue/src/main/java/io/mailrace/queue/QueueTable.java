@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.mailrace.queue;
 
+import io.mailrace.core.Event;
 import io.mailrace.core.TimeSource;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -10,6 +11,7 @@ import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -30,18 +32,20 @@ final class QueueTable implements MailQueues {
     private final SpoolTimer timer;
     private final ReadPool reads;
     private final QueueLoader loader;
+    private final Consumer<Event> journal;
     private final long memoryBytes;
     private final AtomicLong windowBytes = new AtomicLong();
     private final AtomicLong envelopes = new AtomicLong();
     private volatile @Nullable DueListener listener;
 
     QueueTable(TimeSource time, SpoolClock clock, SpoolTimer timer, ReadPool reads,
-            QueueLoader loader, long memoryBytes) {
+            QueueLoader loader, Consumer<Event> journal, long memoryBytes) {
         this.time = time;
         this.clock = clock;
         this.timer = timer;
         this.reads = reads;
         this.loader = loader;
+        this.journal = journal;
         this.memoryBytes = memoryBytes;
     }
 
@@ -116,6 +120,11 @@ final class QueueTable implements MailQueues {
 
     boolean listens() {
         return listener != null;
+    }
+
+    void parked(QueueKey key, long untilEpochMillis, String why) {
+        journal.accept(new Event.QueueParked(time.epochMillis(), key.toString(), untilEpochMillis,
+                why));
     }
 
     void counted(long difference) {

@@ -2,6 +2,7 @@
 package io.mailrace.queue;
 
 import io.mailrace.core.Content;
+import io.mailrace.core.Event;
 import io.mailrace.core.Metrics;
 import io.mailrace.core.SpoolId;
 import io.mailrace.core.TimeSource;
@@ -101,7 +102,8 @@ public final class RocksSpool implements Spool {
         timer = new SpoolTimer(time, clock);
         fresh = new FreshContents(Math.min(config.spool().freshCache(), heap / HEAP_SHARE_FRESH));
         QueueLoader loader = new QueueLoader(store, meters, this::submit);
-        queues = new QueueTable(time, clock, timer, reads, loader, heap / HEAP_SHARE_WINDOWS);
+        queues = new QueueTable(time, clock, timer, reads, loader, this::record,
+                heap / HEAP_SHARE_WINDOWS);
         journal = new Journal(store, time, config, progress.newestEvent(), this::submit, meters);
         RetrySchedule retry = new RetrySchedule(config.retry());
         builder = new MailBuilder(time, clock, new Router(config.routes()), retry);
@@ -211,7 +213,8 @@ public final class RocksSpool implements Spool {
 
     @Override
     public IncomingContent newContent(Executor loop, Runnable writable) {
-        return new ContentWriter(ids.next(), loop, writable, builder, this::submit);
+        return new ContentWriter(ids.next(), loop, writable, builder, this::submit,
+                commits::failures);
     }
 
     @Override
@@ -265,6 +268,10 @@ public final class RocksSpool implements Spool {
         commits.close();
         walWatch.close();
         store.close();
+    }
+
+    private void record(Event event) {
+        journal.append(event);
     }
 
     private void submit(Operation operation) {

@@ -10,13 +10,15 @@ import java.util.concurrent.atomic.AtomicLong;
  */
 final class SpoolClock {
     /*
-     * Stored due times outlive steps of the wall clock, so they cannot be compared with it directly: after a step back the whole queue would freeze for
-     * as long as the step. Spool time is the monotonic clock plus the largest offset to the wall clock ever seen; it is stored with every batch and taken
-     * up again at start.
+     * Stored due times outlive steps of the wall clock, so they cannot be compared with it
+     * directly: after a step back the whole queue would freeze for as long as the step. Spool time
+     * is the monotonic clock plus the largest offset to the wall clock ever seen; it is stored with
+     * every batch and taken up again at start.
      *
-     * A step forward (a bad time server, a machine that slept) makes mail due early, which costs an attempt, but must not make it old: all of a queue
-     * would bounce at its next failure. Mail accepted before the step gets the step added to its age limit. The step is forgotten when all mail from
-     * before it is too old by elapsed time alone.
+     * A step forward (a bad time server, a machine that slept) makes mail due early, which costs an
+     * attempt, but must not make it old: all of a queue would bounce at its next failure. Mail
+     * accepted before the step gets the step added to its age limit. The step is forgotten when all
+     * mail from before it is too old by elapsed time alone.
      */
     private static final long STEP_MILLIS = 60_000;
 

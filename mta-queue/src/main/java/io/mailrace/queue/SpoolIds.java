@@ -5,7 +5,7 @@ import io.mailrace.core.SpoolId;
 import io.mailrace.core.TimeSource;
 import java.util.concurrent.atomic.AtomicLong;
 
-/** Gives out SpoolIds: always rising, never one twice, over restarts and clock steps. Any thread. */
+/** Gives out SpoolIds: rising, never one twice, over restarts and clock steps. Any thread. */
 final class SpoolIds {
     private final TimeSource time;
     private final AtomicLong newest;

@@ -126,6 +126,15 @@ final class Store implements BatchSink, AutoCloseable {
         }
     }
 
+    @Override
+    public long freeBytes() {
+        try {
+            return Files.getFileStore(directory).getUsableSpace();
+        } catch (IOException unknown) {
+            return 0;
+        }
+    }
+
     byte @Nullable [] get(Family family, byte[] key) {
         lock.readLock().lock();
         try {

@@ -13,8 +13,11 @@ import io.mailrace.core.Recipient;
 import io.mailrace.core.SpoolId;
 import io.mailrace.core.testing.FakeTimeSource;
 import java.io.BufferedReader;
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
 import java.io.IOException;
 import java.io.InputStreamReader;
+import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -60,7 +63,9 @@ class CrashTest {
     public static final class Child {
         private Child() {}
 
-        @SuppressWarnings("SystemOut")
+        private static final PrintStream OUT = new PrintStream(
+                new FileOutputStream(FileDescriptor.out), true, StandardCharsets.UTF_8);
+
         public static void main(String[] args) {
             int first = Integer.parseInt(args[1]);
             SpoolFixture fixture = new SpoolFixture(Path.of(args[0]), new FakeTimeSource(),
@@ -119,9 +124,8 @@ class CrashTest {
             }
         }
 
-        @SuppressWarnings("SystemOut")
         private static void print(String line) {
-            System.out.println(line);
+            OUT.println(line);
         }
     }
 

@@ -88,6 +88,8 @@ class DueListenerTest {
             }
             MailQueue queue = fixture.queue("one.test");
             queue.park(fixture.time.epochMillis() + 60_000, "the site asked for quiet");
+            queue.park(fixture.time.epochMillis() + 60_000, "the site asked for quiet");
+            await(() -> fixture.spool.journal().newest() == 51);
             assertThat(queue.take(1)).isEmpty();
             assertThat(queue.status().parkedWhy()).isEqualTo("the site asked for quiet");
             assertThat(queue.status().parkedUntilEpochMillis())

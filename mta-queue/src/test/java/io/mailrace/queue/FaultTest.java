@@ -64,6 +64,11 @@ class FaultTest {
             reopened.incrementAndGet();
             failing &= !healedByReopening;
         }
+
+        @Override
+        public long freeBytes() {
+            return real.freeBytes();
+        }
     }
 
     /** A spool and the disk under it. */
@@ -136,7 +141,7 @@ class FaultTest {
         }
     }
 
-    /** The write was reported to have failed but is there after reopening: nothing is done twice. */
+    /** The write was said to have failed but is there after reopening: nothing is done twice. */
     @Test
     void failedWriteThatIsAliveAfterReopening_countsAsCommitted() {
         Faulty faulty = open();
@@ -176,6 +181,29 @@ class FaultTest {
             letTimePass(fixture);
             await(() -> fixture.spool.refusal().isEmpty());
             fixture.accept(content, "u@one.test");
+        }
+    }
+
+    /** What was not synced before a failed sync cannot be trusted after it. */
+    @Test
+    void chunksFromBeforeAFailure_failTheMessageAtItsEnd() {
+        Faulty faulty = open();
+        try (SpoolFixture fixture = faulty.fixture) {
+            byte[] content = new byte[2 * Content.CHUNK_BYTES];
+            IncomingContent incoming = fixture.spool.newContent(Runnable::run, () -> {});
+            incoming.append(content, 0, content.length);
+            await(incoming::writable);
+            faulty.disk.failing = true;
+            assertThatThrownBy(() -> fixture.accept(message("x"), "a@one.test"))
+                    .hasMessage("not committed");
+            faulty.disk.failing = false;
+            letTimePass(fixture);
+            await(() -> fixture.spool.refusal().isEmpty());
+            SpoolFixture.Outcome outcome = new SpoolFixture.Outcome();
+            incoming.accept(SpoolFixture.submission(content, "a@example.com",
+                    new Recipient(SpoolFixture.address("u@one.test"))), outcome);
+            assertThatThrownBy(outcome::get).hasMessage("not committed");
+            assertThat(fixture.spool.queues().waiting()).isZero();
         }
     }
 

@@ -6,6 +6,7 @@ import io.mailrace.core.Content;
 import io.mailrace.core.ContentFacts;
 import io.mailrace.core.Disposition;
 import io.mailrace.core.Event;
+import io.mailrace.core.Lane;
 import io.mailrace.core.MailAddress;
 import io.mailrace.core.MailOptions;
 import io.mailrace.core.Metrics;
@@ -13,6 +14,7 @@ import io.mailrace.core.Recipient;
 import io.mailrace.core.RecipientOutcome;
 import io.mailrace.core.SmtpReply;
 import io.mailrace.core.SpoolId;
+import io.mailrace.core.TimeSource;
 import io.mailrace.core.testing.FakeTimeSource;
 import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
@@ -22,6 +24,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import java.util.function.UnaryOperator;
 
@@ -95,7 +98,7 @@ final class SpoolFixture implements AutoCloseable {
     }
 
     static QueueKey key(String destination) {
-        return new QueueKey(io.mailrace.core.Lane.DEFAULT, "default", destination, "default");
+        return new QueueKey(Lane.DEFAULT, "default", destination, "default");
     }
 
     /** Takes one envelope, waiting for it to be loaded. */
@@ -153,13 +156,12 @@ final class SpoolFixture implements AutoCloseable {
 
     /** Waits until something holds that other threads bring about. */
     static void await(BooleanSupplier condition) {
-        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(PATIENCE_SECONDS);
+        long deadline = TimeSource.system().nanos() + TimeUnit.SECONDS.toNanos(PATIENCE_SECONDS);
         while (!condition.getAsBoolean()) {
-            if (System.nanoTime() > deadline) {
+            if (TimeSource.system().nanos() > deadline) {
                 throw new AssertionError("waited in vain");
             }
-            Thread.onSpinWait();
-            java.util.concurrent.locks.LockSupport.parkNanos(100_000);
+            LockSupport.parkNanos(100_000);
         }
     }
 

@@ -3,6 +3,8 @@ package io.mailrace.daemon;
 
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicReference;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import picocli.CommandLine.Command;
@@ -16,29 +18,38 @@ final class ServeCommand implements Callable<Integer> {
     @Mixin
     private ConfigOption config = new ConfigOption();
 
+    private volatile boolean failing;
+
     @Override
     public Integer call() throws InterruptedException {
         DaemonConfig read = DaemonConfig.load(config.file);
         Logging.serve(read.log().level());
-        Daemon daemon;
+        AtomicReference<Daemon> running = new AtomicReference<>();
+        Runtime.getRuntime().addShutdownHook(
+                Thread.ofPlatform().name("stop").unstarted(() -> stop(running.get())));
         try {
-            daemon = Daemon.start(read);
+            running.set(Daemon.start(read));
         } catch (RuntimeException failed) {
-            Logging.stop();
+            failing = true;
             throw failed;
         }
-        Runtime.getRuntime().addShutdownHook(
-                Thread.ofPlatform().name("stop").unstarted(() -> stop(daemon)));
         new CountDownLatch(1).await();
         throw new IllegalStateException("nothing ends the wait but the end of the process");
     }
 
-    /** An orderly stop is no failure: without halt the exit code would be that of the signal. */
-    private static void stop(Daemon daemon) {
-        LOG.info("stopping");
-        daemon.close();
-        LOG.info("stopped");
+    /**
+     * An orderly stop is no failure: without halt the exit code would be that of the signal. A
+     * signal during the start ends it where it is; the spool is made for that.
+     */
+    private void stop(@Nullable Daemon daemon) {
+        if (daemon != null) {
+            LOG.info("stopping");
+            daemon.close();
+            LOG.info("stopped");
+        }
         Logging.stop();
-        Runtime.getRuntime().halt(0);
+        if (!failing) {
+            Runtime.getRuntime().halt(0);
+        }
     }
 }

@@ -63,7 +63,9 @@ public final class DaemonProcess implements AutoCloseable {
         Files.writeString(folder.resolve("users"), "");
         String configuration = """
                 hostname = mta1.mailrace.test
-                listeners { relay { bind = "127.0.0.1:%2$d", tls = off, relay-from = ["127.0.0.0/8"] } }
+                listeners {
+                  relay { bind = "127.0.0.1:%2$d", tls = off, relay-from = ["127.0.0.0/8"] }
+                }
                 users { file = "%1$s/users" }
                 submission { max-size = 200m }
                 spool { path = "%1$s/spool", min-free = 64m }

@@ -17,8 +17,8 @@ import picocli.CommandLine.Option;
 
 /**
  * Relays one very large message and many large ones at once through a daemon with a small heap, and
- * proves that each arrives unaltered and that the daemon is none the worse. Exit code 0 only if that
- * holds.
+ * proves that each arrives unaltered and that the daemon is none the worse. Exit code 0 only if
+ * that holds.
  */
 @Command(name = "memory", mixinStandardHelpOptions = true, description = MemoryProof.DESCRIPTION)
 public final class MemoryProof implements Callable<Integer> {

@@ -46,13 +46,13 @@ final class PeerPostfix implements AutoCloseable {
                 "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30", "-subj",
                 "/CN=mx.postfix.test", "-keyout", folder.resolve("key.pem").toString(), "-out",
                 folder.resolve("cert.pem").toString());
-        Files.writeString(made.config.resolve("main.cf"), main(folder, address, domain));
-        Files.writeString(made.config.resolve("master.cf"), master(port));
+        Files.writeString(made.config.resolve("main.cf"), main(folder, domain));
+        Files.writeString(made.config.resolve("master.cf"), master(address, port));
         program.run(LIMIT, "-c", made.config.toString(), "start");
         return made;
     }
 
-    private static String main(Path folder, String address, String domain) {
+    private static String main(Path folder, String domain) {
         return """
                 compatibility_level = 3.6
                 queue_directory = %1$s/queue
@@ -68,27 +68,27 @@ final class PeerPostfix implements AutoCloseable {
                 alias_maps =
                 alias_database =
                 mynetworks = 127.0.0.0/8
-                inet_interfaces = %2$s
+                inet_interfaces = 127.0.0.1
                 inet_protocols = ipv4
                 message_size_limit = 50000000
                 smtpd_relay_restrictions = permit_mynetworks, reject
-                virtual_mailbox_domains = %3$s
+                virtual_mailbox_domains = %2$s
                 virtual_mailbox_base = %1$s/mail
                 virtual_mailbox_maps = static:box/
-                virtual_uid_maps = static:%4$d
-                virtual_gid_maps = static:%4$d
+                virtual_uid_maps = static:%3$d
+                virtual_gid_maps = static:%3$d
                 virtual_minimum_uid = 1
                 virtual_mailbox_limit = 0
                 smtpd_tls_security_level = may
                 smtpd_tls_received_header = yes
                 smtpd_tls_cert_file = %1$s/cert.pem
                 smtpd_tls_key_file = %1$s/key.pem
-                """.formatted(folder, address, domain, NOBODY);
+                """.formatted(folder, domain, NOBODY);
     }
 
-    private static String master(int port) {
+    private static String master(String address, int port) {
         return """
-                %1$d inet n - n - - smtpd
+                %1$s:%2$d inet n - n - - smtpd
                 pickup unix n - n 60 1 pickup
                 cleanup unix n - n - 0 cleanup
                 qmgr unix n - n 300 1 qmgr
@@ -108,7 +108,7 @@ final class PeerPostfix implements AutoCloseable {
                 anvil unix - - n - 1 anvil
                 scache unix - - n - 1 scache
                 postlog unix-dgram n - n - 1 postlogd
-                """.formatted(port);
+                """.formatted(address, port);
     }
 
     private static void own(Path path, String user) throws IOException {

@@ -15,7 +15,7 @@ import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
-/** A program of somebody else, from a Debian package. Without it the test is skipped and says so. */
+/** Somebody else's program, from a Debian package. Without it the test is skipped and says so. */
 record PeerProgram(Path file) {
     /** Debian's folders, in this order: a version manager's shim must not come first. */
     private static final List<String> FOLDERS = List.of("/usr/bin", "/usr/sbin", "/bin", "/sbin",

@@ -1,29 +1,269 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.mailrace.delivery;
 
+import com.github.benmanes.caffeine.cache.Cache;
+import com.github.benmanes.caffeine.cache.Caffeine;
 import io.mailrace.core.Metrics;
 import io.mailrace.core.TimeSource;
+import io.mailrace.delivery.MxAnswer.Hosts;
+import io.mailrace.delivery.MxAnswer.Undeliverable;
+import io.mailrace.delivery.MxAnswer.Unknown;
 import io.mailrace.dkim.MessageSigner;
+import io.mailrace.queue.MailQueue;
 import io.mailrace.queue.QueueKey;
+import io.mailrace.queue.QueueStatus;
 import io.mailrace.queue.Spool;
+import io.netty.bootstrap.Bootstrap;
+import io.netty.channel.ChannelOption;
+import io.netty.channel.EventLoop;
 import io.netty.channel.EventLoopGroup;
+import io.netty.channel.IoEventLoopGroup;
+import io.netty.channel.WriteBufferWaterMark;
+import io.netty.channel.epoll.EpollIoHandler;
+import io.netty.channel.epoll.EpollSocketChannel;
+import io.netty.channel.socket.nio.NioSocketChannel;
 import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.ScheduledFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
-/** Entry of the module. */
+/**
+ * Gets due mail out: looks up where a queue's mail goes, gives the queue to the dispatcher of that
+ * site, and writes what became of each mail to the spool. It pulls; mail it cannot send now stays
+ * on disk. Memory grows with the queues that have due mail and with the sites they lead to. Methods
+ * may be called by any thread; {@link #close} blocks.
+ */
 public final class Delivery {
-    private Delivery() {}
+    private static final Logger LOG = LoggerFactory.getLogger(Delivery.class);
+    private static final int SCRATCH_BYTES = 8 * 1024;
+    private static final int SWEEP_SECONDS = 30;
+    private static final int FAILING_DOMAINS = 100_000;
+    private static final Duration LAST_SETTLEMENTS = Duration.ofSeconds(10);
 
-    /** Starts. */
+    private final DeliveryConfig config;
+    private final Spool spool;
+    private final EventLoopGroup loops;
+    private final DeliveryParts parts;
+    private final MxResolver resolver;
+    private final Map<EventLoop, byte[]> scratches = new ConcurrentHashMap<>();
+    private final Map<Site, Dispatcher> sites = new ConcurrentHashMap<>();
+    private final Map<QueueKey, Dispatcher> places = new ConcurrentHashMap<>();
+    private final Cache<String, Integer> unknownInARow;
+    private volatile boolean closing;
+    private @Nullable ScheduledFuture<?> sweep;
+
+    private Delivery(DeliveryConfig config, Spool spool, MessageSigner signer,
+            EventLoopGroup loops, TimeSource time, Metrics metrics) {
+        this.config = config;
+        this.spool = spool;
+        this.loops = loops;
+        DeliveryMeters meters = new DeliveryMeters(metrics);
+        Map<String, EgressSource> sources = new LinkedHashMap<>();
+        config.sources().forEach((name, source) -> sources.put(name, new EgressSource(source,
+                time)));
+        int threads = config.delivery().signingThreads() > 0
+                ? config.delivery().signingThreads()
+                : Runtime.getRuntime().availableProcessors();
+        ConnectionBudget budget = new ConnectionBudget(config.delivery().connections());
+        Settlements settlements = new Settlements(spool, time, meters);
+        parts = new DeliveryParts(config, spool, time, meters,
+                new SigningPool(signer, threads, time, meters), budget, settlements,
+                DeliveryTls.load(), sources, this::route, places::remove);
+        resolver = new MxResolver(config, time, metrics);
+        unknownInARow = Caffeine.newBuilder().maximumSize(FAILING_DOMAINS)
+                .executor(Runnable::run).expireAfterWrite(Duration.ofHours(2)).build();
+        metrics.gauge("delivery_connections_current", "Connections to peers", budget::used);
+        metrics.gauge("delivery_sites_current", "Sites with mail or connections", sites::size);
+        metrics.gauge("delivery_settlements_current", "Outcomes on their way to the disk",
+                settlements::underWay);
+    }
+
+    /**
+     * Begins to deliver. The loops, the spool and the signer stay the caller's, who closes them
+     * after {@link #close}.
+     */
     public static Delivery start(DeliveryConfig config, Spool spool, MessageSigner signer,
             EventLoopGroup loops, TimeSource time, Metrics metrics) {
-        return new Delivery();
+        Delivery delivery = new Delivery(config, spool, signer, loops, time, metrics);
+        delivery.sweep = loops.next().scheduleWithFixedDelay(delivery::forgetSites, SWEEP_SECONDS,
+                SWEEP_SECONDS, TimeUnit.SECONDS);
+        // The first handshake must find TLS loaded: nothing is sent before.
+        delivery.parts.tls().whenLoaded(() -> spool.queues().listen(delivery::route));
+        return delivery;
     }
 
-    /** Why mail waits. */
-    public String why(QueueKey queue) {
-        return "";
+    /** Why mail of a queue does not move now, in one sentence; empty when nothing is known. */
+    public String why(QueueKey key) {
+        QueueStatus status = spool.queues().find(key).map(MailQueue::status).orElse(null);
+        if (status != null && status.parkedUntilEpochMillis() > 0) {
+            return "parked until " + Instant.ofEpochMilli(status.parkedUntilEpochMillis())
+                    + " because " + status.parkedWhy();
+        }
+        Dispatcher dispatcher = places.get(key);
+        if (dispatcher != null) {
+            return dispatcher.why();
+        }
+        return resolver.asking(key.destination()) ? "waiting for DNS" : "";
     }
 
-    /** Stops. */
-    public void close(Duration limit) {}
+    // ------------------------------------------------------------------ from queue to site
+
+    /** Finds out where a queue with due mail goes. Any thread; never blocks. */
+    private void route(MailQueue queue) {
+        if (closing) {
+            return;
+        }
+        QueueKey key = queue.key();
+        Destination destination = Destination.parse(key.destination());
+        resolver.resolve(destination).whenComplete((answer, bug) -> {
+            try {
+                if (bug != null) {
+                    throw new IllegalStateException("resolver failed", bug);
+                }
+                give(queue, destination, answer);
+            } catch (RejectedExecutionException stopped) {
+                LOG.debug("event loop stopped before queue={} was routed", key);
+            } catch (RuntimeException unforeseen) {
+                parts.unforeseen("routing " + key, unforeseen);
+                parts.park(queue, config.delivery().parkFirst().toMillis(), "internal error");
+            }
+        });
+    }
+
+    private void give(MailQueue queue, Destination destination, MxAnswer answer) {
+        String name = queue.key().destination();
+        switch (answer) {
+            case Hosts hosts -> {
+                unknownInARow.invalidate(name);
+                join(queue, site(destination, hosts), hosts);
+            }
+            case Undeliverable never -> {
+                DeadEnd end = deadEnd(queue);
+                end.loop().execute(() -> end.bounce(never.reply()));
+            }
+            case Unknown unknown -> {
+                int failures = unknownInARow.asMap().merge(name, 1, Integer::sum);
+                DeadEnd end = deadEnd(queue);
+                end.loop().execute(() -> end.defer(unknown.reply(),
+                        Dispatcher.parkMillis(config.delivery(), failures)));
+            }
+        }
+    }
+
+    private DeadEnd deadEnd(MailQueue queue) {
+        return new DeadEnd(parts, queue, loops.next());
+    }
+
+    private Site site(Destination destination, Hosts hosts) {
+        TlsPolicy tls = config.delivery().tls();
+        return destination instanceof Destination.SmartHost via
+                ? new Site(Destination.SMART_HOST + via.host(), via.port(), tls)
+                : new Site(hosts.names(), config.delivery().port(), tls);
+    }
+
+    private void join(MailQueue queue, Site site, Hosts hosts) {
+        Dispatcher dispatcher = sites.computeIfAbsent(site, key -> open(key, hosts));
+        places.put(queue.key(), dispatcher);
+        dispatcher.loop().execute(() -> dispatcher.join(queue, hosts));
+    }
+
+    private Dispatcher open(Site site, Hosts hosts) {
+        EventLoop loop = loops.next();
+        byte[] scratch = scratches.computeIfAbsent(loop, key -> new byte[SCRATCH_BYTES]);
+        return new Dispatcher(parts, site, hosts, loop, bootstrap(loop), scratch);
+    }
+
+    private Bootstrap bootstrap(EventLoop loop) {
+        boolean epoll = loops instanceof IoEventLoopGroup io && io.isIoType(EpollIoHandler.class);
+        long connectMillis = config.delivery().timeouts().connect().toMillis();
+        return new Bootstrap().group(loop)
+                .channel(epoll ? EpollSocketChannel.class : NioSocketChannel.class)
+                .option(ChannelOption.CONNECT_TIMEOUT_MILLIS, (int) connectMillis)
+                .option(ChannelOption.TCP_NODELAY, true)
+                .option(ChannelOption.SO_KEEPALIVE, true)
+                .option(ChannelOption.WRITE_BUFFER_WATER_MARK,
+                        new WriteBufferWaterMark(32 * 1024, 64 * 1024));
+    }
+
+    /** Bounds memory: a site nobody has mail for is forgotten. */
+    private void forgetSites() {
+        long now = parts.time().nanos();
+        sites.forEach((site, dispatcher) -> {
+            if (dispatcher.seemsForgotten(now)) {
+                dispatcher.loop().execute(() -> {
+                    if (dispatcher.drop()) {
+                        sites.remove(site, dispatcher);
+                    }
+                });
+            }
+        });
+    }
+
+    // ------------------------------------------------------------------ the end
+
+    /**
+     * Takes nothing more, lets transactions that run finish and settle, and closes. What still runs
+     * after the limit is cut off and deferred. The loops must still run.
+     */
+    public void close(Duration limit) {
+        closing = true;
+        if (sweep != null) {
+            sweep.cancel(false);
+        }
+        List<CompletableFuture<Void>> ends = new ArrayList<>();
+        sites.values().forEach(dispatcher -> {
+            ends.add(dispatcher.stopped());
+            dispatcher.loop().execute(dispatcher::stop);
+        });
+        CompletableFuture<Void> all = CompletableFuture.allOf(
+                ends.toArray(CompletableFuture[]::new));
+        if (!within(all, limit)) {
+            LOG.warn("transactions are cut off sites={}", ends.stream().filter(
+                    end -> !end.isDone()).count());
+            sites.values().forEach(dispatcher -> dispatcher.loop().execute(dispatcher::abort));
+            within(all, LAST_SETTLEMENTS);
+        }
+        awaitSettlements();
+        parts.signing().close();
+    }
+
+    private static boolean within(CompletableFuture<Void> all, Duration limit) {
+        try {
+            all.get(Math.max(0, limit.toMillis()), TimeUnit.MILLISECONDS);
+            return true;
+        } catch (TimeoutException late) {
+            return false;
+        } catch (ExecutionException impossible) {
+            throw new IllegalStateException(impossible);
+        } catch (InterruptedException interrupted) {
+            Thread.currentThread().interrupt();
+            return false;
+        }
+    }
+
+    private void awaitSettlements() {
+        CountDownLatch done = new CountDownLatch(1);
+        parts.settlements().onDone(done::countDown);
+        try {
+            if (parts.settlements().underWay() > 0
+                    && !done.await(LAST_SETTLEMENTS.toMillis(), TimeUnit.MILLISECONDS)) {
+                LOG.error("outcomes not written count={}", parts.settlements().underWay());
+            }
+        } catch (InterruptedException interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
 }

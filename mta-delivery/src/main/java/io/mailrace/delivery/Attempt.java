@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.delivery;
+
+import io.mailrace.core.Content;
+import io.mailrace.core.Disposition;
+import io.mailrace.core.RecipientOutcome;
+import io.mailrace.core.SmtpReply;
+import io.mailrace.dkim.Signature;
+import io.mailrace.queue.Envelope;
+import io.mailrace.queue.MailQueue;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One try to deliver one taken envelope: its signature and, recipient by recipient, what became of
+ * it. Confined to its dispatcher's event loop, but for the time it is being signed.
+ */
+final class Attempt {
+    private final Envelope envelope;
+    private final MailQueue queue;
+    private final Content content;
+    private final @Nullable Disposition[] dispositions;
+    private Signature signature = Signature.NONE;
+    private @Nullable SmtpReply unsigned;
+    private int undecided;
+    private int handBacks;
+    private boolean started;
+    private long startedNanos;
+
+    Attempt(Envelope envelope, MailQueue queue, Content content) {
+        this.envelope = envelope;
+        this.queue = queue;
+        this.content = content;
+        undecided = envelope.recipients().size();
+        dispositions = new Disposition[undecided];
+    }
+
+    Envelope envelope() {
+        return envelope;
+    }
+
+    MailQueue queue() {
+        return queue;
+    }
+
+    Content content() {
+        return content;
+    }
+
+    Signature signature() {
+        return signature;
+    }
+
+    void signed(Signature with) {
+        signature = with;
+    }
+
+    /** It could not be signed though a key is configured: it must not leave. */
+    void unsigned(SmtpReply why) {
+        unsigned = why;
+    }
+
+    Optional<SmtpReply> whyUnsigned() {
+        return Optional.ofNullable(unsigned);
+    }
+
+    /** Octets on the wire, dot-stuffing and final dot aside (RFC 1870 section 3). */
+    long sizeBytes() {
+        return signature.header().length + content.sizeBytes();
+    }
+
+    /** Marks the first transaction; later calls change nothing. */
+    void start(long nowNanos) {
+        if (!started) {
+            started = true;
+            startedNanos = nowNanos;
+        }
+    }
+
+    long startedNanos() {
+        return startedNanos;
+    }
+
+    boolean started() {
+        return started;
+    }
+
+    /** How often a connection gave it back before anything happened to it. */
+    int handBacks() {
+        return handBacks;
+    }
+
+    void handedBack() {
+        handBacks++;
+    }
+
+    boolean decided() {
+        return undecided == 0;
+    }
+
+    boolean decided(int recipient) {
+        return dispositions[recipient] != null;
+    }
+
+    int recipients() {
+        return dispositions.length;
+    }
+
+    /** Decides one recipient; the first decision stands. */
+    void decide(int recipient, Disposition disposition) {
+        if (dispositions[recipient] == null) {
+            dispositions[recipient] = disposition;
+            undecided--;
+        }
+    }
+
+    /** Decides every recipient that is still open. */
+    void decideRest(Disposition disposition) {
+        for (int i = 0; i < dispositions.length; i++) {
+            decide(i, disposition);
+        }
+    }
+
+    /** The peer took it, or refused it for good, for somebody. */
+    boolean progressed() {
+        for (Disposition disposition : dispositions) {
+            if (disposition != null && !(disposition instanceof Disposition.Deferred)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    boolean anyDecided() {
+        return undecided < dispositions.length;
+    }
+
+    /** One outcome for each recipient; all must be decided. */
+    List<RecipientOutcome> outcomes() {
+        List<RecipientOutcome> outcomes = new ArrayList<>(dispositions.length);
+        for (int i = 0; i < dispositions.length; i++) {
+            Disposition disposition = dispositions[i];
+            if (disposition == null) {
+                throw new IllegalStateException("recipient without outcome");
+            }
+            outcomes.add(new RecipientOutcome(envelope.recipients().get(i).address(),
+                    disposition));
+        }
+        return outcomes;
+    }
+}

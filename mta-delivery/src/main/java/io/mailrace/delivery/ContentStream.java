@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.delivery;
+
+import io.mailrace.core.Content;
+import io.netty.buffer.ByteBuf;
+import java.nio.charset.StandardCharsets;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Signature and content of one attempt on their way out, chunk by chunk, dot-stuffed when they go
+ * by DATA (RFC 5321 4.5.2). Confined to its event loop; holds no chunk between calls.
+ */
+final class ContentStream {
+    private static final byte[] END_AT_LINE_START = ".\r\n".getBytes(StandardCharsets.US_ASCII);
+    private static final byte[] END_INSIDE_LINE = "\r\n.\r\n".getBytes(StandardCharsets.US_ASCII);
+
+    private final Attempt attempt;
+    private final Content content;
+    private final boolean dots;
+    private final boolean stuffing;
+    private boolean atLineStart = true;
+    private int next;
+
+    /**
+     * @param dots the way of DATA: stuffing and a final dot
+     */
+    ContentStream(Attempt attempt, boolean dots) {
+        this.attempt = attempt;
+        this.dots = dots;
+        content = attempt.content();
+        stuffing = dots && attempt.envelope().facts().leadingDot();
+    }
+
+    /** What comes before the first chunk. */
+    void writeStart(ByteBuf out) {
+        out.writeBytes(attempt.signature().header());
+    }
+
+    boolean hasNext() {
+        return next < content.chunkCount();
+    }
+
+    int next() {
+        return next;
+    }
+
+    Content content() {
+        return content;
+    }
+
+    /** The next chunk when no disk is needed for it. */
+    byte @Nullable [] nextIfLoaded() {
+        return content.chunkIfLoaded(next);
+    }
+
+    /** Writes the next chunk. */
+    void write(byte[] chunk, ByteBuf out) {
+        next++;
+        if (stuffing) {
+            stuff(chunk, out);
+        } else {
+            out.writeBytes(chunk);
+        }
+        if (chunk.length > 0) {
+            atLineStart = chunk[chunk.length - 1] == '\n';
+        }
+    }
+
+    /** What comes after the last chunk. */
+    void writeEnd(ByteBuf out) {
+        if (dots) {
+            out.writeBytes(atLineStart ? END_AT_LINE_START : END_INSIDE_LINE);
+        }
+    }
+
+    private void stuff(byte[] chunk, ByteBuf out) {
+        boolean start = atLineStart;
+        int from = 0;
+        for (int i = 0; i < chunk.length; i++) {
+            byte b = chunk[i];
+            if (start && b == '.') {
+                out.writeBytes(chunk, from, i - from).writeByte('.');
+                from = i;
+            }
+            start = b == '\n';
+        }
+        out.writeBytes(chunk, from, chunk.length - from);
+    }
+}

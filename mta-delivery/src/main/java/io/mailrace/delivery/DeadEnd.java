@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.delivery;
+
+import io.mailrace.core.Disposition;
+import io.mailrace.core.Event;
+import io.mailrace.core.SmtpReply;
+import io.mailrace.queue.Envelope;
+import io.mailrace.queue.MailQueue;
+import io.netty.channel.EventLoop;
+import java.util.List;
+
+/**
+ * Settles the mail of a queue whose destination has no next hop, without any connection: bounced
+ * when there is none for good, deferred when nobody knows. A batch of at most {@value #BATCH} is
+ * under way at a time. Confined to one event loop.
+ */
+final class DeadEnd {
+    private static final int BATCH = 16;
+
+    private final DeliveryParts parts;
+    private final MailQueue queue;
+    private final EventLoop loop;
+    private int underWay;
+
+    DeadEnd(DeliveryParts parts, MailQueue queue, EventLoop loop) {
+        this.parts = parts;
+        this.queue = queue;
+        this.loop = loop;
+    }
+
+    EventLoop loop() {
+        return loop;
+    }
+
+    /** Bounces all that is due, batch by batch. */
+    void bounce(SmtpReply reply) {
+        List<Envelope> taken = queue.take(BATCH);
+        boolean more = taken.size() == BATCH;
+        underWay = taken.size();
+        for (Envelope envelope : taken) {
+            settle(envelope, new Disposition.Bounced(reply), () -> {
+                if (--underWay == 0 && more) {
+                    bounce(reply);
+                }
+            });
+        }
+    }
+
+    /** Defers what is at its head; the rest waits without an attempt being counted. */
+    void defer(SmtpReply reply, long parkMillis) {
+        for (Envelope envelope : queue.take(BATCH)) {
+            settle(envelope, new Disposition.Deferred(reply), () -> {});
+        }
+        parts.park(queue, parkMillis, reply.toString());
+    }
+
+    private void settle(Envelope envelope, Disposition disposition, Runnable then) {
+        if (parts.settlements().settleRemembered(queue, envelope, loop, then)) {
+            return;
+        }
+        Attempt attempt = new Attempt(envelope, queue, parts.spool().content(envelope));
+        attempt.decideRest(disposition);
+        parts.settlements().settle(attempt, Event.Route.NONE, false, loop, then);
+    }
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.delivery;
+
+import io.mailrace.core.Disposition;
+import io.mailrace.core.Metrics;
+import java.util.Map;
+import java.util.concurrent.atomic.LongAdder;
+
+/** The counters of delivery. Any thread. */
+final class DeliveryMeters {
+    private final LongAdder delivered;
+    private final LongAdder deferred;
+    private final LongAdder bounced;
+    private final LongAdder possibleDuplicates;
+    private final LongAdder opened;
+    private final LongAdder established;
+    private final LongAdder failed;
+    private final LongAdder tlsFailures;
+    private final LongAdder signings;
+    private final LongAdder signingNanos;
+    private final LongAdder parked;
+    private final LongAdder errors;
+    private final LongAdder unsettled;
+
+    DeliveryMeters(Metrics metrics) {
+        delivered = outcome(metrics, "delivered");
+        deferred = outcome(metrics, "deferred");
+        bounced = outcome(metrics, "bounced");
+        possibleDuplicates = metrics.counter("delivery_possible_duplicates_total",
+                "Recipients deferred after the line was lost behind the final dot");
+        opened = connection(metrics, "opened");
+        established = connection(metrics, "established");
+        failed = connection(metrics, "failed");
+        tlsFailures = metrics.counter("delivery_tls_failures_total",
+                "Connections on which STARTTLS or the handshake failed");
+        signings = metrics.counter("delivery_signings_total", "Messages signed");
+        signingNanos = metrics.counter("delivery_signing_nanos_total",
+                "Time spent signing, all threads together");
+        parked = metrics.counter("delivery_sites_parked_total",
+                "Times no host of a site could be used");
+        errors = metrics.counter("delivery_errors_total", "Unforeseen errors; each is logged");
+        unsettled = metrics.counter("delivery_settlements_failed_total",
+                "Outcomes the spool could not write at first");
+    }
+
+    private static LongAdder outcome(Metrics metrics, String outcome) {
+        return metrics.counter("delivery_attempts_total", "Recipients tried, by outcome",
+                Map.of("outcome", outcome));
+    }
+
+    private static LongAdder connection(Metrics metrics, String result) {
+        return metrics.counter("delivery_connections_total", "Connections by how far they came",
+                Map.of("result", result));
+    }
+
+    void outcome(Disposition disposition) {
+        switch (disposition) {
+            case Disposition.Delivered one -> delivered.increment();
+            case Disposition.Bounced one -> bounced.increment();
+            case Disposition.Deferred one -> {
+                deferred.increment();
+                if (one.possibleDuplicate()) {
+                    possibleDuplicates.increment();
+                }
+            }
+        }
+    }
+
+    void opened() {
+        opened.increment();
+    }
+
+    void established() {
+        established.increment();
+    }
+
+    void failed() {
+        failed.increment();
+    }
+
+    void tlsFailed() {
+        tlsFailures.increment();
+    }
+
+    void signed(long nanos) {
+        signings.increment();
+        signingNanos.add(nanos);
+    }
+
+    void parked() {
+        parked.increment();
+    }
+
+    void error() {
+        errors.increment();
+    }
+
+    void settlementFailed() {
+        unsettled.increment();
+    }
+}

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.delivery;
+
+import io.mailrace.core.TimeSource;
+import io.mailrace.delivery.MxAnswer.Hosts;
+import io.mailrace.delivery.MxAnswer.MxHost;
+import java.net.InetAddress;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.Iterator;
+import java.util.Map;
+import java.util.concurrent.ThreadLocalRandom;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Which address of a site the next connection goes to: hosts by preference, shuffled among equals,
+ * without those that failed lately. Confined to its event loop; at most
+ * {@link MxResolver#MAX_ADDRESSES} addresses are considered, and marks are kept for no more.
+ */
+final class HostLadder {
+    static final Duration DOWN = Duration.ofMinutes(5);
+    static final Duration CLEAR = Duration.ofMinutes(15);
+    private static final int MAX_MARKS = 64;
+
+    private final TimeSource time;
+    private final int port;
+    private final Map<InetAddress, Long> downUntil = new HashMap<>();
+    private final Map<String, Long> clearUntil = new HashMap<>();
+    private Hosts hosts;
+
+    HostLadder(Hosts hosts, int port, TimeSource time) {
+        this.hosts = hosts;
+        this.port = port;
+        this.time = time;
+    }
+
+    void update(Hosts newer) {
+        hosts = newer;
+    }
+
+    String firstName() {
+        return hosts.hosts().getFirst().name();
+    }
+
+    /** Null when every address that fits the source failed lately, or none fits. */
+    @Nullable
+    Target next(EgressSource source) {
+        int considered = 0;
+        for (MxHost host : hosts.shuffled(ThreadLocalRandom.current())) {
+            for (InetAddress address : host.addresses()) {
+                if (source.fits(address) && considered++ < MxResolver.MAX_ADDRESSES
+                        && !marked(downUntil, address)) {
+                    return new Target(host.name(), address, port);
+                }
+            }
+        }
+        return null;
+    }
+
+    /** Whether {@link #next} has an address for that source. */
+    boolean reaches(EgressSource source) {
+        int considered = 0;
+        for (MxHost host : hosts.hosts()) {
+            for (InetAddress address : host.addresses()) {
+                if (source.fits(address) && considered++ < MxResolver.MAX_ADDRESSES
+                        && !marked(downUntil, address)) {
+                    return true;
+                }
+            }
+        }
+        return false;
+    }
+
+    boolean fits(EgressSource source) {
+        for (MxHost host : hosts.hosts()) {
+            for (InetAddress address : host.addresses()) {
+                if (source.fits(address)) {
+                    return true;
+                }
+            }
+        }
+        return false;
+    }
+
+    void markDown(InetAddress address, Duration how) {
+        mark(downUntil, address, how);
+    }
+
+    void markUp(InetAddress address) {
+        downUntil.remove(address);
+    }
+
+    /** TLS failed with this host: the next connections go in the clear. */
+    void markClear(String host) {
+        mark(clearUntil, host, CLEAR);
+    }
+
+    boolean inTheClear(String host) {
+        return !clearUntil.isEmpty() && marked(clearUntil, host);
+    }
+
+    /** Everything may be tried again. */
+    void forgetDown() {
+        downUntil.clear();
+    }
+
+    private <K> void mark(Map<K, Long> marks, K key, Duration how) {
+        if (marks.size() >= MAX_MARKS) {
+            for (Iterator<Long> all = marks.values().iterator(); all.hasNext();) {
+                if (all.next() - time.nanos() <= 0) {
+                    all.remove();
+                }
+            }
+        }
+        if (marks.size() < MAX_MARKS) {
+            marks.put(key, time.nanos() + how.toNanos());
+        }
+    }
+
+    private <K> boolean marked(Map<K, Long> marks, K key) {
+        Long until = marks.get(key);
+        if (until == null) {
+            return false;
+        }
+        if (until - time.nanos() > 0) {
+            return true;
+        }
+        marks.remove(key);
+        return false;
+    }
+}

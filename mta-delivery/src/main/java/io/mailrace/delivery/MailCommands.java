@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.delivery;
+
+import io.mailrace.core.Ascii;
+import io.mailrace.core.Disposition;
+import io.mailrace.core.MailAddress;
+import io.mailrace.core.MailOptions;
+import io.mailrace.core.Recipient;
+import io.mailrace.core.SmtpReply;
+import io.mailrace.queue.Envelope;
+import java.util.List;
+import java.util.Optional;
+
+/** MAIL and RCPT with the parameters a peer can take, and what a peer cannot take at all. */
+final class MailCommands {
+    private MailCommands() {}
+
+    /** Why this peer can take this message for nobody; a rule of the RFCs, so it bounces. */
+    static Optional<SmtpReply> obstacle(Attempt attempt, Capabilities offered, String peer) {
+        Envelope envelope = attempt.envelope();
+        if (offered.size() && offered.sizeLimit() > 0
+                && attempt.sizeBytes() > offered.sizeLimit()) {
+            return Optional.of(SmtpReply.of(552, "5.3.4", "the message has " + attempt.sizeBytes()
+                    + " octets, " + peer + " takes at most " + offered.sizeLimit()));
+        }
+        if (utf8(envelope) && !(offered.smtpUtf8() && offered.eightBitMime())) {
+            return Optional.of(SmtpReply.of(550, "5.6.7",
+                    peer + " does not support SMTPUTF8, which the message needs"));
+        }
+        if (envelope.facts().eightBit() && !offered.eightBitMime()) {
+            return Optional.of(SmtpReply.of(554, "5.6.3",
+                    peer + " does not support 8BITMIME, which the message needs"));
+        }
+        return Optional.empty();
+    }
+
+    /** Bounces recipients whose own address the peer cannot take (RFC 6531 3.5). */
+    static void refuseUtf8Recipients(Attempt attempt, Capabilities offered, String peer) {
+        if (offered.smtpUtf8()) {
+            return;
+        }
+        List<Recipient> recipients = attempt.envelope().recipients();
+        for (int i = 0; i < recipients.size(); i++) {
+            if (recipients.get(i).address().needsUtf8()) {
+                attempt.decide(i, new Disposition.Bounced(SmtpReply.of(553, "5.6.7",
+                        peer + " does not support SMTPUTF8, which the address needs")));
+            }
+        }
+    }
+
+    static String mail(Attempt attempt, Capabilities offered) {
+        Envelope envelope = attempt.envelope();
+        StringBuilder line = new StringBuilder(128).append("MAIL FROM:<");
+        address(line, envelope.sender()).append('>');
+        if (offered.size()) {
+            line.append(" SIZE=").append(attempt.sizeBytes());
+        }
+        if (envelope.facts().eightBit() && offered.eightBitMime()) {
+            line.append(" BODY=8BITMIME");
+        }
+        if (offered.smtpUtf8() && (utf8(envelope) || envelope.recipients().stream().anyMatch(
+                recipient -> recipient.address().needsUtf8()))) {
+            line.append(" SMTPUTF8");
+        }
+        if (offered.dsn()) {
+            MailOptions options = envelope.options();
+            line.append(ret(options.ret()));
+            if (safe(options.envid())) {
+                line.append(" ENVID=").append(options.envid());
+            }
+        }
+        return line.toString();
+    }
+
+    static String recipient(Attempt attempt, int index, Capabilities offered) {
+        Recipient recipient = attempt.envelope().recipients().get(index);
+        StringBuilder line = new StringBuilder(96).append("RCPT TO:<");
+        address(line, recipient.address()).append('>');
+        if (offered.dsn()) {
+            notifyFlags(line, recipient.notifyFlags());
+            if (safe(recipient.orcpt())) {
+                line.append(" ORCPT=").append(recipient.orcpt());
+            }
+        }
+        return line.toString();
+    }
+
+    private static String ret(MailOptions.Ret ret) {
+        return switch (ret) {
+            case UNSET -> "";
+            case FULL -> " RET=FULL";
+            case HEADERS -> " RET=HDRS";
+        };
+    }
+
+    private static void notifyFlags(StringBuilder line, int flags) {
+        if (flags == 0) {
+            return;
+        }
+        line.append(" NOTIFY=");
+        if ((flags & Recipient.NOTIFY_NEVER) != 0) {
+            line.append("NEVER");
+            return;
+        }
+        String comma = "";
+        if ((flags & Recipient.NOTIFY_SUCCESS) != 0) {
+            line.append("SUCCESS");
+            comma = ",";
+        }
+        if ((flags & Recipient.NOTIFY_FAILURE) != 0) {
+            line.append(comma).append("FAILURE");
+            comma = ",";
+        }
+        if ((flags & Recipient.NOTIFY_DELAY) != 0) {
+            line.append(comma).append("DELAY");
+        }
+    }
+
+    /** Whether header or sender need SMTPUTF8, whoever the recipients are. */
+    private static boolean utf8(Envelope envelope) {
+        return envelope.facts().utf8Header() || envelope.sender().needsUtf8();
+    }
+
+    /** Appends an address. The parser let no control character in; a bug must not let it out. */
+    private static StringBuilder address(StringBuilder line, MailAddress address) {
+        if (address.isNull()) {
+            return line;
+        }
+        String text = address.toString();
+        for (int i = 0; i < text.length(); i++) {
+            if (text.charAt(i) < 32 || text.charAt(i) == 127) {
+                throw new IllegalStateException("control character in an envelope address");
+            }
+        }
+        return line.append(text);
+    }
+
+    /** A parameter value as it may stand in a command; xtext allows no more (RFC 3461 4). */
+    private static boolean safe(String value) {
+        return !value.isEmpty() && value.indexOf(' ') < 0 && Ascii.isPrintable(value);
+    }
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.delivery;
+
+import io.mailrace.queue.MailQueue;
+
+/** A queue for as long as its dispatcher has to do with it. Confined to that event loop. */
+final class QueueVisit {
+    private final MailQueue queue;
+    private long validUntilNanos;
+    private boolean waiting;
+    private int atHand;
+
+    QueueVisit(MailQueue queue) {
+        this.queue = queue;
+    }
+
+    MailQueue queue() {
+        return queue;
+    }
+
+    /** When its destination must be looked up again. */
+    long validUntilNanos() {
+        return validUntilNanos;
+    }
+
+    void validUntil(long nanos) {
+        validUntilNanos = nanos;
+    }
+
+    /** Whether it waits for its turn. */
+    boolean waiting() {
+        return waiting;
+    }
+
+    void waiting(boolean does) {
+        waiting = does;
+    }
+
+    /** Envelopes taken from it and neither settled nor put back. */
+    void took(int envelopes) {
+        atHand += envelopes;
+    }
+
+    void gave() {
+        atHand--;
+    }
+
+    boolean over() {
+        return !waiting && atHand == 0;
+    }
+}

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.delivery;
+
+import io.mailrace.core.Disposition;
+import io.mailrace.core.SmtpReply;
+import java.util.BitSet;
+
+/**
+ * One mail transaction (RFC 5321 3.3): the recipients of an attempt that go in it, at most a
+ * configured number. Confined to its session.
+ */
+final class Transaction {
+    private final Attempt attempt;
+    private final int[] recipients;
+    private final BitSet accepted = new BitSet();
+    private final boolean afterOthers;
+    private boolean mailRefused;
+    private boolean contentBegun;
+    private boolean contentSent;
+
+    /**
+     * @param afterOthers the connection was used before: it may be gone for no fault of this mail
+     */
+    Transaction(Attempt attempt, int maxRecipients, boolean afterOthers) {
+        this.attempt = attempt;
+        this.afterOthers = afterOthers;
+        int[] open = new int[Math.min(maxRecipients, attempt.recipients())];
+        int count = 0;
+        for (int i = 0; i < attempt.recipients() && count < open.length; i++) {
+            if (!attempt.decided(i)) {
+                open[count++] = i;
+            }
+        }
+        recipients = count == open.length ? open : java.util.Arrays.copyOf(open, count);
+    }
+
+    Attempt attempt() {
+        return attempt;
+    }
+
+    int size() {
+        return recipients.length;
+    }
+
+    /** The recipient's place in the envelope. */
+    int recipient(int index) {
+        return recipients[index];
+    }
+
+    boolean afterOthers() {
+        return afterOthers;
+    }
+
+    void accept(int index) {
+        accepted.set(index);
+    }
+
+    int accepted() {
+        return accepted.cardinality();
+    }
+
+    /** Decides those the peer accepted, or all before it said so. */
+    void decideAccepted(Disposition disposition) {
+        for (int i = accepted.nextSetBit(0); i >= 0; i = accepted.nextSetBit(i + 1)) {
+            attempt.decide(recipients[i], disposition);
+        }
+    }
+
+    void decideAll(Disposition disposition) {
+        for (int recipient : recipients) {
+            attempt.decide(recipient, disposition);
+        }
+    }
+
+    /** Nobody in it can get the message any more. */
+    boolean hopeless() {
+        return accepted.isEmpty();
+    }
+
+    void refuseMail(Disposition disposition) {
+        mailRefused = true;
+        accepted.clear();
+        decideAll(disposition);
+    }
+
+    boolean mailRefused() {
+        return mailRefused;
+    }
+
+    /** Every recipient that is still open in the envelope is one the peer accepted here. */
+    boolean coversRest() {
+        for (int i = 0, k = 0; i < attempt.recipients(); i++) {
+            while (k < recipients.length && recipients[k] < i) {
+                k++;
+            }
+            boolean here = k < recipients.length && recipients[k] == i && accepted.get(k);
+            if (!attempt.decided(i) && !here) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    void beginContent() {
+        contentBegun = true;
+    }
+
+    boolean contentBegun() {
+        return contentBegun;
+    }
+
+    /** The end of data was handed to the connection. */
+    void endContent() {
+        contentSent = true;
+    }
+
+    boolean contentSent() {
+        return contentSent;
+    }
+
+    /** The reply decides everything that is still open in the whole envelope. */
+    void decideRest(Disposition ofAccepted, SmtpReply reply) {
+        decideAccepted(ofAccepted);
+        attempt.decideRest(new Disposition.Deferred(reply));
+    }
+}

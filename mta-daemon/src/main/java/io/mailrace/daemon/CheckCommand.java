@@ -8,7 +8,7 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Spec;
 
 /** {@code mailrace check}: reads the configuration as a start would, and reports every problem. */
-@Command(name = "check", mixinStandardHelpOptions = true, description = "Check the configuration: every problem with its place.")
+@Command(name = "check", description = "Check the configuration: every problem with its place.")
 final class CheckCommand implements Callable<Integer> {
     @Mixin
     private ConfigOption config = new ConfigOption();

@@ -9,7 +9,8 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Spec;
 
 /** {@code mailrace config}: looks at the configuration. */
-@Command(name = "config", mixinStandardHelpOptions = true, description = "Look at the configuration.", subcommands = ConfigCommand.Show.class)
+@Command(name = "config", description = "Look at the configuration.", subcommands = {
+        ConfigCommand.Show.class})
 final class ConfigCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec = CommandSpec.create();
@@ -20,7 +21,7 @@ final class ConfigCommand implements Callable<Integer> {
     }
 
     /** {@code mailrace config show}. */
-    @Command(name = "show", mixinStandardHelpOptions = true, description = "The values in force, each with the place it comes from.")
+    @Command(name = "show", description = "The values in force, each with the place it comes from.")
     static final class Show implements Callable<Integer> {
         @Mixin
         private ConfigOption config = new ConfigOption();

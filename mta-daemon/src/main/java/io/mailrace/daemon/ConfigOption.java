@@ -8,7 +8,10 @@ import picocli.CommandLine.Option;
 
 /** The option {@code --config} of every command that reads the configuration. */
 final class ConfigOption {
-    @Option(names = "--config", paramLabel = "FILE", defaultValue = "/etc/mailrace/mailrace.conf", description = "Configuration file (default: ${DEFAULT-VALUE}).")
+    private static final String DEFAULT = "/etc/mailrace/mailrace.conf";
+
+    @Option(names = "--config", paramLabel = "FILE", defaultValue = DEFAULT, description = {
+            "Configuration file (default: ${DEFAULT-VALUE})."})
     Path file = Path.of("");
 
     /** The file, or the defaults alone when there is no such file: for commands that only ask. */

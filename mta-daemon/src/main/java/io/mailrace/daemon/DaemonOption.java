@@ -12,7 +12,8 @@ import picocli.CommandLine.Option;
 final class DaemonOption {
     @Mixin
     private ConfigOption config = new ConfigOption();
-    @Option(names = "--socket", paramLabel = "FILE", description = "Admin socket of the daemon (default: admin.socket of the config).")
+    @Option(names = "--socket", paramLabel = "FILE", description = {
+            "Admin socket of the daemon (default: admin.socket of the config)."})
     private @Nullable Path socket;
     @Option(names = "--json", description = "Answer in JSON.")
     private boolean json;

@@ -22,7 +22,7 @@ import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 /** {@code mailrace dkim}: keys for signing mail. */
-@Command(name = "dkim", mixinStandardHelpOptions = true, description = "Keys for signing mail.", subcommands = {
+@Command(name = "dkim", description = "Keys for signing mail.", subcommands = {
         DkimCommand.Keygen.class, DkimCommand.ListKeys.class})
 final class DkimCommand implements Callable<Integer> {
     @Spec
@@ -39,16 +39,19 @@ final class DkimCommand implements Callable<Integer> {
     }
 
     /** {@code mailrace dkim keygen}. */
-    @Command(name = "keygen", mixinStandardHelpOptions = true, description = "Make a key; print what to publish and what to configure.")
+    @Command(name = "keygen", description = {
+            "Make a key; print what to publish and what to configure."})
     static final class Keygen implements Callable<Integer> {
         @Parameters(paramLabel = "DOMAIN", description = "Domain of the From addresses.")
         private String domain = "";
-        @Option(names = "--selector", defaultValue = "s1", description = "Name of the key in the DNS (default: ${DEFAULT-VALUE}).")
+        @Option(names = "--selector", defaultValue = "s1", description = {
+                "Name of the key in the DNS (default: ${DEFAULT-VALUE})."})
         private String selector = "";
-        @Option(names = "--type", defaultValue = "rsa", description = "rsa (2048 bits, everybody verifies it) or ed25519"
-                + " (default: ${DEFAULT-VALUE}).")
+        @Option(names = "--type", defaultValue = "rsa", description = {
+                "rsa (2048 bits, everybody verifies it) or ed25519 (default: ${DEFAULT-VALUE})."})
         private KeyType type = KeyType.RSA;
-        @Option(names = "--out", paramLabel = "FILE", description = "Key file (default: dkim/DOMAIN.SELECTOR.pem beside the config).")
+        @Option(names = "--out", paramLabel = "FILE", description = {
+                "Key file (default: dkim/DOMAIN.SELECTOR.pem beside the config)."})
         private @Nullable Path out;
         @Mixin
         private ConfigOption config = new ConfigOption();
@@ -98,7 +101,7 @@ final class DkimCommand implements Callable<Integer> {
     }
 
     /** {@code mailrace dkim list}. */
-    @Command(name = "list", mixinStandardHelpOptions = true, description = "The configured keys with their DNS records.")
+    @Command(name = "list", description = "The configured keys with their DNS records.")
     static final class ListKeys implements Callable<Integer> {
         @Mixin
         private ConfigOption config = new ConfigOption();

@@ -17,8 +17,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * Event lines in a file: appended, and rotated by size. {@code FILE.1} is the youngest of the old
  * ones; what is older than the last is deleted, so the disk space used is bounded by
- * {@code maxBytes * (maxFiles + 1)}. Lines are never cut by a rotation. Readable by owner and group.
- * Confined to the thread {@code event-log}.
+ * {@code maxBytes * (maxFiles + 1)}. Lines are never cut by a rotation. Readable by owner and
+ * group. Confined to the thread {@code event-log}.
  */
 final class EventFile implements EventTarget {
     private final Path file;

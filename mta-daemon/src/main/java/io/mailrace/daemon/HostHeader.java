@@ -9,7 +9,7 @@ import java.util.Optional;
 final class HostHeader {
     private HostHeader() {}
 
-    /** The host without port, lower-case, an IPv6 address without brackets; empty when malformed. */
+    /** Lower-case, without port, an IPv6 address without brackets; empty when malformed. */
     static Optional<String> host(String header) {
         if (header.startsWith("[")) {
             int end = header.indexOf(']');

@@ -21,7 +21,8 @@ import org.slf4j.LoggerFactory;
 public final class Logging extends ContextAwareBase implements Configurator {
     /** Control characters would let a text forge an entry or command a terminal. */
     private static final String PATTERN = "%d{yyyy-MM-dd'T'HH:mm:ss.SSSXXX} %-5level"
-            + " [%thread] %logger{0}: %replace(%replace(%msg %kvp){' $',''}){'\\p{Cntrl}','?'}%n%ex";
+            + " [%thread] %logger{0}: "
+            + "%replace(%replace(%msg %kvp){' $',''}){'\\p{Cntrl}','?'}%n%ex";
     private static final int QUEUE = 4096;
     private static final String SINK = "stderr";
 

@@ -8,17 +8,17 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.IVersionProvider;
+import picocli.CommandLine.ScopeType;
 
 /**
- * The command line. Exit codes: 0 done, 1 something is wrong (the text says what), 2 the command was
- * not understood. Only {@code serve} and {@code demo} touch the classes of a running daemon, so that
- * the others start fast.
+ * The command line. Exit codes: 0 done, 1 something is wrong (the text says what), 2 the command
+ * was not understood. Only {@code serve} and {@code demo} touch the classes of a running daemon, so
+ * that the others start fast.
  */
-@Command(name = "mailrace", description = "High-throughput outbound mail server.", mixinStandardHelpOptions = true, versionProvider = Main.VersionText.class, synopsisSubcommandLabel = "COMMAND", subcommands = {
-        ServeCommand.class, CheckCommand.class, ConfigCommand.class,
-        QueueCommand.class, TraceCommand.class, DkimCommand.class,
-        UserCommand.class, DemoCommand.class, VersionCommand.class})
+@Command(name = "mailrace", description = "High-throughput outbound mail server.", subcommands = {
+        ServeCommand.class, CheckCommand.class, ConfigCommand.class, QueueCommand.class,
+        TraceCommand.class, DkimCommand.class, UserCommand.class, DemoCommand.class,
+        VersionCommand.class}, mixinStandardHelpOptions = true, scope = ScopeType.INHERIT)
 public final class Main implements Runnable {
     @CommandLine.Spec
     private CommandLine.Model.CommandSpec spec = CommandLine.Model.CommandSpec.create();
@@ -31,8 +31,10 @@ public final class Main implements Runnable {
 
     /** The command line with its rules for failures; tests give it other streams. */
     static CommandLine commandLine() {
-        return new CommandLine(new Main())
-                .setExecutionExceptionHandler((failed, line, parsed) -> report(failed, line))
+        CommandLine line = new CommandLine(new Main());
+        line.getCommandSpec().versionProvider(() -> new String[]{Version.line()})
+                .usageMessage().synopsisSubcommandLabel("COMMAND");
+        return line.setExecutionExceptionHandler((failed, of, parsed) -> report(failed, of))
                 .setCaseInsensitiveEnumValuesAllowed(true);
     }
 
@@ -66,13 +68,5 @@ public final class Main implements Runnable {
     @Override
     public void run() {
         spec.commandLine().usage(spec.commandLine().getOut());
-    }
-
-    /** For {@code --version}. */
-    static final class VersionText implements IVersionProvider {
-        @Override
-        public String[] getVersion() {
-            return new String[]{Version.line()};
-        }
     }
 }

@@ -10,9 +10,10 @@ import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 /** {@code mailrace queue}: what waits, and why. */
-@Command(name = "queue", mixinStandardHelpOptions = true, description = "What waits: how much, since when, until when, and why.")
+@Command(name = "queue", description = "What waits: how much, since when, until when, and why.")
 final class QueueCommand implements Callable<Integer> {
-    @Parameters(arity = "0..1", paramLabel = "PART", defaultValue = "", description = "Only queues whose name has this part: a domain, tenant, lane or pool.")
+    @Parameters(arity = "0..1", paramLabel = "PART", defaultValue = "", description = {
+            "Only queues whose name has this part: a domain, tenant, lane or pool."})
     private String part = "";
     @Mixin
     private DaemonOption daemon = new DaemonOption();

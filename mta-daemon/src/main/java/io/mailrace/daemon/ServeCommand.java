@@ -11,7 +11,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 
 /** {@code mailrace serve}: the daemon in the foreground, until SIGTERM or SIGINT. */
-@Command(name = "serve", mixinStandardHelpOptions = true, description = "Run the mail server in the foreground.")
+@Command(name = "serve", description = "Run the mail server in the foreground.")
 final class ServeCommand implements Callable<Integer> {
     private static final Logger LOG = LoggerFactory.getLogger(ServeCommand.class);
 

@@ -10,7 +10,7 @@ import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 /** {@code mailrace trace}: the life of a message. */
-@Command(name = "trace", mixinStandardHelpOptions = true, description = "One message from its arrival to the last reply.")
+@Command(name = "trace", description = "One message from its arrival to the last reply.")
 final class TraceCommand implements Callable<Integer> {
     @Parameters(paramLabel = "ID", description = "The id of the reply \"queued as ID\"; or a"
             + " sender, recipient or Message-ID, searched among the newest events.")

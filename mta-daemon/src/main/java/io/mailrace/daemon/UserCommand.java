@@ -26,7 +26,7 @@ import picocli.CommandLine.Spec;
  * {@code mailrace user}: who may submit mail. Passwords are asked for at the terminal, or read from
  * the first line of standard input; never from the command line, where other users see them.
  */
-@Command(name = "user", mixinStandardHelpOptions = true, description = "Who may submit mail.", subcommands = {
+@Command(name = "user", description = "Who may submit mail.", subcommands = {
         UserCommand.Add.class, UserCommand.Passwd.class,
         UserCommand.ListUsers.class, UserCommand.Remove.class})
 final class UserCommand implements Callable<Integer> {
@@ -44,7 +44,8 @@ final class UserCommand implements Callable<Integer> {
     static final class FileOption {
         @Mixin
         private ConfigOption config = new ConfigOption();
-        @Option(names = "--file", paramLabel = "FILE", description = "Users file (default: users.file of the config).")
+        @Option(names = "--file", paramLabel = "FILE", description = {
+                "Users file (default: users.file of the config)."})
         private @Nullable Path file;
 
         Path path() {
@@ -61,11 +62,12 @@ final class UserCommand implements Callable<Integer> {
     }
 
     /** {@code mailrace user add}. */
-    @Command(name = "add", mixinStandardHelpOptions = true, description = "Add a user; asks for the password.")
+    @Command(name = "add", description = "Add a user; asks for the password.")
     static final class Add implements Callable<Integer> {
         @Parameters(paramLabel = "NAME", description = "The user's name.")
         private String name = "";
-        @Option(names = "--tenant", defaultValue = "", description = "Whom the mail is counted for (default: the user's name).")
+        @Option(names = "--tenant", defaultValue = "", description = {
+                "Whom the mail is counted for (default: the user's name)."})
         private String tenant = "";
         @Mixin
         private FileOption file = new FileOption();
@@ -91,7 +93,7 @@ final class UserCommand implements Callable<Integer> {
     }
 
     /** {@code mailrace user passwd}. */
-    @Command(name = "passwd", mixinStandardHelpOptions = true, description = "Change a password; asks for the new one.")
+    @Command(name = "passwd", description = "Change a password; asks for the new one.")
     static final class Passwd implements Callable<Integer> {
         @Parameters(paramLabel = "NAME", description = "The user's name.")
         private String name = "";
@@ -115,7 +117,7 @@ final class UserCommand implements Callable<Integer> {
     }
 
     /** {@code mailrace user list}. */
-    @Command(name = "list", mixinStandardHelpOptions = true, description = "The users and whom their mail is counted for.")
+    @Command(name = "list", description = "The users and whom their mail is counted for.")
     static final class ListUsers implements Callable<Integer> {
         @Mixin
         private FileOption file = new FileOption();
@@ -133,7 +135,7 @@ final class UserCommand implements Callable<Integer> {
     }
 
     /** {@code mailrace user remove}. */
-    @Command(name = "remove", mixinStandardHelpOptions = true, description = "Remove a user.")
+    @Command(name = "remove", description = "Remove a user.")
     static final class Remove implements Callable<Integer> {
         @Parameters(paramLabel = "NAME", description = "The user's name.")
         private String name = "";

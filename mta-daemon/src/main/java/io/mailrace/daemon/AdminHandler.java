@@ -6,10 +6,12 @@ import io.netty.channel.ChannelFutureListener;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.SimpleChannelInboundHandler;
 import io.netty.handler.codec.http.DefaultFullHttpResponse;
-import io.netty.handler.codec.http.FullHttpRequest;
 import io.netty.handler.codec.http.HttpHeaderNames;
 import io.netty.handler.codec.http.HttpMethod;
+import io.netty.handler.codec.http.HttpObject;
+import io.netty.handler.codec.http.HttpRequest;
 import io.netty.handler.codec.http.HttpResponseStatus;
+import io.netty.handler.codec.http.HttpUtil;
 import io.netty.handler.codec.http.HttpVersion;
 import io.netty.handler.timeout.ReadTimeoutHandler;
 import java.nio.charset.StandardCharsets;
@@ -25,13 +27,14 @@ import org.slf4j.LoggerFactory;
  * One connection: one request, one answer, closed. Checks method and Host, then hands the question
  * to the admin threads. Confined to its event loop but for making the answer.
  */
-final class AdminHandler extends SimpleChannelInboundHandler<FullHttpRequest> {
+final class AdminHandler extends SimpleChannelInboundHandler<HttpObject> {
     private static final Logger LOG = LoggerFactory.getLogger(AdminHandler.class);
 
     private final AdminApi api;
     private final Executor workers;
     /** Which names a Host header may carry; none on the unix socket: everything may be asked. */
     private final Optional<Predicate<String>> hosts;
+    private boolean asked;
 
     AdminHandler(AdminApi api, Executor workers, Optional<Predicate<String>> hosts) {
         this.api = api;
@@ -40,8 +43,12 @@ final class AdminHandler extends SimpleChannelInboundHandler<FullHttpRequest> {
     }
 
     @Override
-    protected void channelRead0(ChannelHandlerContext ctx, FullHttpRequest request) {
+    protected void channelRead0(ChannelHandlerContext ctx, HttpObject part) {
+        if (!(part instanceof HttpRequest request) || asked) {
+            return;
+        }
         // one request: what follows on the connection is not read, so silence is in order
+        asked = true;
         ctx.channel().config().setAutoRead(false);
         ctx.pipeline().remove(ReadTimeoutHandler.class);
         if (!request.decoderResult().isSuccess()) {
@@ -50,6 +57,11 @@ final class AdminHandler extends SimpleChannelInboundHandler<FullHttpRequest> {
         }
         if (!request.method().equals(HttpMethod.GET)) {
             answer(ctx, AdminApi.Answer.text(405, "only GET is here"));
+            return;
+        }
+        if (HttpUtil.isTransferEncodingChunked(request)
+                || HttpUtil.getContentLength(request, 0L) > 0) {
+            answer(ctx, AdminApi.Answer.text(413, "a question has no body"));
             return;
         }
         if (!hostKnown(request)) {
@@ -67,7 +79,7 @@ final class AdminHandler extends SimpleChannelInboundHandler<FullHttpRequest> {
         }
     }
 
-    private boolean hostKnown(FullHttpRequest request) {
+    private boolean hostKnown(HttpRequest request) {
         List<String> headers = request.headers().getAll(HttpHeaderNames.HOST);
         return hosts.isEmpty() || (headers.size() == 1
                 && HostHeader.host(headers.getFirst()).filter(hosts.get()).isPresent());

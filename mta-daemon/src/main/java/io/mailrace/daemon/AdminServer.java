@@ -14,7 +14,6 @@ import io.netty.channel.socket.nio.NioServerDomainSocketChannel;
 import io.netty.channel.socket.nio.NioServerSocketChannel;
 import io.netty.channel.unix.DomainSocketAddress;
 import io.netty.handler.codec.http.HttpDecoderConfig;
-import io.netty.handler.codec.http.HttpObjectAggregator;
 import io.netty.handler.codec.http.HttpServerCodec;
 import io.netty.handler.timeout.ReadTimeoutHandler;
 import io.netty.handler.timeout.WriteTimeoutHandler;
@@ -192,7 +191,6 @@ final class AdminServer implements AutoCloseable {
                 new WriteTimeoutHandler(IDLE_SECONDS),
                 new HttpServerCodec(new HttpDecoderConfig().setMaxInitialLineLength(MAX_LINE)
                         .setMaxHeaderSize(MAX_HEADER)),
-                new HttpObjectAggregator(0, true),
                 new AdminHandler(api, workers, all ? Optional.empty() : Optional.of(this::knows)));
     }
 

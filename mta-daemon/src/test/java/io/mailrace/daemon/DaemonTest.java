@@ -134,7 +134,8 @@ class DaemonTest {
             String id = submit(daemon, "hello from the test");
             soon().until(() -> sink.messages.size() == 1);
             assertThat(sink.messages.getFirst()).startsWith("Received: ")
-                    .endsWith("Subject: test\r\n\r\nhello from the test\r\n");
+                    .contains("Subject: test\r\n", "Message-ID: <" + id + "@mta1.example.test>")
+                    .endsWith("\r\n\r\nhello from the test\r\n");
             soon().until(() -> daemon.spool().queues().waiting() == 0);
 
             AdminClient.Answer trace = ask("/api/v1/trace/" + id);

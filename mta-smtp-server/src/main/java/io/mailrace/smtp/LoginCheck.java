@@ -172,8 +172,10 @@ final class LoginCheck implements AutoCloseable {
             reading = new Reading(reading.number() + 1, fresh);
             good.invalidateAll();
             LOG.info("users=reloaded file={} count={}", config.file(), fresh.users().size());
-        } catch (IOException bad) {
-            LOG.error("users=kept file={} why=\"{}\"", config.file(), bad.toString());
+        } catch (UserTable.BadFile bad) {
+            LOG.error("users=kept file={} why=\"{}\"", config.file(), bad.getMessage());
+        } catch (IOException unreadable) {
+            LOG.error("users=kept file={} why=\"{}\"", config.file(), unreadable.toString());
         }
     }
 

@@ -15,7 +15,7 @@ import java.util.Optional;
 record PathArgument(String path, Map<String, String> parameters) {
     private static final int MAX_PARAMETERS = 20;
 
-    /** Reads what follows {@code prefix} ({@code FROM:} or {@code TO:}); empty when it is broken. */
+    /** Reads what begins with {@code prefix}, FROM: or TO:; empty when it is broken. */
     static Optional<PathArgument> parse(String argument, String prefix) {
         if (!Ascii.startsWithIgnoreCase(argument, prefix)) {
             return Optional.empty();

@@ -61,11 +61,16 @@ final class ServerTls implements AutoCloseable {
      */
     static ServerTls open(TlsConfig config, String hostname, long epochMillis)
             throws IOException, GeneralSecurityException {
-        boolean nativeTls = OpenSsl.isAvailable();
-        SslProvider provider = nativeTls ? SslProvider.OPENSSL_REFCNT : SslProvider.JDK;
-        if (!nativeTls) {
-            LOG.info("tls-engine=jdk why=\"{}\"", String.valueOf(OpenSsl.unavailabilityCause()));
+        if (OpenSsl.isAvailable()) {
+            return open(config, hostname, epochMillis, SslProvider.OPENSSL_REFCNT);
         }
+        LOG.info("tls-engine=jdk why=\"{}\"", String.valueOf(OpenSsl.unavailabilityCause()));
+        return open(config, hostname, epochMillis, SslProvider.JDK);
+    }
+
+    /** With an engine of the caller's choice. */
+    static ServerTls open(TlsConfig config, String hostname, long epochMillis,
+            SslProvider provider) throws IOException, GeneralSecurityException {
         List<Path> files = config.selfSigned()
                 ? List.of()
                 : List.of(Path.of(config.certificate()), Path.of(config.key()));

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.mailrace.smtp;
 
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.atomic.LongAdder;
 
 /**
@@ -13,4 +15,19 @@ import java.util.concurrent.atomic.LongAdder;
  */
 record SessionTerms(String hostname, String listenerName, ListenerConfig listener,
         SubmissionConfig limits, String client, boolean relaysFrom, MailDate dates,
-        LongAdder accepted, LongAdder loginFailed) {}
+        LongAdder accepted, LongAdder loginFailed) {
+
+    /** The lines of the answer to EHLO, our name first (RFC 5321 4.1.1.1). */
+    List<String> extensions(boolean tls, boolean authenticated) {
+        List<String> lines = new ArrayList<>(List.of(hostname, "PIPELINING",
+                "SIZE " + limits.maxSize(), "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES",
+                "CHUNKING", "DSN"));
+        if (listener.tls() == ListenerConfig.Tls.STARTTLS && !tls) {
+            lines.add("STARTTLS");
+        }
+        if (listener.auth() != ListenerConfig.Auth.NONE && tls && !authenticated) {
+            lines.add("AUTH PLAIN LOGIN");
+        }
+        return lines;
+    }
+}

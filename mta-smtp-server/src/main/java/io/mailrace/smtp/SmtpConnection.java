@@ -31,7 +31,7 @@ import org.slf4j.LoggerFactory;
  * keeps its deadline. Holds the bytes the session does not take yet; while it holds some, or while
  * the client does not read its replies, nothing more is read. Confined to the channel's event loop.
  */
-final class SmtpConnection extends ChannelInboundHandlerAdapter implements SmtpSession.Outside {
+final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outside {
     private static final Logger LOG = LoggerFactory.getLogger(SmtpConnection.class);
     private static final int SCRATCH_BYTES = 64 * 1024;
     private static final int LINGER_BYTES = 1 << 20;

@@ -10,7 +10,6 @@ import io.mailrace.queue.IncomingContent;
 import io.mailrace.queue.SpoolException;
 import io.mailrace.queue.Submission;
 import java.nio.charset.StandardCharsets;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -28,51 +27,22 @@ final class SmtpSession {
      * chunk: its octets were announced, so they must never be taken for commands. In VERIFYING and
      * COMMITTING nothing is read. After STARTTLS, in STARTING_TLS, a byte in the clear is an attack
      * (RFC 3207 4.2, CVE-2011-0411). CLOSED takes nothing any more.
+     *
+     * The file is long because the dialogue is to be read in one piece: what a line says and what
+     * becomes of content bytes is elsewhere, what may follow what is here.
      */
     enum Mode {
         COMMAND, AUTH, VERIFYING, STARTING_TLS, DATA, CHUNK, DISCARD, COMMITTING, CLOSED
     }
 
-    /** What a session asks of the world. Calls may come back into the session only later. */
-    interface Outside {
-        /** Sends a reply after those before it. */
-        void reply(SmtpReply reply);
-
-        /** Ends the connection after the replies given; nothing more will be asked. */
-        void close();
-
-        /** Begins the handshake, then calls {@link #tlsEstablished}. */
-        void startTls();
-
-        /** Checks a login, then calls {@link #verdict}. */
-        void verify(SaslDialogue.Credentials login);
-
-        /** Begins a content in the spool. */
-        IncomingContent newContent();
-
-        /** Why no mail is taken now; empty when it is. */
-        Optional<String> refusal();
-
-        /** Notes a refusal somebody may ask about. */
-        void rejected(Event.Intake from, String stage, SmtpReply reply);
-
-        /** The session reads again after it waited for a commit. */
-        void listensAgain();
-    }
-
-    static final int MAX_COMMAND = 2048;
-    static final int MAX_AUTH_LINE = 12 * 1024;
     private static final int MAX_HELO = 255;
     private static final int MAX_LOGIN_FAILURES = 5;
-    private static final byte[] NOTHING = new byte[0];
-    private static final byte[] AUTH_VERB = {'A', 'U', 'T', 'H', ' '};
 
     private final SessionTerms terms;
     private final Outside outside;
     private final TimeSource time;
     private Mode mode = Mode.COMMAND;
-    private byte[] line = NOTHING;
-    private int lineLength;
+    private final LineBuffer lines = new LineBuffer();
     /** Bytes in hand after the line being worked on. */
     private int following;
 
@@ -257,56 +227,15 @@ final class SmtpSession {
     // Lines
 
     private int receiveLine(byte[] bytes, int from, int to) {
-        int at = from;
-        while (at < to && bytes[at] != '\n') {
-            at++;
-        }
-        boolean complete = at < to;
-        int end = complete ? at + 1 : at;
-        if (lineLength + end - from > lineLimit(bytes, from, end)) {
+        int end = lines.take(bytes, from, to, mode == Mode.AUTH);
+        following = to - end;
+        if (lines.tooLong()) {
             tell("command", Replies.LINE_TOO_LONG);
             end(mode == Mode.AUTH ? Replies.AUTH_LINE_TOO_LONG : Replies.LINE_TOO_LONG);
-            return end;
-        }
-        following = to - end;
-        if (complete && lineLength == 0) {
-            takeLine(bytes, from, at);
-            return end;
-        }
-        keep(bytes, from, end);
-        if (complete) {
-            byte[] whole = line;
-            int length = lineLength - 1;
-            line = NOTHING;
-            lineLength = 0;
-            takeLine(whole, 0, length);
+        } else if (lines.complete()) {
+            takeLine(lines.bytes(), lines.from(), lines.to());
         }
         return end;
-    }
-
-    private int lineLimit(byte[] bytes, int from, int to) {
-        if (mode == Mode.AUTH) {
-            return MAX_AUTH_LINE;
-        }
-        for (int i = 0; i < AUTH_VERB.length; i++) {
-            int inBytes = from + i - lineLength;
-            byte b = i < lineLength ? line[i] : inBytes < to ? bytes[inBytes] : 0;
-            if (Ascii.upper((char) b) != AUTH_VERB[i]) {
-                return MAX_COMMAND;
-            }
-        }
-        return MAX_AUTH_LINE;
-    }
-
-    private void keep(byte[] bytes, int from, int to) {
-        int length = lineLength + to - from;
-        if (length > line.length) {
-            byte[] larger = new byte[Math.max(128, 2 * length)];
-            System.arraycopy(line, 0, larger, 0, lineLength);
-            line = larger;
-        }
-        System.arraycopy(bytes, from, line, lineLength, to - from);
-        lineLength = length;
     }
 
     /** Takes a line without its LF; a CR must end it. */
@@ -376,19 +305,10 @@ final class SmtpSession {
         helo = Ascii.clean(name, MAX_HELO);
         extended = ehlo;
         abandon();
-        List<String> lines = new ArrayList<>();
-        lines.add(terms.hostname());
-        if (ehlo) {
-            lines.addAll(List.of("PIPELINING", "SIZE " + terms.limits().maxSize(), "8BITMIME",
-                    "SMTPUTF8", "ENHANCEDSTATUSCODES", "CHUNKING", "DSN"));
-            if (terms.listener().tls() == ListenerConfig.Tls.STARTTLS && tls.isEmpty()) {
-                lines.add("STARTTLS");
-            }
-            if (authOffered() && user.isEmpty()) {
-                lines.add("AUTH PLAIN LOGIN");
-            }
-        }
-        outside.reply(new SmtpReply(250, Optional.empty(), lines));
+        List<String> offer = ehlo
+                ? terms.extensions(!tls.isEmpty(), !user.isEmpty())
+                : List.of(terms.hostname());
+        outside.reply(new SmtpReply(250, Optional.empty(), offer));
     }
 
     private void mail(String argument) {
@@ -473,12 +393,13 @@ final class SmtpSession {
     }
 
     private void bdat(String argument) {
-        long size = chunkSize(argument);
-        if (size < 0) {
+        Optional<BdatCommand> chunk = BdatCommand.parse(argument);
+        if (chunk.isEmpty()) {
             end(Replies.BAD_CHUNK);
             return;
         }
-        lastChunk = argument.indexOf(' ') > 0;
+        long size = chunk.get().size();
+        lastChunk = chunk.get().last();
         chunkLeft = size;
         discarded = 0;
         waitingSince = time.nanos();
@@ -500,19 +421,6 @@ final class SmtpSession {
         }
         mode = Mode.CHUNK;
         endChunk();
-    }
-
-    /** Size of a chunk ({@code n} or {@code n LAST}, RFC 3030 2); -1 when that is malformed. */
-    private static long chunkSize(String argument) {
-        int blank = argument.indexOf(' ');
-        String digits = blank < 0 ? argument : argument.substring(0, blank);
-        boolean last = blank < 0
-                || Ascii.equalsIgnoreCase(argument.substring(blank).strip(), "LAST");
-        if (!last || digits.isEmpty() || digits.length() > 18
-                || !digits.chars().allMatch(c -> c >= '0' && c <= '9')) {
-            return -1;
-        }
-        return Long.parseLong(digits);
     }
 
     private Optional<SmtpReply> wrongForContent() {
@@ -616,10 +524,6 @@ final class SmtpSession {
         }
     }
 
-    private boolean authOffered() {
-        return terms.listener().auth() != ListenerConfig.Auth.NONE && !tls.isEmpty();
-    }
-
     private boolean mayRelay() {
         return terms.relaysFrom() || !user.isEmpty();
     }
@@ -682,6 +586,7 @@ final class SmtpSession {
         if (refusal.isPresent()) {
             abandon();
             tellAndRefuse("bdat", refusal.get());
+            nextCommand();
         } else if (lastChunk) {
             finishMessage();
         } else {
@@ -702,6 +607,7 @@ final class SmtpSession {
         if (chunkLeft == 0) {
             mode = Mode.COMMAND;
             refuse(discardReply);
+            nextCommand();
         } else if (discarded + chunkLeft > discardLimit()) {
             end(discardReply);
         }

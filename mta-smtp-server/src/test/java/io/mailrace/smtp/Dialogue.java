@@ -13,10 +13,11 @@ import java.util.stream.Stream;
 /**
  * One conversation as a file: {@code C:} what the client sends (a CRLF follows), {@code C!:} the
  * same without CRLF, {@code S:} a reply line ({@code *} at its end: anything may follow);
- * {@code C*3:} and {@code S*3:} repeat. Directives: {@code @ listener NAME}, {@code @ tls} (handshake),
- * {@code @ closed} (the server has hung up), {@code @ messages N}, {@code @ stored TEXT} (part of the
- * first message), {@code @ one-segment} (splitting the client's bytes would change the case).
- * In client lines {@code \r \n \0 \xHH \\} are escapes; {@code {100}} is 100 times the letter x.
+ * {@code C*3:} and {@code S*3:} repeat. Directives: {@code @ listener NAME}, {@code @ tls}
+ * (handshake), {@code @ closed} (the server has hung up), {@code @ messages N}, {@code @ stored
+ * TEXT} (part of the first message), {@code @ one-segment} (splitting the client's bytes would
+ * change the case). In client lines {@code \r \n \0 \xHH} are escapes; {@code {100}} is 100
+ * times the letter x.
  */
 record Dialogue(String name, String listener, boolean oneSegment, List<Step> steps) {
     static final Path FOLDER = Path.of("src/test/resources/dialogues");

@@ -16,7 +16,7 @@ import java.util.Optional;
 import java.util.concurrent.atomic.LongAdder;
 
 /** Runs a session without sockets, as its connection would: holds what is not taken yet. */
-final class SessionDriver implements SmtpSession.Outside {
+final class SessionDriver implements Outside {
     final RecordingSpool spool = new RecordingSpool();
     final FakeTimeSource time = new FakeTimeSource();
     final SmtpSession session;

@@ -90,17 +90,17 @@ class SmtpServerConfigTest {
 
     @ParameterizedTest
     @CsvSource(delimiter = '|', value = {
-            "listeners.a { tls = off, relay-from = [\"::1\"] } | a.bind: is missing",
-            "listeners.a { bind = \"localhost:25\", relay-from = [\"::1\"] } | an address with a port",
-            "listeners.a { bind = \"127.0.0.1\", relay-from = [\"::1\"] } | an address with a port",
-            "listeners.a { bind = \"::1:25\", relay-from = [\"::1\"] } | an address with a port",
-            "listeners.a { bind = \"127.0.0.1:70000\", relay-from = [\"::1\"] } | an address with a port",
-            "listeners.a { bind = \"127.0.0.1:25\" } | nobody could send mail here",
-            "listeners.a { bind = \"127.0.0.1:25\", tls = off, auth = required } | only over TLS",
-            "listeners.a { bind = \"127.0.0.1:25\", auth = required, relay-from = [\"::1\"] } | no effect",
-            "listeners.a { bind = \"127.0.0.1:25\", relay-from = [\"ten\"] } | a network such as",
-            "listeners.a { bind = \"127.0.0.1:25\", tls = maybe, relay-from = [\"::1\"] } | one of: off, starttls",
-            "listeners.a { bind = \"127.0.0.1:25\", relays-from = [\"::1\"] } | did you mean relay-from",
+            "LISTENER { tls = off, RELAY } | a.bind: is missing",
+            "LISTENER { bind = \"localhost:25\", RELAY } | an address with a port",
+            "LISTENER { bind = \"127.0.0.1\", RELAY } | an address with a port",
+            "LISTENER { bind = \"::1:25\", RELAY } | an address with a port",
+            "LISTENER { bind = \"127.0.0.1:70000\", RELAY } | an address with a port",
+            "LISTENER { PORT } | nobody could send mail here",
+            "LISTENER { PORT, tls = off, auth = required } | only over TLS",
+            "LISTENER { PORT, auth = required, RELAY } | no effect",
+            "LISTENER { PORT, relay-from = [\"ten\"] } | a network such as",
+            "LISTENER { PORT, tls = maybe, RELAY } | one of: off, starttls",
+            "LISTENER { PORT, relays-from = [] } | did you mean relay-from",
             "tls.certificate = /c                   | set both certificate and key",
             "users.file = \"\"                      | must be a path",
             "submission.max-recipients = 0          | must be 1 to 10000",
@@ -109,7 +109,10 @@ class SmtpServerConfigTest {
             "submission { max-size = 2k, max-header = 4k } | max-header must not be larger",
             "submission.max-sise = 1m               | did you mean max-size"})
     void badValue_isAClearProblem(String text, String problem) {
-        assertThatThrownBy(() -> read(text)).isInstanceOf(ConfigException.class)
+        String written = text.replace("LISTENER", "listeners.a")
+                .replace("PORT", "bind = \"127.0.0.1:25\"")
+                .replace("RELAY", "relay-from = [\"::1\"]");
+        assertThatThrownBy(() -> read(written)).isInstanceOf(ConfigException.class)
                 .hasMessageContaining(problem.strip());
     }
 }

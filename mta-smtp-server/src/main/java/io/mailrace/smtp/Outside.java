@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.smtp;
+
+import io.mailrace.core.Event;
+import io.mailrace.core.SmtpReply;
+import io.mailrace.queue.IncomingContent;
+import java.util.Optional;
+
+/**
+ * What a {@link SmtpSession} asks of the world. On its event loop; answers come back into the
+ * session only after the call returned.
+ */
+interface Outside {
+    /** Sends a reply after those before it. */
+    void reply(SmtpReply reply);
+
+    /** Ends the connection after the replies given; nothing more will be asked. */
+    void close();
+
+    /** Begins the handshake, then calls {@link SmtpSession#tlsEstablished}. */
+    void startTls();
+
+    /** Checks a login, then calls {@link SmtpSession#verdict}. */
+    void verify(SaslDialogue.Credentials login);
+
+    /** Begins a content in the spool. */
+    IncomingContent newContent();
+
+    /** Why no mail is taken now; empty when it is. */
+    Optional<String> refusal();
+
+    /** Notes a refusal somebody may ask about. */
+    void rejected(Event.Intake from, String stage, SmtpReply reply);
+
+    /** The session reads again after it waited for a commit. */
+    void listensAgain();
+}

@@ -166,6 +166,9 @@ final class Demo {
 
     private DemoResult result(Daemon daemon, DemoSubmitter submitter, long endNanos) {
         DemoJournal journal = DemoJournal.read(daemon.spool().journal());
+        ledger.lines().stream().filter(l -> l.copiesTooMany() > l.copiesExplained())
+                .forEach(l -> ledger.problem(l.recipient() + " got message " + l.number()
+                        + " more than once, and no cut line explains it"));
         var lines = ledger.lines();
         int delivered = count(DemoLedger.Line::delivered);
         int bounced = count(DemoLedger.Line::bounced);
@@ -216,6 +219,8 @@ final class Demo {
                 DemoLedger.Line::wasCutAfterEnd).ifPresent(traces::add);
         trace(journal, "A trace: one recipient refused, the other one served",
                 l -> l.place() == DemoPlace.NOBODY).ifPresent(traces::add);
+        trace(journal, "A trace: a duplicate that should not be",
+                l -> l.copiesTooMany() > l.copiesExplained()).ifPresent(traces::add);
         return traces;
     }
 

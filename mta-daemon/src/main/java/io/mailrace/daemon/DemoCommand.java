@@ -33,6 +33,8 @@ final class DemoCommand implements Callable<Integer> {
     @SuppressWarnings("SystemConsoleNull")
     @Override
     public Integer call() {
+        // the report says what there is to say; a bug still shows
+        Logging.serve(LogConfig.Level.ERROR);
         Console console = System.console();
         boolean terminal = console != null && console.isTerminal();
         return Demo.run(System.out, new DemoOptions(messages, sessions, json, terminal, stay));

@@ -21,6 +21,7 @@ final class DemoMessage {
     private static final String NUMBER_FIELD = "X-Demo-Number: ";
     private static final String LETTERS = "abcdefghijklmnopqrstuvwxyz"
             + " ABCDEFGHIJKLMNOPQRSTUVWXYZ .,";
+    private static final String TEXT = makeText();
     private static final int HEADER_SCAN = 16 * 1024;
     private static final int LARGE_EVERY = 97;
     private static final int SEVERAL_EVERY = 10;
@@ -113,8 +114,14 @@ final class DemoMessage {
     }
 
     private static String text(SplittableRandom random, int length) {
-        char[] text = new char[length];
-        for (int i = 0; i < length; i++) {
+        int from = random.nextInt(TEXT.length() - length);
+        return TEXT.substring(from, from + length);
+    }
+
+    private static String makeText() {
+        var random = new SplittableRandom(1);
+        char[] text = new char[32 * 1024];
+        for (int i = 0; i < text.length; i++) {
             text[i] = LETTERS.charAt(random.nextInt(LETTERS.length()));
         }
         return new String(text);

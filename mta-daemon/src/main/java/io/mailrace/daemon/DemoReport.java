@@ -8,6 +8,7 @@ import java.util.Locale;
 final class DemoReport {
     private static final String ROW = "  %-18s %10s %10s %8s %8s %5s  %s%n";
     private static final int MAX_DSN_LINES = 24;
+    private static final int COLUMNS = 110;
 
     private final PrintStream out;
     private final DemoResult result;
@@ -50,8 +51,23 @@ final class DemoReport {
     private void traces() {
         for (DemoResult.Trace trace : result.traces()) {
             heading(trace.title());
-            trace.lines().lines().forEach(line -> out.println("  " + line));
+            trace.lines().lines().forEach(this::wrapped);
         }
+    }
+
+    /** Cuts a long line at blanks; what follows is indented further. */
+    private void wrapped(String line) {
+        String rest = "  " + line;
+        String indent = "  " + " ".repeat(line.length() - line.stripLeading().length()) + "    ";
+        while (rest.length() > COLUMNS) {
+            int blank = rest.lastIndexOf(' ', COLUMNS);
+            if (blank <= indent.length()) {
+                break;
+            }
+            out.println(rest.substring(0, blank).stripTrailing());
+            rest = indent + rest.substring(blank + 1).stripLeading();
+        }
+        out.println(rest);
     }
 
     private void account() {
@@ -80,6 +96,10 @@ final class DemoReport {
                 + " recipients/s (first nine tenths, " + seconds(result.times().nineTenths())
                 + "; the rest waits for retries)");
         line("all settled", "after " + seconds(result.times().settled()));
+        out.println();
+        out.println("  Clients, receivers and verifier run beside the daemon on the same processors, and a"
+                + " fresh JVM");
+        out.println("  is slow at first: benchmarks/ measures, this shows.");
     }
 
     private void verdict() {

@@ -353,9 +353,11 @@ final class SimulatedSession extends ByteToMessageDecoder {
                 .addListener(ChannelFutureListener.CLOSE);
     }
 
+    /** What was answered before goes out: it must not become a copy too. */
     private void close(ChannelHandlerContext ctx) {
         waiting = true;
         incoming = null;
+        ctx.flush();
         ctx.close();
     }
 

@@ -140,7 +140,7 @@ final class AdminServer implements AutoCloseable {
         }
         if (Files.isRegularFile(path, LinkOption.NOFOLLOW_LINKS)
                 || Files.isDirectory(path, LinkOption.NOFOLLOW_LINKS)) {
-            throw new IOException("it exists and is not a socket");
+            throw new StartException("admin.socket: " + path + " exists and is not a socket");
         }
         boolean answered;
         try (SocketChannel probe = SocketChannel.open(UnixDomainSocketAddress.of(path))) {
@@ -149,7 +149,7 @@ final class AdminServer implements AutoCloseable {
             answered = false;
         }
         if (answered) {
-            throw new IOException("another Mailrace answers there");
+            throw new StartException("admin.socket: another Mailrace answers on " + path);
         }
     }
 

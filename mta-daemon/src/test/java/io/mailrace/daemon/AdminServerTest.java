@@ -257,7 +257,7 @@ class AdminServerTest {
     void socket_ofLivingDaemon_isAnErrorAndStaysTheirs() throws IOException {
         start();
         assertThatThrownBy(this::open).isInstanceOf(StartException.class)
-                .hasMessageContaining("another Mailrace answers there");
+                .hasMessageContaining("another Mailrace answers on " + socket());
         assertThat(ask("/healthz/live").status()).isEqualTo(200);
     }
 
@@ -266,7 +266,7 @@ class AdminServerTest {
         Files.createDirectories(socket().getParent());
         Files.writeString(socket(), "precious");
         assertThatThrownBy(this::start).isInstanceOf(StartException.class)
-                .hasMessageContaining("is not a socket");
+                .hasMessageContaining(socket() + " exists and is not a socket");
         assertThat(socket()).hasContent("precious");
     }
 

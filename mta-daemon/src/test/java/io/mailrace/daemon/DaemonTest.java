@@ -142,8 +142,10 @@ class DaemonTest {
             assertThat(trace.body()).contains("\"kind\":\"received\"", "\"outcome\":\"delivered\"",
                     "250 2.0.0 taken");
             assertThat(ask("/api/v1/queues").body()).contains("\"waiting\":0");
-            assertThat(ask("/metrics").body()).contains("jvm_memory_used_bytes",
-                    "eventlog_lines_total");
+            assertThat(ask("/metrics").body()).contains("jvm_memory_used_bytes")
+                    .containsPattern("\nsmtp_messages_accepted_total(\\{.*})? 1.0\n")
+                    .containsPattern("\nspool_messages_accepted_total(\\{.*})? 1.0\n")
+                    .containsPattern("\ndelivery_attempts_total(\\{.*})? 1.0\n");
             soon().until(() -> eventLog().size() == 2);
             assertThat(eventLog()).extracting(e -> e.get("kind"), e -> e.get("id"))
                     .containsExactly(tuple("received", id),

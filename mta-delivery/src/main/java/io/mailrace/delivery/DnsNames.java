@@ -19,7 +19,8 @@ final class DnsNames {
         }
     }
 
+    /** The root is the empty text. */
     static String text(Name name) {
-        return Ascii.lower(name.toString(true));
+        return name.equals(Name.root) ? "" : Ascii.lower(name.toString(true));
     }
 }

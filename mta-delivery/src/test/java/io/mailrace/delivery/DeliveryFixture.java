@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.delivery;
+
+import io.mailrace.core.ConfigSource;
+import io.mailrace.core.Content;
+import io.mailrace.core.ContentFacts;
+import io.mailrace.core.Event;
+import io.mailrace.core.MailOptions;
+import io.mailrace.core.Metrics;
+import io.mailrace.core.Recipient;
+import io.mailrace.core.RecipientOutcome;
+import io.mailrace.core.SpoolId;
+import io.mailrace.core.TimeSource;
+import io.mailrace.dkim.MessageSigner;
+import io.mailrace.dkim.Signature;
+import io.mailrace.queue.CommitListener;
+import io.mailrace.queue.EventJournal;
+import io.mailrace.queue.IncomingContent;
+import io.mailrace.queue.QueueConfig;
+import io.mailrace.queue.RocksSpool;
+import io.mailrace.queue.SpoolException;
+import io.mailrace.queue.Submission;
+import io.netty.channel.EventLoopGroup;
+import io.netty.channel.MultiThreadIoEventLoopGroup;
+import io.netty.channel.epoll.Epoll;
+import io.netty.channel.epoll.EpollIoHandler;
+import io.netty.channel.nio.NioIoHandler;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
+
+/** A spool, a DNS server and delivery with short limits, all on loopback. */
+final class DeliveryFixture implements AutoCloseable {
+    static final long PATIENCE_SECONDS = 30;
+    private static final String CONFIG = """
+            retry { default { intervals = [80ms], max-age = 1h } }
+            delivery {
+              allow-destinations = ["127.0.0.0/8"], park-first = 50ms, park-max = 200ms
+              timeouts { connect = 2s, greeting = 500ms, ehlo = 500ms, tls = 2s, mail = 500ms
+                rcpt = 500ms, data = 500ms, content = 500ms, end-of-data = 500ms, quit = 500ms }
+            }
+            dns { timeout = 500ms, min-ttl = 100ms }
+            """;
+
+    /** Signs nothing. */
+    static class NoSigner implements MessageSigner {
+        @Override
+        public boolean signs(ContentFacts facts) {
+            return false;
+        }
+
+        @Override
+        public Signature sign(Content content, ContentFacts facts) {
+            return Signature.NONE;
+        }
+
+        @Override
+        public void close() {}
+    }
+
+    final Metrics metrics = new Metrics();
+    final TestDns dns;
+    final RocksSpool spool;
+    final Delivery delivery;
+    private final EventLoopGroup loops;
+    private boolean closed;
+
+    DeliveryFixture(Path directory, TestDns dns, MessageSigner signer, String more) {
+        this.dns = dns;
+        ConfigSource source = ConfigSource.ofText("spool { path = \"" + directory
+                + "\", write-buffer = 4m, min-free = 0 }\n" + CONFIG + "dns { servers = [\""
+                + dns.address() + "\"] }\n" + more);
+        QueueConfig queue = QueueConfig.from(source.root(), "mta.example.com");
+        DeliveryConfig config = DeliveryConfig.from(source.root(), "mta.example.com");
+        loops = new MultiThreadIoEventLoopGroup(2, Epoll.isAvailable()
+                ? EpollIoHandler.newFactory()
+                : NioIoHandler.newFactory());
+        spool = RocksSpool.open(queue, TimeSource.system(), metrics);
+        delivery = Delivery.start(config, spool, signer, loops, TimeSource.system(), metrics);
+    }
+
+    static byte[] message(String body) {
+        return ("From: app@example.com\r\nSubject: test\r\n\r\n" + body + "\r\n")
+                .getBytes(StandardCharsets.ISO_8859_1);
+    }
+
+    SpoolId submit(String body, String... recipients) {
+        return submit(message(body), recipients);
+    }
+
+    SpoolId submit(byte[] content, String... recipients) {
+        IncomingContent incoming = spool.newContent(Runnable::run, () -> {});
+        for (int at = 0; at < content.length; at += 60_000) {
+            int from = at;
+            await(incoming::writable);
+            incoming.append(content, from, Math.min(60_000, content.length - from));
+        }
+        CompletableFuture<Boolean> done = new CompletableFuture<>();
+        List<Recipient> to = Arrays.stream(recipients).map(one -> new Recipient(
+                TestMail.address(one))).toList();
+        incoming.accept(new Submission(TestMail.address("app@example.com"), to,
+                MailOptions.NONE, TestMail.facts(content, false, false), "default",
+                new Event.Intake("relay", "127.0.0.1", "", "test", "")), new CommitListener() {
+                    @Override
+                    public void committed() {
+                        done.complete(true);
+                    }
+
+                    @Override
+                    public void failed(SpoolException why) {
+                        done.completeExceptionally(why);
+                    }
+                });
+        done.orTimeout(PATIENCE_SECONDS, TimeUnit.SECONDS).join();
+        return incoming.id();
+    }
+
+    /** Every attempt of a message so far, as {@code address kind code} texts. */
+    List<Event.Attempted> attempts(SpoolId id) {
+        List<Event.Attempted> found = new ArrayList<>();
+        for (EventJournal.Recorded one : spool.journal().ofMessage(id, 1000)) {
+            if (one.event() instanceof Event.Attempted attempted) {
+                found.add(attempted);
+            }
+        }
+        return found;
+    }
+
+    List<RecipientOutcome> outcomes(SpoolId id) {
+        return attempts(id).stream().flatMap(one -> one.outcomes().stream()).toList();
+    }
+
+    void awaitEmpty() {
+        await(() -> spool.queues().waiting() == 0);
+    }
+
+    static void await(BooleanSupplier condition) {
+        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(PATIENCE_SECONDS);
+        while (!condition.getAsBoolean()) {
+            if (System.nanoTime() > deadline) {
+                throw new AssertionError("waited in vain");
+            }
+            LockSupport.parkNanos(1_000_000);
+        }
+    }
+
+    void stop(Duration limit) {
+        if (!closed) {
+            closed = true;
+            delivery.close(limit);
+            spool.close();
+            loops.shutdownGracefully(0, 5, TimeUnit.SECONDS).awaitUninterruptibly(5,
+                    TimeUnit.SECONDS);
+        }
+    }
+
+    @Override
+    public void close() {
+        stop(Duration.ofSeconds(5));
+    }
+}

@@ -29,11 +29,12 @@ public final class CrashProgram implements Callable<Integer> {
     private static final int DOMAINS = 10;
     private static final int PER_CONNECTION = 100;
     private static final int STARTUP_KILL_PERCENT = 20;
+    private static final long MAX_START_MILLIS = 1500;
     private static final Duration STOP_LIMIT = Duration.ofSeconds(60);
     private static final Duration STALL = Duration.ofSeconds(30);
     private static final Duration QUIET = Duration.ofSeconds(3);
     /** A message that arrived longer before a kill should have been settled. */
-    private static final long MAX_UNSETTLED_MILLIS = 10_000;
+    private static final long MAX_UNSETTLED_MILLIS = 5_000;
 
     /**
      * What to do.
@@ -48,11 +49,12 @@ public final class CrashProgram implements Callable<Integer> {
      *
      * @param acknowledged by then
      * @param arrived by then
+     * @param connections to receivers open then: each has at most a message or two in flight
      * @param copies messages that had arrived and came again afterwards
      * @param oldestMillis how long before the kill the oldest of these had arrived
      */
     public record Kill(double seconds, boolean duringStart, int acknowledged, int arrived,
-            int copies, long oldestMillis) {}
+            int connections, int copies, long oldestMillis) {}
 
     /**
      * The account.
@@ -135,7 +137,6 @@ public final class CrashProgram implements Callable<Integer> {
         }
 
         Outcome run() throws IOException, InterruptedException {
-            daemon.awaitReady();
             BitSet acknowledged;
             long refused;
             try (var source = new LoadSource(new LoadSource.Options(daemon.address(),
@@ -145,7 +146,7 @@ public final class CrashProgram implements Callable<Integer> {
                     live(i, source);
                     daemon.restart();
                 }
-                daemon.awaitReady();
+                awaitLoad(source);
                 source.stop();
                 acknowledged = source.acknowledged();
                 refused = source.refused();
@@ -165,9 +166,9 @@ public final class CrashProgram implements Callable<Integer> {
             long life = random.nextLong(plan.minLife().toMillis(),
                     plan.maxLife().toMillis() + 1);
             if (duringStart) {
-                life = Math.min(life, 800);
+                life = Math.min(life, MAX_START_MILLIS);
             } else {
-                daemon.awaitReady();
+                awaitLoad(source);
             }
             LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(life));
             if (!daemon.alive()) {
@@ -175,6 +176,7 @@ public final class CrashProgram implements Callable<Integer> {
             }
             int arrived = sink.distinct();
             int acknowledged = source.acknowledgedCount();
+            int connections = sink.openConnections();
             killNanos.add(System.nanoTime());
             if (plan.orderly()) {
                 stop();
@@ -186,10 +188,26 @@ public final class CrashProgram implements Callable<Integer> {
                 LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(5));
             }
             sink.nextLife();
-            killed.add(new Kill(life / 1000.0, duringStart, acknowledged, arrived, 0, 0));
-            out.printf(Locale.ROOT, "%4d  %s after %.1f s%s: %,d acknowledged, %,d arrived%n",
+            killed.add(new Kill(life / 1000.0, duringStart, acknowledged, arrived,
+                    connections, 0, 0));
+            out.printf(Locale.ROOT, "%4d  %s after %.1f s%s: %,d acknowledged, %,d arrived,"
+                    + " %,d connections to receivers%n",
                     index + 1, plan.orderly() ? "stopped" : "killed", life / 1000.0,
-                    duringStart ? " (starting)" : "", acknowledged, arrived);
+                    duringStart ? " (starting)" : "", acknowledged, arrived, connections);
+        }
+
+        /** Ready, and mail is being acknowledged: from now on a kill hurts. */
+        private void awaitLoad(LoadSource source) throws IOException {
+            daemon.awaitReady();
+            int before = source.acknowledgedCount();
+            long deadline = System.nanoTime() + STALL.toNanos();
+            while (source.acknowledgedCount() < before + plan.sessions()) {
+                if (System.nanoTime() > deadline) {
+                    throw new IOException("nothing is acknowledged: " + source.lastTrouble()
+                            + "\n" + daemon.log());
+                }
+                LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(5));
+            }
         }
 
         private void stop() throws IOException, InterruptedException {
@@ -240,7 +258,7 @@ public final class CrashProgram implements Callable<Integer> {
             for (int i = 0; i < copies.length; i++) {
                 Kill kill = killed.get(i);
                 kills.add(new Kill(kill.seconds(), kill.duringStart(), kill.acknowledged(),
-                        kill.arrived(), copies[i], oldest[i]));
+                        kill.arrived(), kill.connections(), copies[i], oldest[i]));
             }
             int lost = sink.missing(acknowledged).cardinality();
             var outcome = new Outcome(kills, acknowledged.cardinality(), lost, sink.corrupt(),

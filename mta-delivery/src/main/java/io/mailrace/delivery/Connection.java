@@ -53,6 +53,7 @@ final class Connection extends ChannelInboundHandlerAdapter implements SmtpClien
     private @Nullable Channel channel;
     private @Nullable ByteBuf out;
     private @Nullable ContentStream stream;
+    private boolean pumping;
     private boolean tlsWanted;
     private boolean closed;
     private String tls = "";
@@ -434,13 +435,25 @@ final class Connection extends ChannelInboundHandlerAdapter implements SmtpClien
         to.writeAndFlush(group);
     }
 
-    /** Writes chunks while the socket takes them; goes on when told that it takes more. */
+    /**
+     * Writes chunks while the socket takes them; goes on when told that it takes more. A flush may
+     * tell so while we are in here: such a call returns at once, the loop sees for itself.
+     */
     private void pumpContent() {
         Channel to = channel;
         ContentStream sending = stream;
-        if (sending == null || closed || to == null) {
+        if (sending == null || closed || to == null || pumping) {
             return;
         }
+        pumping = true;
+        try {
+            pump(sending, to);
+        } finally {
+            pumping = false;
+        }
+    }
+
+    private void pump(ContentStream sending, Channel to) {
         while (sending.hasNext()) {
             if (!to.isWritable()) {
                 return;
@@ -452,6 +465,9 @@ final class Connection extends ChannelInboundHandlerAdapter implements SmtpClien
                 return;
             }
             write(sending, chunk);
+            if (stream != sending) {
+                return; // closed on the way
+            }
         }
         sending.writeEnd(group());
         stream = null;
@@ -496,8 +512,9 @@ final class Connection extends ChannelInboundHandlerAdapter implements SmtpClien
             return;
         }
         try {
-            stream = sending;
+            // not yet the current stream: a flush in write must not go on with it
             write(sending, chunk);
+            stream = sending;
             pumpContent();
             flush();
             touch();

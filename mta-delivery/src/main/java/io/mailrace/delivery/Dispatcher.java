@@ -630,15 +630,22 @@ final class Dispatcher {
                 millis / 5 + 1));
     }
 
+    /** Puts back what waits for a connection and parks the queues it came from, and the others. */
     private void park(PoolShare pool, long millis, String why) {
-        drainReady(pool);
+        Set<MailQueue> queues = new LinkedHashSet<>();
+        for (Attempt one = pool.ready().pollFirst(); one != null; one = pool.ready()
+                .pollFirst()) {
+            queues.add(one.queue());
+            putBack(one);
+        }
         for (QueueVisit visit : pool.queues().clear()) {
+            queues.add(visit.queue());
             visit.waiting(false);
             if (visit.over()) {
                 forget(visit);
             }
-            parts.park(visit.queue(), millis, why);
         }
+        queues.forEach(queue -> parts.park(queue, millis, why));
     }
 
     private void unpark() {

@@ -188,16 +188,17 @@ final class SmtpClientSession {
         }
         Stage at = stage();
         Expected head = expected.poll();
-        SmtpReply reply = switch (failure) {
-            case TIMEOUT -> ours("4.4.2", "timed out " + at.words());
-            case GARBAGE, OUT_OF_STEP -> ours("4.5.0", "made no sense " + at.words() + ": "
-                    + detail);
-            case LOCAL -> SmtpReply.of(451, "4.3.0", "local trouble " + at.words() + ": "
-                    + detail);
-            case TRANSIENT, PERMANENT, CLOSING, LOST -> at == Stage.TLS
-                    ? SmtpReply.of(451, "4.7.5", terms.peer() + ": TLS failed: " + detail)
-                    : ours("4.4.2", "was lost " + at.words() + ": " + detail);
-        };
+        SmtpReply reply = at == Stage.TLS
+                ? SmtpReply.of(451, "4.7.5", terms.peer() + " failed in TLS: " + detail)
+                : switch (failure) {
+                    case TIMEOUT -> ours("4.4.2", "timed out " + at.words());
+                    case GARBAGE, OUT_OF_STEP -> ours("4.5.0", "made no sense " + at.words()
+                            + ": " + detail);
+                    case LOCAL -> SmtpReply.of(451, "4.3.0", "local trouble " + at.words()
+                            + ": " + detail);
+                    case TRANSIENT, PERMANENT, CLOSING, LOST -> ours("4.4.2",
+                            "was lost " + at.words() + ": " + detail);
+                };
         fail(head == null ? new Expected(at, null, 0) : head, failure, reply);
     }
 

@@ -520,12 +520,12 @@ class DeliveryTest {
         for (int i = 0; i < 60; i++) {
             fixture.submit("x", "a@h" + i + ".test");
         }
-        await(() -> connections(fixture) == 20);
+        await(() -> connections(fixture) >= 20);
         for (int i = 0; i < 50; i++) {
             fixture.submit("n" + i, "a@good.test");
         }
         await(() -> good.received.size() == 51);
-        assertThat(connections(fixture)).as("unproven sites share half").isGreaterThan(20);
+        assertThat(connections(fixture)).as("unproven sites share half").isLessThanOrEqualTo(30);
     }
 
     private static long connections(DeliveryFixture fixture) {

@@ -95,32 +95,35 @@ class FaultTest {
                 ids.put(one, mine);
             }
             await(() -> fixture.spool.queues().waiting() == 0);
-            ids.forEach((one, mine) -> mine.forEach(id -> check(fixture, peer, one, id)));
+            ids.forEach((one, mine) -> check(fixture, peer, one, mine));
             assertThat(fixture.metrics.snapshot().get("delivery_errors_total")).isZero();
         }
     }
 
-    private static void check(DeliveryFixture fixture, TestPeer peer, Case one, SpoolId id) {
-        List<RecipientOutcome> outcomes = fixture.outcomes(id);
-        String what = one + " " + outcomes;
-        assertThat(outcomes.getLast().disposition()).as(what).isInstanceOf(
-                Disposition.Delivered.class);
-        boolean mayBeTwice = false;
-        for (RecipientOutcome outcome : outcomes) {
-            assertThat(outcome.disposition()).as(what).isNotInstanceOf(
-                    Disposition.Bounced.class);
-            mayBeTwice |= outcome.disposition() instanceof Disposition.Deferred deferred
-                    && deferred.possibleDuplicate();
+    private static void check(DeliveryFixture fixture, TestPeer peer, Case one,
+            List<SpoolId> ids) {
+        int maybeTwice = 0;
+        String all = one.toString();
+        for (SpoolId id : ids) {
+            List<RecipientOutcome> outcomes = fixture.outcomes(id);
+            String what = one + " " + outcomes;
+            all += outcomes;
+            assertThat(outcomes.getLast().disposition()).as(what).isInstanceOf(
+                    Disposition.Delivered.class);
+            assertThat(outcomes.size()).as(what).isLessThanOrEqualTo(3);
+            for (RecipientOutcome outcome : outcomes) {
+                assertThat(outcome.disposition()).as(what).isNotInstanceOf(
+                        Disposition.Bounced.class);
+                if (outcome.disposition() instanceof Disposition.Deferred deferred
+                        && deferred.possibleDuplicate()) {
+                    maybeTwice++;
+                }
+            }
         }
-        assertThat(outcomes.size()).as(what).isLessThanOrEqualTo(3);
         long copies = peer.received.stream().filter(mail -> mail.to().contains("a@"
                 + one.domain())).count();
-        assertThat(copies).as(what).isGreaterThanOrEqualTo(3);
-        if (one.stage().equals("DOT") && one.fault().equals(TestPeer.DROP)) {
-            assertThat(outcomes.size() == 1 || mayBeTwice).as(what).isTrue();
-        }
-        if (!one.stage().equals("DOT") || !one.fault().startsWith("250 ")) {
-            assertThat(copies).as(what).isEqualTo(3);
-        }
+        // who says 250 to a message has it, whatever this peer made of it
+        boolean lied = one.stage().equals("CONTENT") && one.fault().startsWith("250 ");
+        assertThat(copies).as(all).isBetween(lied ? 2L : 3L, 3L + maybeTwice);
     }
 }

@@ -254,6 +254,7 @@ final class TestPeer implements AutoCloseable {
         private void startTls() throws IOException {
             SSLContext context = tls;
             if (context == null) {
+                in.read();
                 out.write("this is no TLS\r\n".getBytes(StandardCharsets.ISO_8859_1));
                 throw new IOException("no TLS");
             }

@@ -16,8 +16,8 @@ import java.util.concurrent.locks.LockSupport;
 /**
  * Submits numbered messages over several sessions at once and keeps, outside the MTA, which numbers
  * were answered with 250. A session whose line is lost connects again and goes on with a new
- * number: a number is submitted at most once, so whatever arrives twice was doubled by the MTA. One virtual
- * thread for each session.
+ * number: a number is submitted at most once, so whatever arrives twice was doubled by the MTA. One
+ * virtual thread for each session.
  */
 public final class LoadSource implements AutoCloseable {
     private static final Duration TIMEOUT = Duration.ofMinutes(5);

@@ -28,7 +28,7 @@ import java.util.stream.Stream;
 
 /**
  * The whole system on loopback: the real daemon with a generated configuration in a temporary
- * folder, a DNS server, nine receiving providers most of which make trouble on purpose, and real
+ * folder, a DNS server, ten receiving providers, most of which make trouble on purpose, and real
  * SMTP clients. Ends when every acknowledged message has arrived or come back, or when nothing has
  * moved for {@link #STALL}. Confined to the calling thread.
  */
@@ -106,16 +106,15 @@ final class Demo {
         }
         out.println("Mailrace demo: everything on loopback, nothing leaves this machine.");
         out.println();
-        out.println("  submission  " + submission(daemon)
+        out.println("  submission  " + text(submission(daemon))
                 + "  STARTTLS and AUTH, " + options.sessions() + " clients");
         out.println("  spool       " + folder.resolve("spool") + "  ("
                 + Files.getFileStore(folder).type() + ", synced before each 250)");
-        out.println("  DNS         " + internet.dns().address() + "  simulated");
+        out.println("  DNS         " + text(internet.dns().address()) + "  simulated");
         out.println("  receivers   " + internet.providerCount() + " simulated providers on port "
                 + internet.port());
         daemon.adminAddress().ifPresent(address -> out.println("  admin       http://"
-                + address.getAddress().getHostAddress() + ":" + address.getPort()
-                + "/metrics and /healthz, while the demo runs"));
+                + text(address) + "/metrics and /healthz, while the demo runs"));
         out.println();
     }
 
@@ -242,11 +241,14 @@ final class Demo {
         DemoReport.print(out, result);
         if (options.stay()) {
             daemon.adminAddress().ifPresent(address -> out.println("The daemon stays: http://"
-                    + address.getAddress().getHostAddress() + ":" + address.getPort()
-                    + "/metrics . Press Enter to end."));
+                    + text(address) + "/metrics . Press Enter to end."));
             out.flush();
             int ignored = System.in.read();
         }
+    }
+
+    private static String text(InetSocketAddress address) {
+        return address.getAddress().getHostAddress() + ":" + address.getPort();
     }
 
     private static double seconds(long nanos) {

@@ -16,7 +16,7 @@ import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 
 /**
- * The internet of the demo: a DNS server and nine providers on loopback addresses that share one
+ * The internet of the demo: a DNS server and ten providers on loopback addresses that share one
  * port, so that {@code delivery.port} and MX records lead to them as they would lead to port 25.
  */
 final class DemoInternet implements AutoCloseable {

@@ -97,8 +97,9 @@ final class DemoReport {
                 + "; the rest waits for retries)");
         line("all settled", "after " + seconds(result.times().settled()));
         out.println();
-        out.println("  Clients, receivers and verifier run beside the daemon on the same processors, and a"
-                + " fresh JVM");
+        out.println(
+                "  Clients, receivers and verifier run beside the daemon on the same processors, and a"
+                        + " fresh JVM");
         out.println("  is slow at first: benchmarks/ measures, this shows.");
     }
 

@@ -34,6 +34,9 @@ final class DeadEnd {
 
     /** Bounces all that is due, batch by batch. */
     void bounce(SmtpReply reply) {
+        if (parts.settlements().stopping()) {
+            return;
+        }
         List<Envelope> taken = queue.take(BATCH);
         boolean more = taken.size() == BATCH;
         underWay = taken.size();

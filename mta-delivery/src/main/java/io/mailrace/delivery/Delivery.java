@@ -144,6 +144,9 @@ public final class Delivery {
     }
 
     private void give(MailQueue queue, Destination destination, MxAnswer answer) {
+        if (closing) {
+            return;
+        }
         String name = queue.key().destination();
         switch (answer) {
             case Hosts hosts -> {
@@ -223,21 +226,28 @@ public final class Delivery {
         if (sweep != null) {
             sweep.cancel(false);
         }
-        List<CompletableFuture<Void>> ends = new ArrayList<>();
-        sites.values().forEach(dispatcher -> {
-            ends.add(dispatcher.stopped());
-            dispatcher.loop().execute(dispatcher::stop);
-        });
-        CompletableFuture<Void> all = CompletableFuture.allOf(
-                ends.toArray(CompletableFuture[]::new));
-        if (!within(all, limit)) {
-            LOG.warn("transactions are cut off sites={}", ends.stream().filter(
-                    end -> !end.isDone()).count());
+        parts.settlements().stop();
+        if (!within(stopSites(), limit)) {
+            LOG.warn("transactions are cut off connections={}", parts.budget().used());
             sites.values().forEach(dispatcher -> dispatcher.loop().execute(dispatcher::abort));
-            within(all, LAST_SETTLEMENTS);
+            within(stopSites(), LAST_SETTLEMENTS);
+        } else {
+            // One may have been opened by a look-up that ended meanwhile.
+            within(stopSites(), LAST_SETTLEMENTS);
         }
         awaitSettlements();
         parts.signing().close();
+    }
+
+    private CompletableFuture<Void> stopSites() {
+        List<CompletableFuture<Void>> ends = new ArrayList<>();
+        sites.values().forEach(dispatcher -> {
+            ends.add(dispatcher.stopped());
+            if (!dispatcher.stopped().isDone()) {
+                dispatcher.loop().execute(dispatcher::stop);
+            }
+        });
+        return CompletableFuture.allOf(ends.toArray(CompletableFuture[]::new));
     }
 
     private static boolean within(CompletableFuture<Void> all, Duration limit) {

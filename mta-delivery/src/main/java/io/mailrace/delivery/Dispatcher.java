@@ -8,15 +8,12 @@ import io.mailrace.delivery.DeliveryConfig.Settings;
 import io.mailrace.delivery.MxAnswer.Hosts;
 import io.mailrace.delivery.ReplyClassifier.Effect;
 import io.mailrace.delivery.ReplyClassifier.Failure;
-import io.mailrace.queue.Envelope;
 import io.mailrace.queue.MailQueue;
-import io.mailrace.queue.QueueKey;
 import io.netty.bootstrap.Bootstrap;
 import io.netty.buffer.ByteBufAllocator;
 import io.netty.channel.EventLoop;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -37,12 +34,10 @@ import org.slf4j.LoggerFactory;
  */
 final class Dispatcher {
     private static final Logger LOG = LoggerFactory.getLogger(Dispatcher.class);
-    private static final int BATCH = 8;
+    private static final int MESSAGES_BEFORE_YIELDING = 10;
     private static final Duration SOURCE_REST = Duration.ofMinutes(1);
     private static final Duration LOCAL_PAUSE = Duration.ofSeconds(5);
     private static final long SMALL_CONTENT = 64 * 1024;
-    /** A destination is looked up at most that often for a queue that always has mail. */
-    private static final long MIN_VALID = TimeUnit.SECONDS.toNanos(1);
     private static final long QUIET_NANOS = TimeUnit.MINUTES.toNanos(1);
     private static final long FORGET_NANOS = TimeUnit.MINUTES.toNanos(40);
 
@@ -55,26 +50,29 @@ final class Dispatcher {
     private final SitePace pace;
     private final String name;
     private final Map<String, PoolShare> pools = new LinkedHashMap<>();
-    private final Map<QueueKey, QueueVisit> visits = new HashMap<>();
+    private final MailFeed feed;
     private final Set<Connection> connections = new LinkedHashSet<>();
     private final Set<Connection> proven = new LinkedHashSet<>();
     private final Runnable settled = this::settled;
     private final CompletableFuture<Void> stopped = new CompletableFuture<>();
 
-    private boolean localPause;
+    private volatile boolean localPause;
     private SmtpReply lastFailure = SmtpReply.of(451, "4.4.1", "no host could be reached");
     private long parkedUntilNanos;
     private boolean pumpScheduled;
     private boolean wishesConnection;
-    private boolean wishesSigning;
-    private boolean starved;
     private boolean stopping;
     private boolean dropped;
 
     private volatile long quietSinceNanos;
     private volatile boolean quiet = true;
     private volatile boolean parked;
-    private volatile String state = "";
+    private volatile String restWhy = "";
+    private volatile String trying = "";
+    private volatile boolean waitsForConnection;
+    private volatile boolean waitsForSigning;
+    private volatile int openNow;
+    private volatile int provenNow;
 
     Dispatcher(DeliveryParts parts, Site site, Hosts hosts, EventLoop loop, Bootstrap bootstrap,
             byte[] scratch) {
@@ -85,6 +83,7 @@ final class Dispatcher {
         this.scratch = scratch;
         ladder = new HostLadder(hosts, site.port(), parts.time());
         pace = new SitePace(parts.config().delivery(), parts.time());
+        feed = new MailFeed(parts, this);
         name = ladder.firstName();
         quietSinceNanos = parts.time().nanos();
     }
@@ -122,7 +121,7 @@ final class Dispatcher {
     /** The next mail for a connection that can send now; null when there is none. */
     @Nullable
     Attempt next(Connection connection) {
-        if (stopping || parts.budget().shouldGive(connections.size())) {
+        if (mustGo(connection)) {
             return null;
         }
         PoolShare pool = connection.pool();
@@ -136,6 +135,28 @@ final class Dispatcher {
         }
         pumpSoon();
         return next;
+    }
+
+    /** Whether a connection is to make room: for the end, for another site, for another pool. */
+    private boolean mustGo(Connection connection) {
+        if (stopping || parts.budget().shouldGive(connections.size())) {
+            return true;
+        }
+        if (pools.size() == 1 || connections.size() < pace.connections()
+                || connection.session().messages() < MESSAGES_BEFORE_YIELDING) {
+            return false;
+        }
+        int share = pace.connections() / pools.size();
+        if (connection.pool().connections() <= share) {
+            return false;
+        }
+        for (PoolShare other : pools.values()) {
+            if (other != connection.pool() && !other.ready().isEmpty()
+                    && other.connections() < Math.max(1, share)) {
+                return true;
+            }
+        }
+        return false;
     }
 
     void established(Connection connection) {
@@ -153,7 +174,7 @@ final class Dispatcher {
         if (connection.session().messages() > 0) {
             pace.works();
         }
-        if (stopping || parts.budget().shouldGive(connections.size())) {
+        if (mustGo(connection)) {
             loop.execute(connection::drain);
         } else {
             connection.pool().idle().addLast(connection);
@@ -165,13 +186,25 @@ final class Dispatcher {
         if (attempt.progressed()) {
             pace.works();
         }
-        gave(attempt.queue());
+        feed.gave(attempt.queue());
         parts.settlements().settle(attempt, route, peerTakesDsn, loop, settled);
+    }
+
+    /** No connection was used for it. */
+    void defer(Attempt attempt, SmtpReply why) {
+        attempt.decideRest(new Disposition.Deferred(why));
+        finished(attempt, new Event.Route(name, "", "", "", "",
+                attempt.signature().signedBy()), false);
+    }
+
+    /** Whether it takes no mail to its connections at the moment. */
+    boolean resting() {
+        return stopping || parked;
     }
 
     void handBack(PoolShare pool, Attempt attempt) {
         if (stopping || parked) {
-            putBack(attempt);
+            feed.putBack(attempt);
         } else {
             pool.ready().addFirst(attempt);
         }
@@ -183,6 +216,7 @@ final class Dispatcher {
         connections.remove(connection);
         boolean was = proven.remove(connection);
         PoolShare pool = connection.pool();
+        pool.connections(-1);
         if (!was) {
             pool.opening(-1);
         }
@@ -268,7 +302,7 @@ final class Dispatcher {
         if (parked) {
             long left = parkedUntilNanos - parts.time().nanos();
             if (left > 0) {
-                parts.park(queue, Math.max(1, TimeUnit.NANOSECONDS.toMillis(left)), state);
+                parts.park(queue, Math.max(1, TimeUnit.NANOSECONDS.toMillis(left)), restWhy);
                 return;
             }
             unpark();
@@ -280,12 +314,7 @@ final class Dispatcher {
             return;
         }
         quiet = false;
-        QueueVisit visit = visits.computeIfAbsent(queue.key(), key -> new QueueVisit(queue));
-        visit.validUntil(Math.max(hosts.validUntilNanos(), parts.time().nanos() + MIN_VALID));
-        if (!visit.waiting()) {
-            visit.waiting(true);
-            pools.computeIfAbsent(config.name(), key -> share(config)).queues().add(visit);
-        }
+        feed.join(pools.computeIfAbsent(config.name(), key -> share(config)), queue, hosts);
         pumpSoon();
     }
 
@@ -306,8 +335,7 @@ final class Dispatcher {
     void stop() {
         stopping = true;
         for (PoolShare pool : pools.values()) {
-            drainReady(pool);
-            pool.queues().clear();
+            feed.stop(pool);
         }
         List.copyOf(connections).forEach(Connection::drain);
         checkStopped();
@@ -339,31 +367,43 @@ final class Dispatcher {
     /** True when it was of no use any more and takes no queues from now on. On this loop. */
     boolean drop() {
         long quietNanos = parts.time().nanos() - quietSinceNanos;
-        dropped = dropped || (connections.isEmpty() && visits.isEmpty()
+        dropped = dropped || (connections.isEmpty() && feed.isEmpty()
                 && quietNanos > (parked || pace.failing() ? FORGET_NANOS : QUIET_NANOS));
         return dropped;
     }
 
     /** Why mail of a queue waits, one sentence. Any thread. */
     String why() {
-        return state;
+        String rest = restWhy;
+        int open = openNow;
+        if (!rest.isEmpty()) {
+            return rest;
+        }
+        if (waitsForConnection) {
+            return "all connections of this server (delivery.connections) are in use";
+        }
+        if (waitsForSigning) {
+            return "waiting for DKIM signing";
+        }
+        if (localPause) {
+            return "local trouble: connections cannot be opened for a moment";
+        }
+        if (provenNow == 0 && open > 0) {
+            return "connecting to " + trying + " for site " + name;
+        }
+        return open >= settings().connectionsPerSite()
+                ? "all " + open + " connections to site " + name + " are busy"
+                : "on its way to site " + name + " over " + open + " connections";
     }
 
     // ------------------------------------------------------------------ the pump
 
     /** Runs the pump once after the present event, however often it is asked for. */
-    private void pumpSoon() {
+    void pumpSoon() {
         if (!pumpScheduled) {
             pumpScheduled = true;
             loop.execute(this::pump);
         }
-    }
-
-    private void signersHaveRoom() {
-        loop.execute(() -> {
-            wishesSigning = false;
-            pumpSoon();
-        });
     }
 
     private void connectionIsFree() {
@@ -377,7 +417,7 @@ final class Dispatcher {
     }
 
     private void settled() {
-        if (starved) {
+        if (feed.starved()) {
             pumpSoon();
         }
         if (stopping) {
@@ -405,99 +445,12 @@ final class Dispatcher {
             noteQuiet();
             return;
         }
-        starved = false;
         for (PoolShare pool : List.copyOf(pools.values())) {
-            fill(pool);
+            // Twice what the connections can carry: one message each, the next one at hand.
+            feed.fill(pool, 2 * pace.connections());
             assign(pool);
         }
         describe();
-    }
-
-    /** Takes mail from the queues, only as much as the connections can use soon. */
-    private void fill(PoolShare pool) {
-        int want = 2 * pace.connections()
-                - pool.ready().size() - pool.signing();
-        while (want > 0 && !pool.queues().isEmpty()) {
-            if (!parts.settlements().room()) {
-                starved = true;
-                return;
-            }
-            QueueVisit visit = pool.queues().next();
-            if (visit.validUntilNanos() - parts.time().nanos() <= 0) {
-                leaves(pool, visit);
-                parts.reroute().accept(visit.queue());
-                continue;
-            }
-            int granted = reserve(Math.min(want, BATCH));
-            if (granted == 0) {
-                return;
-            }
-            List<Envelope> taken = visit.queue().take(granted);
-            parts.signing().release(granted - taken.size());
-            visit.took(taken.size());
-            if (taken.size() < granted) {
-                leaves(pool, visit);
-            }
-            want -= taken.size();
-            prepare(pool, visit.queue(), taken);
-        }
-    }
-
-    private int reserve(int wanted) {
-        int granted = parts.signing().reserve(wanted);
-        if (granted == 0 && !wishesSigning) {
-            wishesSigning = true;
-            parts.signing().wish(this::signersHaveRoom);
-            granted = parts.signing().reserve(wanted);
-        }
-        return granted;
-    }
-
-    private void leaves(PoolShare pool, QueueVisit visit) {
-        pool.queues().dropLast();
-        visit.waiting(false);
-        if (visit.over()) {
-            forget(visit);
-        }
-    }
-
-    private void prepare(PoolShare pool, MailQueue queue, List<Envelope> taken) {
-        List<Attempt> unsigned = new ArrayList<>(taken.size());
-        int ready = 0;
-        for (Envelope envelope : taken) {
-            if (parts.settlements().settleRemembered(queue, envelope, loop, settled)) {
-                gave(queue);
-                ready++;
-                continue;
-            }
-            Attempt attempt = new Attempt(envelope, queue, parts.spool().content(envelope));
-            if (parts.signing().mustSign(attempt)) {
-                unsigned.add(attempt);
-            } else {
-                pool.ready().addLast(attempt);
-                ready++;
-            }
-        }
-        parts.signing().release(ready);
-        if (!unsigned.isEmpty()) {
-            pool.signing(unsigned.size());
-            parts.signing().sign(unsigned, loop, () -> signed(pool, unsigned));
-        }
-    }
-
-    private void signed(PoolShare pool, List<Attempt> batch) {
-        pool.signing(-batch.size());
-        for (Attempt attempt : batch) {
-            if (stopping || parked) {
-                putBack(attempt);
-            } else if (attempt.whyUnsigned().isPresent()) {
-                attempt.decideRest(new Disposition.Deferred(attempt.whyUnsigned().get()));
-                finished(attempt, new Event.Route(name, "", "", "", "", ""), false);
-            } else {
-                pool.ready().addLast(attempt);
-            }
-        }
-        pumpSoon();
     }
 
     /** Finds a connection for each ready mail: an idle one of the right source, or a new one. */
@@ -505,6 +458,7 @@ final class Dispatcher {
         int unclaimed = pool.ready().size() - pool.opening();
         while (unclaimed-- > 0 && !pool.ready().isEmpty() && !parked) {
             if (pool.idle().isEmpty() && !mayOpen()) {
+                closeIdleOfOthers(pool);
                 return;
             }
             EgressSource source = pool.wheel().next(one -> !one.resting()
@@ -525,6 +479,17 @@ final class Dispatcher {
             }
             idle.grant();
             idle.mailAtHand();
+        }
+    }
+
+    /** The site's connections are all taken: one that another pool does not use makes room. */
+    private void closeIdleOfOthers(PoolShare pool) {
+        for (PoolShare other : pools.values()) {
+            Connection idle = other == pool ? null : other.idle().pollFirst();
+            if (idle != null) {
+                idle.drain();
+                return;
+            }
         }
     }
 
@@ -563,6 +528,7 @@ final class Dispatcher {
         }
         connections.add(connection);
         pool.opening(1);
+        pool.connections(1);
         parts.meters().opened();
         connection.open();
         return true;
@@ -591,7 +557,7 @@ final class Dispatcher {
                             + " has an address of another family than " + name
                             : why;
         }
-        park(pool, SOURCE_REST.toMillis(), why);
+        feed.park(pool, SOURCE_REST.toMillis(), why);
         describe();
     }
 
@@ -605,17 +571,15 @@ final class Dispatcher {
         LOG.info("site waits site={} millis={} reason=\"{}\"", name, millis, lastFailure);
         parkedUntilNanos = parts.time().nanos() + TimeUnit.MILLISECONDS.toNanos(millis);
         parked = true;
-        state = "no host of site " + name + " could be used, the last failure was: "
+        restWhy = "no host of site " + name + " could be used, the last failure was: "
                 + lastFailure;
         for (PoolShare pool : pools.values()) {
             List<Attempt> atHand = List.copyOf(pool.ready());
             pool.ready().clear();
             for (Attempt attempt : atHand) {
-                attempt.decideRest(new Disposition.Deferred(lastFailure));
-                finished(attempt, new Event.Route(name, "", "", "", "",
-                        attempt.signature().signedBy()), false);
+                defer(attempt, lastFailure);
             }
-            park(pool, millis, state);
+            feed.park(pool, millis, restWhy);
         }
         loop.schedule(this::unpark, millis, TimeUnit.MILLISECONDS);
         noteQuiet();
@@ -630,64 +594,19 @@ final class Dispatcher {
                 millis / 5 + 1));
     }
 
-    /** Puts back what waits for a connection and parks the queues it came from, and the others. */
-    private void park(PoolShare pool, long millis, String why) {
-        Set<MailQueue> queues = new LinkedHashSet<>();
-        for (Attempt one = pool.ready().pollFirst(); one != null; one = pool.ready()
-                .pollFirst()) {
-            queues.add(one.queue());
-            putBack(one);
-        }
-        for (QueueVisit visit : pool.queues().clear()) {
-            queues.add(visit.queue());
-            visit.waiting(false);
-            if (visit.over()) {
-                forget(visit);
-            }
-        }
-        queues.forEach(queue -> parts.park(queue, millis, why));
-    }
-
     private void unpark() {
         if (parked) {
             parked = false;
-            state = "";
+            restWhy = "";
             ladder.forgetDown();
             pumpSoon();
         }
     }
 
-    private void drainReady(PoolShare pool) {
-        for (Attempt one = pool.ready().pollFirst(); one != null; one = pool.ready()
-                .pollFirst()) {
-            putBack(one);
-        }
-    }
-
-    private void putBack(Attempt attempt) {
-        gave(attempt.queue());
-        attempt.queue().putBack(attempt.envelope());
-    }
-
-    private void gave(MailQueue queue) {
-        QueueVisit visit = visits.get(queue.key());
-        if (visit != null) {
-            visit.gave();
-            if (visit.over()) {
-                forget(visit);
-            }
-        }
-    }
-
-    private void forget(QueueVisit visit) {
-        visits.remove(visit.queue().key());
-        parts.left().accept(visit.queue().key(), this);
-    }
-
     // ------------------------------------------------------------------ what it says of itself
 
     private void noteQuiet() {
-        boolean now = connections.isEmpty() && visits.isEmpty();
+        boolean now = connections.isEmpty() && feed.isEmpty();
         if (now && !quiet) {
             quietSinceNanos = parts.time().nanos();
         }
@@ -696,23 +615,12 @@ final class Dispatcher {
 
     private void describe() {
         noteQuiet();
-        if (parked) {
-            return;
-        }
-        if (wishesConnection) {
-            state = "all connections of this server (delivery.connections) are in use";
-        } else if (wishesSigning) {
-            state = "waiting for DKIM signing";
-        } else if (localPause) {
-            state = "local trouble: connections cannot be opened";
-        } else if (proven.isEmpty() && !connections.isEmpty()) {
-            Connection first = connections.iterator().next();
-            state = "connecting to " + first.target() + " for site " + name;
-        } else if (connections.size() >= settings().connectionsPerSite()) {
-            state = "all " + connections.size() + " connections to site " + name + " are busy";
-        } else {
-            state = "on its way to site " + name + " over " + connections.size()
-                    + " connections";
+        waitsForConnection = wishesConnection;
+        waitsForSigning = feed.waitsForSigning();
+        openNow = connections.size();
+        provenNow = proven.size();
+        if (proven.isEmpty() && !connections.isEmpty()) {
+            trying = connections.iterator().next().target().toString();
         }
     }
 }

@@ -14,6 +14,7 @@ final class PoolShare {
     private final ArrayDeque<Connection> idle = new ArrayDeque<>();
     private int signing;
     private int opening;
+    private int connections;
 
     PoolShare(String name, SourceWheel wheel) {
         this.name = name;
@@ -59,6 +60,15 @@ final class PoolShare {
 
     void opening(int change) {
         opening += change;
+    }
+
+    /** Connections it has, opening ones included. */
+    int connections() {
+        return connections;
+    }
+
+    void connections(int change) {
+        connections += change;
     }
 
     /** The warmest idle connection from that source; null when there is none. */

@@ -38,6 +38,7 @@ final class Settlements {
     private final TimeSource time;
     private final DeliveryMeters meters;
     private final AtomicInteger underWay = new AtomicInteger();
+    private volatile boolean stopping;
     private volatile Runnable whenDone = () -> {};
     private final Map<Key, Settlement> unwritten = new ConcurrentHashMap<>();
 
@@ -124,6 +125,15 @@ final class Settlements {
     /** Whether the spool keeps up. */
     boolean room() {
         return underWay.get() < MAX_UNSETTLED;
+    }
+
+    /** No further mail is settled without a connection. */
+    void stop() {
+        stopping = true;
+    }
+
+    boolean stopping() {
+        return stopping;
     }
 
     int underWay() {

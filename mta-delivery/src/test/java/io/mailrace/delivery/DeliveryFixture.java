@@ -95,7 +95,15 @@ final class DeliveryFixture implements AutoCloseable {
         return submit(message(body), recipients);
     }
 
+    SpoolId submitFrom(String sender, String body, String... recipients) {
+        return submit(sender, message(body), recipients);
+    }
+
     SpoolId submit(byte[] content, String... recipients) {
+        return submit("app@example.com", content, recipients);
+    }
+
+    private SpoolId submit(String sender, byte[] content, String... recipients) {
         IncomingContent incoming = spool.newContent(Runnable::run, () -> {});
         for (int at = 0; at < content.length; at += 60_000) {
             int from = at;
@@ -105,7 +113,7 @@ final class DeliveryFixture implements AutoCloseable {
         CompletableFuture<Boolean> done = new CompletableFuture<>();
         List<Recipient> to = Arrays.stream(recipients).map(one -> new Recipient(
                 TestMail.address(one))).toList();
-        incoming.accept(new Submission(TestMail.address("app@example.com"), to,
+        incoming.accept(new Submission(TestMail.address(sender), to,
                 MailOptions.NONE, TestMail.facts(content, false, false), "default",
                 new Event.Intake("relay", "127.0.0.1", "", "test", "")), new CommitListener() {
                     @Override

@@ -419,6 +419,26 @@ class DeliveryTest {
                 .count()).isEqualTo(byA);
     }
 
+    @Test
+    void delivery_twoPoolsOneConnection_bothGetOut() throws IOException {
+        TestPeer peer = peer(USUAL, PLAIN);
+        domain("d.test");
+        DeliveryFixture fixture = deliver(peer.port(), """
+                sources { a { address = 127.0.0.8 }, b { address = 127.0.0.9 } }
+                pools { one { sources { a = 1 } }, two { sources { b = 1 } } }
+                routes = [ { when { sender-domain = "x.test" }, pool = two },
+                  { when { sender-domain = "example.com" }, pool = one } ]
+                delivery { connections-per-site = 1 }
+                """);
+        for (int i = 0; i < 50; i++) {
+            fixture.submitFrom("app@example.com", "n" + i, "a@d.test");
+            fixture.submitFrom("app@x.test", "n" + i, "a@d.test");
+        }
+        fixture.awaitEmpty();
+        assertThat(peer.received).hasSize(100);
+        assertThat(peer.mostOpen.get()).isLessThanOrEqualTo(2);
+    }
+
     /** Signs with a line, slowly counted; refuses what says so. */
     private static final class TestSigner extends DeliveryFixture.NoSigner {
         final AtomicInteger signed = new AtomicInteger();

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.delivery;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.typesafe.config.Config;
+import com.typesafe.config.ConfigFactory;
+import io.mailrace.core.Ascii;
+import io.mailrace.core.ConfigException;
+import io.mailrace.core.ConfigSource;
+import java.lang.reflect.RecordComponent;
+import java.net.URISyntaxException;
+import java.net.URL;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class DeliveryConfigTest {
+
+    private static DeliveryConfig read(String text) {
+        ConfigSource source = ConfigSource.ofText(text);
+        return DeliveryConfig.from(source.root(), "mta.example.com");
+    }
+
+    private static void finish(String text) {
+        ConfigSource source = ConfigSource.ofText(text);
+        DeliveryConfig.from(source.root(), "mta.example.com");
+        source.finish();
+    }
+
+    private static Set<String> keys(String section) {
+        Config own = ConfigFactory.parseURL(ownReference());
+        return own.getConfig(section).root().keySet();
+    }
+
+    private static URL ownReference() {
+        try {
+            return Collections.list(DeliveryConfigTest.class.getClassLoader().getResources(
+                    "reference.conf")).stream().filter(url -> url.toString().contains(
+                            "mta-delivery/target/classes"))
+                    .findFirst().orElseThrow();
+        } catch (java.io.IOException unreadable) {
+            throw new java.io.UncheckedIOException(unreadable);
+        }
+    }
+
+    private static Set<String> components(Class<?> record) {
+        return Arrays.stream(record.getRecordComponents()).map(RecordComponent::getName)
+                .map(DeliveryConfigTest::dashed).collect(Collectors.toCollection(TreeSet::new));
+    }
+
+    private static String dashed(String name) {
+        StringBuilder text = new StringBuilder();
+        for (int i = 0; i < name.length(); i++) {
+            char c = name.charAt(i);
+            text.append(c >= 'A' && c <= 'Z' ? "-" + Ascii.lower(c) : String.valueOf(c));
+        }
+        return text.toString();
+    }
+
+    @Test
+    void reference_keys_areTheRecordsComponents() throws URISyntaxException {
+        assertThat(Path.of(ownReference().toURI())).exists();
+        assertThat(keys("delivery")).containsExactlyInAnyOrderElementsOf(components(
+                DeliveryConfig.Settings.class));
+        assertThat(keys("delivery.timeouts")).containsExactlyInAnyOrderElementsOf(components(
+                DeliveryTimeouts.class));
+        assertThat(keys("dns")).containsExactlyInAnyOrderElementsOf(components(DnsConfig.class));
+        Set<String> source = components(SourceConfig.class);
+        source.remove("name");
+        assertThat(keys("source-defaults")).containsExactlyInAnyOrderElementsOf(source);
+        Set<String> pool = components(PoolConfig.class);
+        pool.remove("name");
+        assertThat(keys("pool-defaults")).containsExactlyInAnyOrderElementsOf(pool);
+    }
+
+    @Test
+    void from_nothingSet_isTheReference() {
+        DeliveryConfig config = read("");
+        assertThat(config.delivery().port()).isEqualTo(25);
+        assertThat(config.delivery().tls()).isEqualTo(TlsPolicy.OPPORTUNISTIC);
+        assertThat(config.sources()).containsOnlyKeys("default");
+        assertThat(config.sources().get("default")).extracting(SourceConfig::ehlo).isEqualTo(
+                "mta.example.com");
+        assertThat(config.pools()).containsOnlyKeys("default");
+    }
+
+    /** Each value changed from its default shows up, and in the record's text. */
+    @ParameterizedTest
+    @CsvSource({"delivery.port = 2525,port=2525", "delivery.tls = required,tls=REQUIRED",
+            "delivery.connections = 100,connections=100",
+            "delivery.connections-per-site = 3,connectionsPerSite=3",
+            "delivery.messages-per-connection = 7,messagesPerConnection=7",
+            "delivery.recipients-per-transaction = 9,recipientsPerTransaction=9",
+            "delivery.idle-timeout = 3s,idleTimeout=PT3S",
+            "delivery.pipelining = false,pipelining=false",
+            "delivery.chunking = false,chunking=false",
+            "delivery.signing-threads = 5,signingThreads=5",
+            "delivery.park-first = 2s,parkFirst=PT2S", "delivery.park-max = 3m,parkMax=PT3M",
+            "delivery.allow-destinations = [10.0.0.0/8],allowDestinations=[10.0.0.0/8]",
+            "delivery.timeouts.connect = 1s,connect=PT1S",
+            "delivery.timeouts.greeting = 1s,greeting=PT1S",
+            "delivery.timeouts.ehlo = 1s,ehlo=PT1S", "delivery.timeouts.tls = 1s,tls=PT1S",
+            "delivery.timeouts.mail = 1s,mail=PT1S", "delivery.timeouts.rcpt = 1s,rcpt=PT1S",
+            "delivery.timeouts.data = 1s,data=PT1S",
+            "delivery.timeouts.content = 1s,content=PT1S",
+            "delivery.timeouts.end-of-data = 1s,endOfData=PT1S",
+            "delivery.timeouts.quit = 1s,quit=PT1S", "dns.timeout = 1s,timeout=PT1S",
+            "dns.tries = 4,tries=4", "dns.concurrent-queries = 6,concurrentQueries=6",
+            "dns.cache-size = 8,cacheSize=8", "dns.min-ttl = 1s,minTtl=PT1S",
+            "dns.max-ttl = 7m,maxTtl=PT7M",
+            "dns.servers = [\"127.0.0.1:5353\"],servers=[/127.0.0.1:5353]",
+            "sources.a.address = 192.0.2.1,/192.0.2.1", "sources.a.ehlo = a.test,ehlo=a.test"})
+    void from_valueChanged_isTaken(String line, String shows) {
+        assertThat(read("").toString()).doesNotContain(shows);
+        assertThat(read(line.replace("[10.0.0.0/8]", "[\"10.0.0.0/8\"]")).toString()).contains(
+                shows);
+    }
+
+    @Test
+    void from_poolsAndSources_areRead() {
+        DeliveryConfig config = read("""
+                sources { a { address = 192.0.2.1, ehlo = a.test }, b {} }
+                pools { fast { sources { a = 1, b = 3 } } }
+                """);
+        assertThat(config.pools().keySet()).containsExactlyInAnyOrder("fast", "default");
+        assertThat(config.pools().get("fast")).extracting(PoolConfig::sources).hasToString(
+                "{a=1, b=3}");
+        assertThat(config.pools().get("default")).extracting(PoolConfig::sources).hasToString(
+                "{a=1, b=1}");
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', value = {
+            "delivery.port = 0 | delivery.port: must be 1 to 65535",
+            "delivery.tls = maybe | must be one of: opportunistic, off, required",
+            "delivery { connections = 5, connections-per-site = 6 } | must not exceed connections",
+            "delivery { park-first = 2m, park-max = 1m } | park-first must not exceed park-max",
+            "delivery.allow-destinations = [\"here\"] | an address or block such as 10.0.0.0/8",
+            "delivery.timeouts.mial = 1s | did you mean mail",
+            "dns.servers = [\"localhost\"] | an address or address:port",
+            "dns { min-ttl = 2h } | min-ttl must not exceed max-ttl",
+            "sources.a.address = eth0 | must be an address of this machine",
+            "sources.a.ehlo = \"a b\" | ehlo must be a host name",
+            "pools.fast.sources.x = 1 | there is no such source; known are: default",
+            "pools.fast.sources.default = 0 | a source with a weight above 0"})
+    void finish_badValue_saysWhatIsWrong(String line, String problem) {
+        assertThatThrownBy(() -> finish(line)).isInstanceOf(ConfigException.class)
+                .hasMessageContaining(problem);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"smtp://10.0.0.9:2525,10.0.0.9,2525", "smtp://relay.test,relay.test,25",
+            "smtp://[::1]:26,::1,26"})
+    void parse_smartHost_isRead(String text, String host, int port) {
+        assertThat(Destination.parse(text)).isEqualTo(new Destination.SmartHost(host, port));
+    }
+
+    @ParameterizedTest
+    @CsvSource({"smtp://", "smtp://a:b", "smtp://a:0", "smtp://a:99999", "[nothing]",
+            "smtp://[::1]x"})
+    void parse_brokenDestination_isUnreadable(String text) {
+        assertThat(Destination.parse(text)).isInstanceOf(Destination.Unreadable.class);
+    }
+}

@@ -98,9 +98,8 @@ final class DemoReport {
         line("all settled", "after " + seconds(result.times().settled()));
         out.println();
         out.println(
-                "  Clients, receivers and verifier run beside the daemon on the same processors, and a"
-                        + " fresh JVM");
-        out.println("  is slow at first: benchmarks/ measures, this shows.");
+                "  Clients, receivers and verifier share the processors with the daemon, and a");
+        out.println("  fresh JVM is slow at first: benchmarks/ measures, this shows.");
     }
 
     private void verdict() {

@@ -56,7 +56,8 @@ class ExpirySweepTest {
             fixture.queue("one.test").putBack(envelope);
             fixture.time.advance(ExpirySweep.GRACE);
             await(() -> fixture.queue("one.test").status().waiting() == 0);
-            assertThat(fixture.spool.queues().waiting()).isEqualTo(1);
+            // what is left is the DSN, which arrives in the queue of the sender's domain
+            await(() -> fixture.spool.queues().waiting() == 1);
         }
     }
 

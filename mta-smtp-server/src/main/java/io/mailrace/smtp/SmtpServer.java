@@ -57,6 +57,7 @@ public final class SmtpServer {
     private final EventLoopGroup loops;
     private final Shared shared;
     private final Map<String, Channel> listeners = Collections.synchronizedMap(new TreeMap<>());
+    private CompletableFuture<Void> tlsOpening = CompletableFuture.allOf();
     private final ScheduledExecutorService files = Executors.newSingleThreadScheduledExecutor(
             Thread.ofPlatform().daemon().name("smtp-files").factory());
 
@@ -176,7 +177,7 @@ public final class SmtpServer {
 
     /** The slow parts, TLS library and first hash, run beside the binding of plain listeners. */
     private void open() {
-        CompletableFuture<Void> tls = CompletableFuture.runAsync(this::openTls, files);
+        tlsOpening = CompletableFuture.runAsync(this::openTls, files);
         if (config.usesAuth()) {
             try {
                 shared.logins = Optional.of(LoginCheck.open(config.users(), shared.time));
@@ -187,7 +188,7 @@ public final class SmtpServer {
         }
         bindAll(false);
         try {
-            tls.join();
+            tlsOpening.join();
         } catch (CompletionException failed) {
             throw failed.getCause() instanceof SmtpServerException known
                     ? known
@@ -325,6 +326,8 @@ public final class SmtpServer {
                 LOG.error("stop=incomplete connections={}", shared.connections.size());
             }
         }
+        // a start that failed elsewhere may still be loading the certificate: it must be closed too
+        tlsOpening.handle((opened, failed) -> true).join();
         files.shutdownNow();
         shared.logins.ifPresent(LoginCheck::close);
         shared.tls.ifPresent(ServerTls::close);

@@ -50,7 +50,7 @@ final class ConnectionBudget {
         wake(unprovenWishes);
     }
 
-    /** Runs {@code wake}, on any thread, when it is worth trying again. Try once more after this. */
+    /** Runs {@code wake}, on any thread, when trying again is worth it; try once after this. */
     void wish(boolean proven, Runnable wake) {
         (proven ? provenWishes : unprovenWishes).add(wake);
     }

@@ -35,12 +35,13 @@ final class HostAddresses {
     private final DnsTtl ttl;
     private final TimeSource time;
     private final Cache<String, Addresses> cache;
-    private final ConcurrentMap<String, CompletableFuture<Addresses>> asking = new ConcurrentHashMap<>();
+    private final ConcurrentMap<String, CompletableFuture<Addresses>> asking;
 
     HostAddresses(DnsClient dns, DnsTtl ttl, DnsConfig config, TimeSource time) {
         this.dns = dns;
         this.ttl = ttl;
         this.time = time;
+        asking = new ConcurrentHashMap<>();
         cache = Caffeine.newBuilder().maximumSize(config.cacheSize()).executor(Runnable::run)
                 .build();
     }

@@ -47,11 +47,12 @@ final class MxResolver {
     private final DnsClient dns;
     private final HostAddresses hosts;
     private final Cache<String, Kept> cache;
-    private final ConcurrentMap<String, CompletableFuture<MxAnswer>> asking = new ConcurrentHashMap<>();
+    private final ConcurrentMap<String, CompletableFuture<MxAnswer>> asking;
 
     MxResolver(DeliveryConfig config, TimeSource time, Metrics metrics) {
         this.config = config;
         this.time = time;
+        asking = new ConcurrentHashMap<>();
         own = new OwnAddresses(config);
         ttl = DnsTtl.of(config.dns(), time);
         dns = new DnsClient(config.dns(), metrics);

@@ -20,16 +20,24 @@ import org.jspecify.annotations.Nullable;
 final class SmtpClientSession {
     /* Promises
      *
-     * One reply for each command, in order: each command puts what it expects at the end of a queue, each reply takes the head. A reply that nobody
-     * expects, or anything behind the last expected one, means the peer is out of step: the connection ends and nothing at hand counts as delivered.
+     * One reply for each command, in order: each command puts what it expects at the end of a
+     * queue, each reply takes the head. A reply that nobody expects, or anything behind the last
+     * expected one, means the peer is out of step: the connection ends and nothing at hand counts
+     * as delivered.
      *
-     * A mail that was given to the session ends in exactly one call: finished (every recipient decided) or handBack (nothing happened to it).
+     * A mail that was given to the session ends in exactly one call: finished (every recipient
+     * decided) or handBack (nothing happened to it).
      *
-     * Grouping. With PIPELINING: MAIL, all RCPT and DATA in one group; behind the final dot the next message's MAIL, RCPT, DATA. So a message costs one
-     * round trip. With CHUNKING too a small content goes into the group at once (BDAT LAST): one round trip even for a single message; then there is no
-     * looking ahead, since there is nothing to gain. A large content waits for the recipients' replies.
+     * Grouping. With PIPELINING: MAIL, all RCPT and DATA in one group; behind the final dot the
+     * next message's MAIL, RCPT, DATA. So a message costs one round trip. With CHUNKING too a
+     * small content goes into the group at once (BDAT LAST): one round trip even for a single
+     * message; then there is no looking ahead, since there is nothing to gain. A large content
+     * waits for the recipients' replies.
      *
-     * RSET is sent only where a transaction was left open: RCPT accepted by nobody, DATA or BDAT refused. It leads the next message's group.
+     * RSET is sent only where a transaction was left open: RCPT accepted by nobody, DATA or BDAT
+     * refused. It leads the next message's group.
+     *
+     * Long because a dialogue is to be read in one piece: what may follow what is all here.
      */
 
     /** What the session wants done, in order. */

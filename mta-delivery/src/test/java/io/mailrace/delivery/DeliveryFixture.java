@@ -150,9 +150,9 @@ final class DeliveryFixture implements AutoCloseable {
     }
 
     static void await(BooleanSupplier condition) {
-        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(PATIENCE_SECONDS);
+        long deadline = TimeSource.system().nanos() + TimeUnit.SECONDS.toNanos(PATIENCE_SECONDS);
         while (!condition.getAsBoolean()) {
-            if (System.nanoTime() > deadline) {
+            if (TimeSource.system().nanos() > deadline) {
                 throw new AssertionError("waited in vain");
             }
             LockSupport.parkNanos(1_000_000);

@@ -22,9 +22,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * One peer that misbehaves once, in each way at each stage; all cases run at the same time. Whatever
- * it does, the mail arrives in the end and is never bounced, and there is a copy only where the line
- * was lost behind the final dot.
+ * One peer that misbehaves once, in each way at each stage; all cases run at the same time.
+ * Whatever it does, the mail arrives in the end and is never bounced, and there is a copy only
+ * where the line was lost behind the final dot.
  */
 class FaultTest {
     private static final List<String> STAGES = List.of("GREETING", "EHLO", "MAIL", "RCPT",

@@ -28,7 +28,7 @@ final class SmtpSession {
      * COMMITTING nothing is read. After STARTTLS, in STARTING_TLS, a byte in the clear is an attack
      * (RFC 3207 4.2, CVE-2011-0411). CLOSED takes nothing any more.
      *
-     * The file is long because the dialogue is to be read in one piece: what a line says and what
+     * Long because the dialogue is to be read in one piece: what a line says and what
      * becomes of content bytes is elsewhere, what may follow what is here.
      */
     enum Mode {

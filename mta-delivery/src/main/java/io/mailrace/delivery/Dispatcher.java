@@ -410,10 +410,12 @@ final class Dispatcher {
     private void connectionIsFree() {
         loop.execute(() -> {
             wishesConnection = false;
-            if (pools.values().stream().allMatch(PoolShare::quiet)) {
+            int before = connections.size();
+            pump();
+            // whoever was woken and took nothing wakes the next one, unless it waits again itself
+            if (connections.size() <= before && !wishesConnection) {
                 parts.budget().passOn();
             }
-            pumpSoon();
         });
     }
 

@@ -23,6 +23,7 @@ final class MailFeed {
     private static final int BATCH = 8;
     /** A destination is looked up at most that often for a queue that always has mail. */
     private static final long MIN_VALID_NANOS = TimeUnit.SECONDS.toNanos(1);
+    private static final long STARVED_MILLIS = 1000;
     private static final long TROUBLE_MILLIS = TimeUnit.MINUTES.toMillis(1);
 
     private final DeliveryParts parts;
@@ -63,11 +64,10 @@ final class MailFeed {
 
     /** Takes mail until {@code target} is at hand, as far as there is any. */
     void fill(PoolShare pool, int target) {
-        starved = false;
         int want = target - pool.ready().size() - pool.signing();
         while (want > 0 && !pool.queues().isEmpty()) {
             if (!parts.settlements().room()) {
-                starved = true;
+                starve();
                 return;
             }
             QueueVisit visit = pool.queues().next();
@@ -88,6 +88,17 @@ final class MailFeed {
             }
             want -= taken.size();
             prepare(pool, visit.queue(), taken);
+        }
+    }
+
+    /** Looks again by itself: the outcomes in the way may all be those of other sites. */
+    private void starve() {
+        if (!starved) {
+            starved = true;
+            dispatcher.loop().schedule(() -> {
+                starved = false;
+                dispatcher.pumpSoon();
+            }, STARVED_MILLIS, TimeUnit.MILLISECONDS);
         }
     }
 

@@ -266,7 +266,9 @@ final class Batch implements AutoCloseable {
     }
 
     private void drop(QueueState queue) throws RocksDBException {
-        if (queue.idleFor(0)) {
+        if (queue.idleFor(0) && !changes.containsKey(queue)) {
+            // whatever comes of this batch, mail that arrives later writes the name again
+            queue.named = false;
             rocks.delete(store.handle(Store.Family.STATE),
                     Keys.state(Keys.QUEUE_NAME, queue.number()));
             rocks.delete(store.handle(Store.Family.STATE),

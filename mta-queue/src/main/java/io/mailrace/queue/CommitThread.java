@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.mailrace.queue;
 
+import io.mailrace.core.SpoolId;
 import io.mailrace.core.TimeSource;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
+import java.util.HashSet;
 import java.util.IdentityHashMap;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.Executor;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.RejectedExecutionException;
@@ -47,6 +50,8 @@ final class CommitThread implements AutoCloseable {
     private static final int MAX_BACKOFF = 10;
 
     private final LinkedBlockingQueue<Operation> input = new LinkedBlockingQueue<>();
+    /** Contents that are live though their commit was reported as failed; at most a batch full. */
+    private final Set<SpoolId> revived = new HashSet<>();
     private final Thread thread = new Thread(this::run, "spool-commit");
     private final SpoolParts parts;
     private final TimeSource time;
@@ -161,7 +166,7 @@ final class CommitThread implements AutoCloseable {
         }
         Operation next = operations.isEmpty()
                 ? input.poll(pauseMillis(), TimeUnit.MILLISECONDS)
-                : input.poll();
+                : input.peek() instanceof Operation.DropQueue ? null : input.poll();
         while (next != null) {
             stopping |= next instanceof Operation.Stop;
             operations.add(next);
@@ -234,6 +239,9 @@ final class CommitThread implements AutoCloseable {
     @SuppressWarnings("CatchingUnchecked")
     private @Nullable Operation addAll(Batch batch, List<Operation> operations) {
         for (Operation operation : operations) {
+            if (operation instanceof Operation.Discard late && revived.remove(late.id())) {
+                continue;
+            }
             if (operation instanceof Operation.Accept accept && accept.mail().firstChunk() > 0
                     && accept.failuresBefore() != failures) {
                 tell(List.of(operation), new SpoolException("its first chunks may be lost"));
@@ -377,9 +385,17 @@ final class CommitThread implements AutoCloseable {
             kept.removeAll(failed.operations());
             newestEvent = Math.max(newestEvent, failed.newestEvent());
             failed.publish(parts.fresh(), parts.queues());
+            failed.operations().forEach(this::remember);
             tell(failed.operations().stream().filter(Operation::isKept).toList(), null);
         }
         forgetFailed();
+    }
+
+    /** Its submitter was told that it failed and is going to discard the chunks of a live mail. */
+    private void remember(Operation operation) {
+        if (operation instanceof Operation.Accept accept && accept.mail().firstChunk() > 0) {
+            revived.add(accept.mail().id());
+        }
     }
 
     private void forgetFailed() {

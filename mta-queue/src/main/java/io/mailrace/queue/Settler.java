@@ -53,7 +53,12 @@ final class Settler {
     /** Settles a taken envelope. */
     void settle(QueueState queue, Settlement settlement, Operation.Told told) {
         Entry entry = queue.settling(settlement.envelope());
-        write(judge(queue, entry, settlement, told));
+        try {
+            write(judge(queue, entry, settlement, told));
+        } catch (RuntimeException bug) {
+            queue.unsettled(entry);
+            throw bug;
+        }
     }
 
     /** Gives up an envelope the spool has claimed because of its age. */
@@ -155,9 +160,24 @@ final class Settler {
             return;
         }
         try {
-            reads.own(() -> finish(verdict, Notifier.startOf(envelope.id(), content)));
+            reads.own(() -> finishLater(verdict, content));
         } catch (RejectedExecutionException closing) {
             finish(verdict, null);
+        }
+    }
+
+    /** Whatever goes wrong here, the envelope must not stay claimed and the caller must hear. */
+    private void finishLater(Verdict verdict, Content content) {
+        try {
+            finish(verdict, Notifier.startOf(verdict.entry().envelope().id(), content));
+        } catch (RuntimeException bug) {
+            verdict.queue().unsettled(verdict.entry());
+            Operation.Told told = verdict.told();
+            if (told != null) {
+                told.where().execute(() -> told.listener()
+                        .failed(new SpoolException("not settled", bug)));
+            }
+            throw bug;
         }
     }
 

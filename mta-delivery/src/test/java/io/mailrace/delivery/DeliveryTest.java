@@ -20,6 +20,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
@@ -151,6 +152,39 @@ class DeliveryTest {
         assertThat(peer.texts()).containsExactly(new String(DeliveryFixture.message(
                 body.toString()), StandardCharsets.ISO_8859_1));
         assertThat(peer.received.getFirst().to()).containsExactly("a@d.test", "b@d.test");
+    }
+
+    /** Introduced with the first dispatcher: a flush that freed the socket ended such mail twice. */
+    @Test
+    void delivery_bigContentAlreadyInMemory_endsOnce() throws IOException {
+        String body = ("y".repeat(70) + "\r\n").repeat(2_800);
+        domain("d.test");
+        TestPeer peer = peer(USUAL, PLAIN);
+        List<byte[]> loaded = new CopyOnWriteArrayList<>();
+        DeliveryFixture fixture = deliver(peer.port(), new DeliveryFixture.NoSigner() {
+            @Override
+            public boolean signs(ContentFacts facts) {
+                return true;
+            }
+
+            @Override
+            public Signature sign(Content content, ContentFacts facts) {
+                for (int i = 0; i < content.chunkCount(); i++) {
+                    loaded.add(content.chunk(i));
+                }
+                return Signature.NONE;
+            }
+        }, "");
+        List<SpoolId> ids = new ArrayList<>();
+        for (int i = 0; i < 30; i++) {
+            ids.add(fixture.submit(body, "a" + i + "@d.test"));
+        }
+        fixture.awaitEmpty();
+        assertThat(loaded).hasSizeGreaterThanOrEqualTo(60);
+        assertThat(peer.received).hasSize(30);
+        for (SpoolId id : ids) {
+            assertThat(fixture.attempts(id)).hasSize(1);
+        }
     }
 
     @Test

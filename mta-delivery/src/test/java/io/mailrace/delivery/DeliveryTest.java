@@ -154,7 +154,7 @@ class DeliveryTest {
         assertThat(peer.received.getFirst().to()).containsExactly("a@d.test", "b@d.test");
     }
 
-    /** Introduced with the first dispatcher: a flush that freed the socket ended such mail twice. */
+    /** Was wrong from the first day: a flush that freed the socket ended such mail twice. */
     @Test
     void delivery_bigContentAlreadyInMemory_endsOnce() throws IOException {
         String body = ("y".repeat(70) + "\r\n").repeat(2_800);

@@ -2,9 +2,11 @@
 package io.mailrace.delivery;
 
 import io.mailrace.core.TimeSource;
+import io.mailrace.queue.Envelope;
 import io.mailrace.queue.MailQueue;
 import io.mailrace.queue.QueueKey;
 import io.mailrace.queue.Spool;
+import java.util.List;
 import java.util.Map;
 import java.util.function.BiConsumer;
 import java.util.function.Consumer;
@@ -34,12 +36,22 @@ record DeliveryParts(DeliveryConfig config, Spool spool, TimeSource time, Delive
         LOG.error("unforeseen error where=\"{}\"", where, error);
     }
 
-    /**
-     * Parks a queue and makes sure that it reports itself when the time is over: it does so only
-     * after a take gave less than asked.
-     */
+    /** Parks a queue, which comes back when the time is over. */
     void park(MailQueue queue, long millis, String why) {
-        queue.park(time.epochMillis() + millis, why);
-        queue.take(1).forEach(queue::putBack);
+        if (!parkedAndArmed(queue, time.epochMillis() + millis, why)) {
+            reroute.accept(queue);
+        }
+    }
+
+    /**
+     * Parks a queue and makes it report itself when the time is over, which it does only after a
+     * take gave less than asked. False when the time was over before that: then the queue is due
+     * and will not say so again, and the caller must see to it now.
+     */
+    static boolean parkedAndArmed(MailQueue queue, long untilEpochMillis, String why) {
+        queue.park(untilEpochMillis, why);
+        List<Envelope> early = queue.take(1);
+        early.forEach(queue::putBack);
+        return early.isEmpty();
     }
 }

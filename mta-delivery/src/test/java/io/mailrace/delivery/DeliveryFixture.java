@@ -38,7 +38,7 @@ import java.util.function.BooleanSupplier;
 
 /** A spool, a DNS server and delivery with short limits, all on loopback. */
 final class DeliveryFixture implements AutoCloseable {
-    static final long PATIENCE_SECONDS = 120;
+    static final long PATIENCE_SECONDS = 30;
     private static final String CONFIG = """
             retry { default { intervals = [80ms], max-age = 1h } }
             delivery {

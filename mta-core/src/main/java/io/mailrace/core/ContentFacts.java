@@ -12,6 +12,17 @@ package io.mailrace.core;
  * @param longLine some line exceeds 998 octets
  * @param fromDomain domain of the first mailbox in From, lower-case, empty when not found
  * @param messageId the Message-ID value with its angle brackets, cleaned, empty when none
+ * @param tag what the application calls this kind of mail (a campaign, a template), for selecting
+ *        and counting; lower-case letters, digits, {@code . - _}; empty when none
  */
 public record ContentFacts(long sizeBytes, boolean eightBit, boolean utf8Header,
-        boolean leadingDot, boolean longLine, String fromDomain, String messageId) {}
+        boolean leadingDot, boolean longLine, String fromDomain, String messageId, String tag) {
+    /** Longest tag, in characters. */
+    public static final int MAX_TAG = 64;
+
+    /** Of a content without a tag. */
+    public ContentFacts(long sizeBytes, boolean eightBit, boolean utf8Header, boolean leadingDot,
+            boolean longLine, String fromDomain, String messageId) {
+        this(sizeBytes, eightBit, utf8Header, leadingDot, longLine, fromDomain, messageId, "");
+    }
+}

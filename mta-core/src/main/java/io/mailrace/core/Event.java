@@ -61,6 +61,49 @@ public sealed interface Event {
                 Event {}
 
     /**
+     * An operator changed the fate of one envelope.
+     *
+     * @param detail why, or where it goes now; one sentence or empty
+     */
+    record Operated(long epochMillis, SpoolId id, int envelope, String tenant, String destination,
+            Change change, List<MailAddress> recipients, String detail) implements OfMessage {
+        /** What was done to it. */
+        public enum Change {
+            /** Kept until it is released. */
+            HELD("held"),
+            /** Due now after it was held. */
+            RELEASED("released"),
+            /** Due now instead of later. */
+            RETRIED("retried"),
+            /** Given up; the sender is told unless the operator said not to. */
+            BOUNCED("bounced"),
+            /** Removed; nobody is told. */
+            DISCARDED("discarded"),
+            /** Moved to another queue. */
+            REBOUND("rebound");
+
+            private final String word;
+
+            Change(String word) {
+                this.word = word;
+            }
+
+            /** How it is called in logs and on the command line. */
+            public String word() {
+                return word;
+            }
+        }
+    }
+
+    /**
+     * An operator did something to many at once, or to the server.
+     *
+     * @param who the operator as far as known
+     * @param what one sentence
+     */
+    record AdminAction(long epochMillis, String who, String what) implements Event {}
+
+    /**
      * Where a submission came from.
      *
      * @param listener name in the config; {@code local} for mail made by Mailrace itself

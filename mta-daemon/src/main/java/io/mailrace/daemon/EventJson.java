@@ -26,6 +26,8 @@ final class EventJson {
             case Event.DsnSent e -> "dsn-sent";
             case Event.DsnOmitted e -> "dsn-omitted";
             case Event.QueueParked e -> "queue-parked";
+            case Event.Operated e -> e.change().word();
+            case Event.AdminAction e -> "admin-action";
         };
     }
 
@@ -71,6 +73,18 @@ final class EventJson {
                 json.writeStringProperty("queue", e.queue());
                 Json.time(json, "until", e.untilEpochMillis());
                 json.writeStringProperty("why", e.why());
+            }
+            case Event.Operated e -> {
+                json.writeNumberProperty("envelope", e.envelope());
+                json.writeStringProperty("tenant", e.tenant());
+                json.writeStringProperty("destination", e.destination());
+                json.writeStringProperty("by", "operator");
+                addresses(json, e.recipients());
+                Json.text(json, "why", e.detail());
+            }
+            case Event.AdminAction e -> {
+                json.writeStringProperty("who", e.who());
+                json.writeStringProperty("what", e.what());
             }
         }
         json.writeEndObject();

@@ -38,6 +38,10 @@ final class EventText {
             case Event.QueueParked e -> text.append("queue ").append(e.queue())
                     .append(" waits until ").append(Json.time(e.untilEpochMillis()))
                     .append(": ").append(e.why());
+            case Event.Operated e -> text.append(e.change().word()).append(" by an operator: ")
+                    .append(all(e.recipients()))
+                    .append(e.detail().isEmpty() ? "" : "; " + e.detail());
+            case Event.AdminAction e -> text.append(e.who()).append(": ").append(e.what());
         }
         return printable(text.append('\n'));
     }

@@ -206,7 +206,7 @@ class AdminServerTest {
     private QueueStatus status(String domain, long waiting, int taken, long due, long parked,
             String parkedWhy) {
         return new QueueStatus(new QueueKey(Lane.DEFAULT, "app", domain, "default"), waiting,
-                taken, due, time.epochMillis() - 3_700_000, parked, parkedWhy);
+                0, taken, due, time.epochMillis() - 3_700_000, parked, parkedWhy);
     }
 
     @Test

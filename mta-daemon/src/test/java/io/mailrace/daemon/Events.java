@@ -54,6 +54,9 @@ final class Events {
                 new Event.DsnSent(TIME, ID, new SpoolId(99), ALICE, "failed"),
                 new Event.DsnOmitted(TIME, ID, "null sender"),
                 new Event.QueueParked(TIME, "default/app/one.test/default", TIME + 1000,
-                        "no connection"));
+                        "no connection"),
+                new Event.Operated(TIME, ID, 0, "app", "one.test",
+                        Event.Operated.Change.HELD, List.of(BOB), "suspected breach"),
+                new Event.AdminAction(TIME, "root", "hold tenant=app: 12 changed"));
     }
 }

@@ -13,7 +13,9 @@ import io.mailrace.queue.MailQueues;
 import io.mailrace.queue.QueueKey;
 import io.mailrace.queue.QueueStatus;
 import io.mailrace.queue.Settlement;
+import io.mailrace.queue.SetOperations;
 import io.mailrace.queue.Spool;
+import io.mailrace.queue.SpoolCare;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -102,6 +104,16 @@ final class StandInSpool implements Spool, MailQueues, EventJournal {
     @Override
     public MailQueues queues() {
         return this;
+    }
+
+    @Override
+    public SetOperations operations() {
+        throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public SpoolCare care() {
+        throw new UnsupportedOperationException();
     }
 
     @Override

@@ -31,7 +31,7 @@ class FairQueuesTest {
 
         @Override
         public QueueStatus status() {
-            return new QueueStatus(key, 0, 0, 0, 0, 0, "");
+            return new QueueStatus(key, 0, 0, 0, 0, 0, 0, "");
         }
     }
 

@@ -17,7 +17,9 @@ import io.mailrace.queue.EventJournal;
 import io.mailrace.queue.IncomingContent;
 import io.mailrace.queue.MailQueues;
 import io.mailrace.queue.Settlement;
+import io.mailrace.queue.SetOperations;
 import io.mailrace.queue.Spool;
+import io.mailrace.queue.SpoolCare;
 import io.mailrace.queue.SpoolException;
 import java.util.ArrayList;
 import java.util.List;
@@ -59,6 +61,16 @@ class SettlementsTest {
 
         @Override
         public MailQueues queues() {
+            throw new UnsupportedOperationException();
+        }
+
+        @Override
+        public SetOperations operations() {
+            throw new UnsupportedOperationException();
+        }
+
+        @Override
+        public SpoolCare care() {
             throw new UnsupportedOperationException();
         }
 

@@ -84,7 +84,7 @@ final class TestMail {
 
         @Override
         public QueueStatus status() {
-            return new QueueStatus(key(), 0, 0, 0, 0, 0, "");
+            return new QueueStatus(key(), 0, 0, 0, 0, 0, 0, "");
         }
     }
 }

@@ -11,7 +11,8 @@ import java.util.List;
 
 /** Values of the families {@code envelope} and {@code schedule} (FORMAT.md). */
 final class EnvelopeCodec {
-    private static final int VERSION = 1;
+    /** 2 added the tag. */
+    private static final int VERSION = 2;
     private static final int EIGHT_BIT = 1;
     private static final int UTF8_HEADER = 2;
     private static final int LEADING_DOT = 4;
@@ -69,14 +70,15 @@ final class EnvelopeCodec {
         out.i64(facts.sizeBytes());
         out.u8((facts.eightBit() ? EIGHT_BIT : 0) | (facts.utf8Header() ? UTF8_HEADER : 0)
                 | (facts.leadingDot() ? LEADING_DOT : 0) | (facts.longLine() ? LONG_LINE : 0));
-        out.text(facts.fromDomain()).text(facts.messageId());
+        out.text(facts.fromDomain()).text(facts.messageId()).text(facts.tag());
     }
 
     private static ContentFacts facts(RecordReader in) {
         long size = in.i64();
         int flags = in.u8();
         return new ContentFacts(size, (flags & EIGHT_BIT) != 0, (flags & UTF8_HEADER) != 0,
-                (flags & LEADING_DOT) != 0, (flags & LONG_LINE) != 0, in.text(), in.text());
+                (flags & LEADING_DOT) != 0, (flags & LONG_LINE) != 0, in.text(), in.text(),
+                in.version() < 2 ? "" : in.text());
     }
 
     static void address(RecordWriter out, MailAddress address) {

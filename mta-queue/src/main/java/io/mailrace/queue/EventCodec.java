@@ -20,6 +20,8 @@ final class EventCodec {
     private static final int DSN_SENT = 5;
     private static final int DSN_OMITTED = 6;
     private static final int QUEUE_PARKED = 7;
+    private static final int OPERATED = 8;
+    private static final int ADMIN_ACTION = 9;
     private static final int DELIVERED = 1;
     private static final int DEFERRED = 2;
     private static final int DEFERRED_POSSIBLE_DUPLICATE = 3;
@@ -63,6 +65,14 @@ final class EventCodec {
             case Event.DsnOmitted e -> start(out, DSN_OMITTED, e).i64(e.id().value()).text(e.why());
             case Event.QueueParked e ->
                 start(out, QUEUE_PARKED, e).text(e.queue()).i64(e.untilEpochMillis()).text(e.why());
+            case Event.Operated e -> {
+                start(out, OPERATED, e).i64(e.id().value()).count(e.envelope()).text(e.tenant())
+                        .text(e.destination()).u8(code(e.change()));
+                addresses(out, e.recipients());
+                out.text(e.detail());
+            }
+            case Event.AdminAction e ->
+                start(out, ADMIN_ACTION, e).text(e.who()).text(e.what());
         }
         return out.finish();
     }
@@ -87,8 +97,31 @@ final class EventCodec {
                 new Event.DsnSent(time, id(in), id(in), EnvelopeCodec.address(in), in.text());
             case DSN_OMITTED -> new Event.DsnOmitted(time, id(in), in.text());
             case QUEUE_PARKED -> new Event.QueueParked(time, in.text(), in.i64(), in.text());
+            case OPERATED -> new Event.Operated(time, id(in), in.number(), in.text(), in.text(),
+                    change(in.u8()), addresses(in), in.text());
+            case ADMIN_ACTION -> new Event.AdminAction(time, in.text(), in.text());
             default -> throw new SpoolException("event record has unknown kind " + kind);
         };
+    }
+
+    private static int code(Event.Operated.Change change) {
+        return switch (change) {
+            case HELD -> 1;
+            case RELEASED -> 2;
+            case RETRIED -> 3;
+            case BOUNCED -> 4;
+            case DISCARDED -> 5;
+            case REBOUND -> 6;
+        };
+    }
+
+    private static Event.Operated.Change change(int code) {
+        for (Event.Operated.Change change : Event.Operated.Change.values()) {
+            if (code(change) == code) {
+                return change;
+            }
+        }
+        throw new SpoolException("event record has unknown change " + code);
     }
 
     private static RecordWriter start(RecordWriter out, int kind, Event event) {

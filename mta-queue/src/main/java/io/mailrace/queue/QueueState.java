@@ -59,6 +59,7 @@ final class QueueState implements MailQueue {
     private long parkedUntilMillis;
     private String parkedWhy = "";
     private long count;
+    private long held;
     private long oldestMillis;
     private long emptySinceNanos;
     /** Whether its name is on disk. Confined to {@code spool-commit}. */
@@ -151,7 +152,7 @@ final class QueueState implements MailQueue {
         long now = table.now();
         boolean parked = now < parkedUntilMillis;
         long head = headMillis();
-        return new QueueStatus(key, count, taken.size() + claimed.size(),
+        return new QueueStatus(key, count, held, taken.size() + claimed.size(),
                 head == Long.MAX_VALUE ? 0 : table.toWall(head),
                 count == 0 ? 0 : table.toWall(oldestMillis),
                 parked ? table.toWall(parkedUntilMillis) : 0, parked ? parkedWhy : "");

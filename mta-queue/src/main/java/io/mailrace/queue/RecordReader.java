@@ -13,6 +13,7 @@ final class RecordReader {
     private final byte[] bytes;
     private final int end;
     private int at;
+    private int version;
 
     private RecordReader(byte[] bytes) {
         this.bytes = bytes;
@@ -22,9 +23,10 @@ final class RecordReader {
     /**
      * Checks sum and version of a record and decodes it.
      *
+     * @param newest version; older ones are told apart by {@link #version()}
      * @throws SpoolException for whatever is wrong with it
      */
-    static <T> T decode(byte[] record, int version, String what, Function<RecordReader, T> fields) {
+    static <T> T decode(byte[] record, int newest, String what, Function<RecordReader, T> fields) {
         try {
             RecordReader reader = new RecordReader(record);
             if (reader.end < 1
@@ -32,9 +34,10 @@ final class RecordReader {
                             reader.end)) {
                 throw new SpoolException(what + " record is damaged (checksum)");
             }
-            int found = reader.u8();
-            if (found != version) {
-                throw new SpoolException(what + " record has unknown version " + found);
+            reader.version = reader.u8();
+            if (reader.version < 1 || reader.version > newest) {
+                throw new SpoolException(
+                        what + " record has unknown version " + reader.version);
             }
             T value = fields.apply(reader);
             if (reader.at != reader.end) {
@@ -44,6 +47,11 @@ final class RecordReader {
         } catch (IllegalArgumentException impossible) {
             throw new SpoolException(what + " record holds an impossible value", impossible);
         }
+    }
+
+    /** Of the record: 1 or more. */
+    int version() {
+        return version;
     }
 
     int u8() {

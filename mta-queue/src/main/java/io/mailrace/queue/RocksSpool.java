@@ -249,6 +249,16 @@ public final class RocksSpool implements Spool {
     }
 
     @Override
+    public SetOperations operations() {
+        throw new IllegalStateException("in the making");
+    }
+
+    @Override
+    public SpoolCare care() {
+        throw new IllegalStateException("in the making");
+    }
+
+    @Override
     public Optional<String> refusal() {
         if (closing) {
             return Optional.of("the spool is closing");

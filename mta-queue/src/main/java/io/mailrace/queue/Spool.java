@@ -38,6 +38,12 @@ public interface Spool extends AutoCloseable {
 
     EventJournal journal();
 
+    /** Operators' changes to many envelopes at once. */
+    SetOperations operations();
+
+    /** What operators do to the spool itself. */
+    SpoolCare care();
+
     /** Why new mail is refused at the moment (disk full, write error); empty when it is taken. */
     Optional<String> refusal();
 

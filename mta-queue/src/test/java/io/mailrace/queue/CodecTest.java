@@ -56,7 +56,10 @@ class CodecTest {
                 new Event.Expired(4, id, 1, "t", "example.net", List.of(BOB), REPLY),
                 new Event.DsnSent(5, id, new SpoolId(9), BOB, "failed"),
                 new Event.DsnOmitted(6, id, "null sender"),
-                new Event.QueueParked(7, "default/t/example.net/default", 8, "why"));
+                new Event.QueueParked(7, "default/t/example.net/default", 8, "why"),
+                new Event.Operated(8, new SpoolId(5), 2, "t", "example.net",
+                        Event.Operated.Change.REBOUND, List.of(UTF8), "to pool b"),
+                new Event.AdminAction(9, "root", "hold everything"));
     }
 
     @Test

@@ -10,7 +10,9 @@ import io.mailrace.queue.EventJournal;
 import io.mailrace.queue.IncomingContent;
 import io.mailrace.queue.MailQueues;
 import io.mailrace.queue.Settlement;
+import io.mailrace.queue.SetOperations;
 import io.mailrace.queue.Spool;
+import io.mailrace.queue.SpoolCare;
 import io.mailrace.queue.SpoolException;
 import io.mailrace.queue.Submission;
 import java.io.ByteArrayOutputStream;
@@ -138,6 +140,16 @@ final class RecordingSpool implements Spool {
             heldCommits.clear();
         }
         all.forEach(Runnable::run);
+    }
+
+    @Override
+    public SetOperations operations() {
+        throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public SpoolCare care() {
+        throw new UnsupportedOperationException();
     }
 
     @Override

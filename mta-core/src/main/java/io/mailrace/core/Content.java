@@ -15,7 +15,12 @@ public interface Content {
     long sizeBytes();
 
     default int chunkCount() {
-        return (int) ((sizeBytes() + CHUNK_BYTES - 1) / CHUNK_BYTES);
+        return chunksOf(sizeBytes());
+    }
+
+    /** Into how many chunks that many bytes are cut. */
+    static int chunksOf(long sizeBytes) {
+        return (int) ((sizeBytes + CHUNK_BYTES - 1) / CHUNK_BYTES);
     }
 
     /**

@@ -10,24 +10,25 @@ import java.util.function.LongSupplier;
 import java.util.stream.Stream;
 
 /**
- * Watches the room on the spool's disk. Looked at about once a second on a thread that may block;
+ * Watches the room on the spool's disk: bytes and files. Looked at about once a second on a thread that may block;
  * in between the last answer holds, so {@code min-free} must cover what arrives meanwhile.
  */
 final class Admission {
     private final Path directory;
     private final LongSupplier unwritten;
-    private final long maxSize;
-    private final long minFree;
+    private final SpoolConfig limits;
+    private final FreeInodes inodes;
     private volatile String refusal = "";
     private volatile long sizeBytes;
     private volatile long freeBytes = Long.MAX_VALUE;
+    private volatile long freeInodes = Long.MAX_VALUE;
 
     /** @param unwritten bytes in memory that will become data files */
     Admission(Path directory, SpoolConfig config, LongSupplier unwritten) {
         this.directory = directory;
         this.unwritten = unwritten;
-        maxSize = config.maxSize();
-        minFree = config.minFree();
+        limits = config;
+        inodes = new FreeInodes(directory);
     }
 
     /** Why new mail is refused; empty when there is room. */
@@ -44,19 +45,28 @@ final class Admission {
         return freeBytes;
     }
 
+    /** {@link Long#MAX_VALUE} when there is no limit or it is unknown. */
+    long freeInodes() {
+        return freeInodes;
+    }
+
     void look() {
         try {
             freeBytes = Files.getFileStore(directory).getUsableSpace();
             sizeBytes = sizeOf(directory) + unwritten.getAsLong();
+            freeInodes = inodes.count();
         } catch (IOException unreadable) {
             refusal = "room on the spool's disk is unknown: " + unreadable;
             return;
         }
-        if (freeBytes < minFree) {
+        if (freeBytes < limits.minFree()) {
             refusal = "only " + freeBytes + " bytes are free on the spool's disk, min-free is "
-                    + minFree;
-        } else if (maxSize > 0 && sizeBytes > maxSize) {
-            refusal = "the spool has " + sizeBytes + " bytes, max-size is " + maxSize;
+                    + limits.minFree();
+        } else if (limits.maxSize() > 0 && sizeBytes > limits.maxSize()) {
+            refusal = "the spool has " + sizeBytes + " bytes, max-size is " + limits.maxSize();
+        } else if (freeInodes < limits.minFreeInodes()) {
+            refusal = "only " + freeInodes + " files can still be made on the spool's disk,"
+                    + " min-free-inodes is " + limits.minFreeInodes();
         } else {
             refusal = "";
         }

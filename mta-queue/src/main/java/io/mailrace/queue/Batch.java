@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.mailrace.queue;
 
+import io.mailrace.core.Content;
 import io.mailrace.core.SpoolId;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -21,6 +22,7 @@ final class Batch implements AutoCloseable {
         final List<Place> departures = new ArrayList<>();
         final List<Entry> arrivals = new ArrayList<>();
         long oldestMillis = Long.MAX_VALUE;
+        int held;
     }
 
     private static final byte[] NOTHING = {};
@@ -36,6 +38,8 @@ final class Batch implements AutoCloseable {
     private final List<QueueState> dropped = new ArrayList<>();
     private final long firstSequence;
     private long sequence;
+    private long liveBytes;
+    private long keptBytes;
     private boolean mustSync;
 
     /** Gives queues to a batch, making new ones. */
@@ -65,6 +69,10 @@ final class Batch implements AutoCloseable {
                 settle(settle);
                 mustSync = true;
             }
+            case Operation.Hold hold -> hold(hold);
+            case Operation.Release release -> release(release);
+            case Operation.Move move -> move(move);
+            case Operation.Forget forget -> forget(forget);
             case Operation.Append append -> event(append.event());
             case Operation.SavePosition save -> rocks.put(store.handle(Store.Family.STATE),
                     Keys.reader(save.reader()), QueueCodec.number(save.sequence()));
@@ -93,7 +101,10 @@ final class Batch implements AutoCloseable {
                         Keys.state(Keys.QUEUE_NAME, queue.number()), QueueCodec.name(queue.key()));
             }
             rocks.put(store.handle(Store.Family.STATE),
-                    Keys.state(Keys.QUEUE_COUNT, queue.number()), QueueCodec.count(after, oldest));
+                    Keys.state(Keys.QUEUE_COUNT, queue.number()),
+                    QueueCodec.count(new QueueCodec.Count(after, oldest,
+                            queue.held() + change.held,
+                            queue.headAfter(change.departures, change.arrivals))));
         }
         rocks.put(store.handle(Store.Family.STATE), Keys.PROGRESS, progress.encode());
         return rocks;
@@ -112,7 +123,7 @@ final class Batch implements AutoCloseable {
         }
         changes.forEach((queue, change) -> {
             queue.named = true;
-            queue.publish(change.departures, change.arrivals);
+            queue.publish(change.departures, change.arrivals, change.held);
         });
         dropped.forEach(table::remove);
     }
@@ -133,6 +144,16 @@ final class Batch implements AutoCloseable {
         return sequence;
     }
 
+    /** By how much the contents of waiting mail grew. */
+    long liveBytes() {
+        return liveBytes;
+    }
+
+    /** By how much the contents of settled mail grew that are kept. */
+    long keptBytes() {
+        return keptBytes;
+    }
+
     boolean hasEvents() {
         return sequence > firstSequence;
     }
@@ -140,16 +161,46 @@ final class Batch implements AutoCloseable {
     /** Whether this batch is on disk after all, though its write was reported to have failed. */
     boolean isAlive() {
         for (Operation operation : operations) {
-            if (operation instanceof Operation.Settle settle) {
-                return store.get(Store.Family.SCHEDULE,
-                        Keys.schedule(settle.queue().number(), settle.place())) == null;
-            }
-            if (operation instanceof Operation.Accept accept) {
-                return store.get(Store.Family.ENVELOPE,
-                        Keys.envelope(accept.mail().id(), 0)) != null;
+            @Nullable
+            Boolean alive = isAlive(operation);
+            if (alive != null) {
+                return alive;
             }
         }
         return false;
+    }
+
+    /** Null when the operation leaves no trace to tell by. */
+    private @Nullable Boolean isAlive(Operation operation) {
+        return switch (operation) {
+            case Operation.Settle settle -> settle.held()
+                    ? !isHeld(settle.queue(), settle.place())
+                    : !isScheduled(settle.queue(), settle.place());
+            case Operation.Hold hold -> !isScheduled(hold.queue(), hold.place());
+            case Operation.Move move -> !isScheduled(move.queue(), move.place());
+            case Operation.Release release ->
+                !isHeld(release.queue(), release.envelope().entry().place());
+            case Operation.Accept accept -> store.get(Store.Family.ENVELOPE,
+                    Keys.envelope(accept.mail().id(), 0)) != null;
+            case Operation.Chunk none -> null;
+            case Operation.Discard none -> null;
+            case Operation.Append none -> null;
+            case Operation.SavePosition none -> null;
+            case Operation.TrimEvents none -> null;
+            case Operation.Quarantine none -> null;
+            case Operation.DropQueue none -> null;
+            case Operation.Forget none -> null;
+            case Operation.Stop none -> null;
+        };
+    }
+
+    private boolean isScheduled(QueueState queue, Place place) {
+        return store.get(Store.Family.SCHEDULE, Keys.schedule(queue.number(), place)) != null;
+    }
+
+    private boolean isHeld(QueueState queue, Place place) {
+        return store.get(Store.Family.HELD,
+                Keys.held(queue.number(), place.id(), place.ordinal())) != null;
     }
 
     @Override
@@ -166,15 +217,22 @@ final class Batch implements AutoCloseable {
             rocks.delete(store.handle(Store.Family.STATE), Keys.marker(mail.id()));
         }
         for (Operation.NewEnvelope one : mail.envelopes()) {
-            Envelope envelope = one.entry().envelope();
-            QueueState queue = queues.queue(envelope.queue());
-            rocks.put(store.handle(Store.Family.ENVELOPE),
-                    Keys.envelope(envelope.id(), envelope.ordinal()), one.record());
-            arrive(queue, one.entry(), one.schedule());
+            arrive(one);
         }
+        liveBytes += mail.envelopes().getFirst().entry().envelope().facts().sizeBytes();
         event(new Operation.Recorded(mail.id(), mail.received()));
         counts.accepted(mail.id().value(), mail.envelopes().size());
         mails.add(mail);
+    }
+
+    private void arrive(Operation.NewEnvelope one) throws RocksDBException {
+        Envelope envelope = one.entry().envelope();
+        byte[] record = one.record();
+        if (record != null) {
+            rocks.put(store.handle(Store.Family.ENVELOPE),
+                    Keys.envelope(envelope.id(), envelope.ordinal()), record);
+        }
+        arrive(queues.queue(envelope.queue()), one.entry(), one.schedule());
     }
 
     private void arrive(QueueState queue, Entry entry, byte[] schedule) throws RocksDBException {
@@ -214,7 +272,11 @@ final class Batch implements AutoCloseable {
     private void settle(Operation.Settle settle) throws RocksDBException {
         SpoolId id = new SpoolId(settle.place().id());
         byte[] envelopeKey = Keys.envelope(id, settle.place().ordinal());
-        depart(settle.queue(), settle.place());
+        if (settle.held()) {
+            unhold(settle.queue(), settle.place());
+        } else {
+            depart(settle.queue(), settle.place());
+        }
         Operation.Rest rest = settle.rest();
         if (rest != null) {
             byte[] record = rest.record();
@@ -229,8 +291,7 @@ final class Batch implements AutoCloseable {
         } else {
             rocks.delete(store.handle(Store.Family.ENVELOPE), envelopeKey);
             if (counts.isLast(id.value(), settle.envelopesOfMessage())) {
-                removeContent(id, settle.contentChunks());
-                settled.add(id.value());
+                endContent(id, settle.contentBytes(), settle.keepUntil());
             }
         }
         for (Operation.Recorded event : settle.events()) {
@@ -239,6 +300,57 @@ final class Batch implements AutoCloseable {
         for (Operation.NewMail dsn : settle.dsns()) {
             mail(dsn);
         }
+    }
+
+    /** The last envelope is gone: the content goes too, or is kept for a while. */
+    private void endContent(SpoolId id, long sizeBytes, long keepUntil) throws RocksDBException {
+        liveBytes -= sizeBytes;
+        settled.add(id.value());
+        if (keepUntil == 0) {
+            removeContent(id, Content.chunksOf(sizeBytes));
+        } else {
+            keptBytes += sizeBytes;
+            rocks.put(store.handle(Store.Family.KEPT), Keys.kept(keepUntil, id.value()),
+                    QueueCodec.number(sizeBytes));
+        }
+    }
+
+    private void forget(Operation.Forget forget) throws RocksDBException {
+        keptBytes -= forget.contentBytes();
+        removeContent(forget.id(), Content.chunksOf(forget.contentBytes()));
+        rocks.delete(store.handle(Store.Family.KEPT),
+                Keys.kept(forget.keptUntil(), forget.id().value()));
+    }
+
+    private void hold(Operation.Hold hold) throws RocksDBException {
+        depart(hold.queue(), hold.place());
+        rocks.put(store.handle(Store.Family.HELD), Keys.held(hold.queue().number(),
+                hold.place().id(), hold.place().ordinal()), hold.record());
+        change(hold.queue()).held++;
+        event(hold.event());
+    }
+
+    private void release(Operation.Release release) throws RocksDBException {
+        unhold(release.queue(), release.envelope().entry().place());
+        arrive(release.envelope());
+        event(release.event());
+    }
+
+    private void unhold(QueueState queue, Place place) throws RocksDBException {
+        rocks.delete(store.handle(Store.Family.HELD),
+                Keys.held(queue.number(), place.id(), place.ordinal()));
+        change(queue).held--;
+    }
+
+    private void move(Operation.Move move) throws RocksDBException {
+        depart(move.queue(), move.place());
+        for (Operation.NewEnvelope one : move.to()) {
+            arrive(one);
+        }
+        if (move.to().size() > 1) {
+            counts.split(move.place().id(), move.to().size() - 1);
+        }
+        event(move.event());
     }
 
     private void quarantine(Operation.Quarantine bad) throws RocksDBException {
@@ -261,8 +373,8 @@ final class Batch implements AutoCloseable {
     private void trim(Operation.TrimEvents trim) throws RocksDBException {
         rocks.deleteRange(store.handle(Store.Family.EVENT), Keys.event(0),
                 Keys.event(trim.beforeSequence()));
-        rocks.deleteRange(store.handle(Store.Family.EVENT_OF), Keys.ofMessage(0),
-                Keys.ofMessage(trim.beforeId()));
+        rocks.deleteRange(store.handle(Store.Family.EVENT_OF), Keys.eventBucket(0),
+                Keys.eventBucket(Keys.bucketOf(trim.beforeSequence())));
     }
 
     private void drop(QueueState queue) throws RocksDBException {

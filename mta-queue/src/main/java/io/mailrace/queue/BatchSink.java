@@ -12,6 +12,9 @@ interface BatchSink {
     /** Brings everything written before to the disk. */
     void sync() throws RocksDBException;
 
+    /** From the next opening on nothing is compacted: what is damaged must be left alone. */
+    void stopCompactions();
+
     /** Closes and opens the database: the way out of its read-only state after an error. */
     void reopen();
 

@@ -18,6 +18,7 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.rocksdb.RocksDBException;
 import org.rocksdb.Status;
+import org.rocksdb.WriteBatch;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -36,6 +37,9 @@ final class CommitThread implements AutoCloseable {
      * a plain write is tried each second, and the database is reopened when that does not help. A
      * failed write may be on disk all the same (the sync failed, not the write), so after reopening
      * the first failed batch is looked for, and if there it counts as committed.
+     *
+     * Damage found by a compaction makes RocksDB read-only too, again after each reopening. Mail
+     * goes on all the same: the database is opened without compactions until it is repaired.
      */
     private static final Logger LOG = LoggerFactory.getLogger(CommitThread.class);
     static final int MAX_OPERATIONS = 256;
@@ -69,10 +73,17 @@ final class CommitThread implements AutoCloseable {
     private @Nullable Batch firstFailed;
     private int failedTries;
     private boolean noSpace;
+    private boolean damaged;
+    private long liveBytes;
+    private long keptBytes;
+    private volatile long liveBytesNow;
+    private volatile long keptBytesNow;
     private long nextTryNanos;
     private boolean stopping;
     private volatile String brokenWhy = "";
     private volatile int failures;
+    private volatile long writingSinceNanos;
+    private volatile boolean writing;
     private volatile boolean closed;
 
     CommitThread(SpoolParts parts, BatchSink sink, Progress stored) {
@@ -86,6 +97,10 @@ final class CommitThread implements AutoCloseable {
         batchNumber = stored.batch();
         newestEvent = stored.newestEvent();
         nextQueueNumber = stored.nextQueueNumber();
+        liveBytes = stored.liveBytes();
+        keptBytes = stored.keptBytes();
+        liveBytesNow = liveBytes;
+        keptBytesNow = keptBytes;
         thread.setDaemon(true);
         thread.setUncaughtExceptionHandler((self, error) -> {
             LOG.error("commit thread has died", error);
@@ -118,6 +133,21 @@ final class CommitThread implements AutoCloseable {
 
     int waiting() {
         return input.size();
+    }
+
+    /** For how long the disk has not answered the write under way; 0 when there is none. */
+    long stalledNanos() {
+        return writing ? Math.max(0, time.nanos() - writingSinceNanos) : 0;
+    }
+
+    /** Bytes of contents of mail that waits, as committed. */
+    long liveBytes() {
+        return liveBytesNow;
+    }
+
+    /** Bytes of contents kept after their mail was settled, as committed. */
+    long keptBytes() {
+        return keptBytesNow;
     }
 
     /** Commits what was handed over and ends. */
@@ -172,12 +202,14 @@ final class CommitThread implements AutoCloseable {
             operations.add(next);
             bytes += next.bytes() + RECORD_OVERHEAD;
             boolean full = operations.size() >= MAX_OPERATIONS || bytes >= MAX_BYTES;
-            // A queue is only dropped when nothing else of the same batch can use it.
-            boolean alone = next instanceof Operation.DropQueue
-                    || input.peek() instanceof Operation.DropQueue;
-            next = full || alone ? null : input.poll();
+            next = full || !together(next, input.peek()) ? null : input.poll();
         }
         return operations;
+    }
+
+    /** A queue is only dropped when nothing else of the same batch can use it. */
+    private static boolean together(Operation one, @Nullable Operation other) {
+        return one instanceof Operation.DropQueue == other instanceof Operation.DropQueue;
     }
 
     private long pauseMillis() {
@@ -265,9 +297,16 @@ final class CommitThread implements AutoCloseable {
         SpoolClock clock = parts.clock();
         boolean sync = syncEach && batch.mustSync();
         long now = clock.now();
-        sink.write(batch.seal(new Progress(++batchNumber, batch.newestEvent(), now,
-                parts.ids().newest(), clock.steppedAt(), clock.stepMillis(), nextQueueNumber)),
-                sync);
+        WriteBatch sealed = batch.seal(new Progress(++batchNumber, batch.newestEvent(), now,
+                parts.ids().newest(), clock.steppedAt(), clock.stepMillis(), nextQueueNumber,
+                liveBytes + batch.liveBytes(), keptBytes + batch.keptBytes()));
+        writingSinceNanos = time.nanos();
+        writing = true;
+        try {
+            sink.write(sealed, sync);
+        } finally {
+            writing = false;
+        }
         if (sync) {
             parts.walWatch().committed(batchNumber);
         } else if (!syncEach && !unsynced) {
@@ -279,6 +318,7 @@ final class CommitThread implements AutoCloseable {
     @SuppressWarnings("CatchingUnchecked")
     private void committed(Batch batch) {
         newestEvent = batch.newestEvent();
+        countBytes(batch);
         try {
             batch.publish(parts.fresh(), parts.queues());
         } catch (Exception unexpected) {
@@ -290,6 +330,13 @@ final class CommitThread implements AutoCloseable {
         if (batch.hasEvents()) {
             parts.journal().tellReaders();
         }
+    }
+
+    private void countBytes(Batch batch) {
+        liveBytes += batch.liveBytes();
+        keptBytes += batch.keptBytes();
+        liveBytesNow = liveBytes;
+        keptBytesNow = keptBytes;
     }
 
     private void syncIfDue() {
@@ -318,6 +365,14 @@ final class CommitThread implements AutoCloseable {
         parts.meters().writeFailed();
         failures = failures + 1;
         noSpace = refused instanceof RocksDBException rocks && isNoSpace(rocks);
+        if (refused instanceof RocksDBException rocks && isDamage(rocks)) {
+            if (!damaged) {
+                LOG.error("files of the spool are damaged: they are not compacted any more; stop"
+                        + " Mailrace and run: mailrace spool check --repair");
+            }
+            damaged = true;
+            failedTries = WRITES_BEFORE_REOPEN;
+        }
         brokenWhy = "spool cannot be written: " + refused.getMessage();
         nextTryNanos = time.nanos() + RETRY_NANOS * Math.min(MAX_BACKOFF, 1 + failedTries);
         if (batch == null) {
@@ -379,11 +434,15 @@ final class CommitThread implements AutoCloseable {
 
     /** @throws SpoolException when the database cannot be opened either */
     private void reopen() {
+        if (damaged) {
+            sink.stopCompactions();
+        }
         sink.reopen();
         Batch failed = firstFailed;
         if (failed != null && failed.isAlive()) {
             kept.removeAll(failed.operations());
             newestEvent = Math.max(newestEvent, failed.newestEvent());
+            countBytes(failed);
             failed.publish(parts.fresh(), parts.queues());
             failed.operations().forEach(this::remember);
             tell(failed.operations().stream().filter(Operation::isKept).toList(), null);
@@ -446,6 +505,12 @@ final class CommitThread implements AutoCloseable {
         } catch (Exception unexpected) {
             LOG.error("commit listener failed", unexpected);
         }
+    }
+
+    /** Whether RocksDB says that what is on disk is damaged. */
+    static boolean isDamage(RocksDBException refused) {
+        Status status = refused.getStatus();
+        return status != null && status.getCode() == Status.Code.Corruption;
     }
 
     /** Whether RocksDB says the disk is full. */

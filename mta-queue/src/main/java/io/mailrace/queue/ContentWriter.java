@@ -84,7 +84,7 @@ final class ContentWriter implements IncomingContent {
         if (chunksSent == 0) {
             failuresBefore = failures.getAsInt();
         }
-        byte[] value = MailBuilder.stored(buffer, 0, used);
+        byte[] value = builder.stored(id, chunksSent, buffer, 0, used);
         used = 0;
         chunksWaiting++;
         commits.accept(new Operation.Chunk(id, chunksSent++, value,
@@ -121,7 +121,9 @@ final class ContentWriter implements IncomingContent {
             return;
         }
         ended = true;
-        List<byte[]> last = used == 0 ? List.of() : List.of(MailBuilder.stored(buffer, 0, used));
+        List<byte[]> last = used == 0
+                ? List.of()
+                : List.of(builder.stored(id, chunksSent, buffer, 0, used));
         byte[] fresh = used == 0 || chunksSent > 0 ? null : Arrays.copyOf(buffer, used);
         buffer = new byte[0];
         commits.accept(new Operation.Accept(

@@ -32,7 +32,9 @@ final class DsnWriter {
 
     /** What the notification says of a recipient. */
     enum Fate {
-        REFUSED, EXPIRED, RELAYED
+        REFUSED, EXPIRED, RELAYED,
+        /** Given up by the operator of this server. */
+        WITHDRAWN
     }
 
     /** One recipient and the reply that decided about it. */
@@ -141,6 +143,7 @@ final class DsnWriter {
             case EXPIRED -> "could not be reached since " + date(acceptedEpochMillis)
                     + "; the last answer was: " + reply;
             case RELAYED -> "was taken over" + who;
+            case WITHDRAWN -> "was given up by the postmaster of " + hostname + ": " + reply;
         };
     }
 

@@ -8,6 +8,7 @@ import io.mailrace.core.Recipient;
 import io.mailrace.core.SpoolId;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /** Values of the families {@code envelope} and {@code schedule} (FORMAT.md). */
 final class EnvelopeCodec {
@@ -41,29 +42,63 @@ final class EnvelopeCodec {
         return out.finish();
     }
 
+    /**
+     * What stands in an envelope's record.
+     *
+     * @param queue as when the record was written
+     */
+    record Stored(int envelopesOfMessage, long acceptedEpochMillis, QueueKey queue,
+            MailAddress sender, MailOptions options, ContentFacts facts,
+            List<Recipient> recipients) {
+
+        Entry entry(QueueKey in, Place place, Schedule schedule) {
+            return new Entry(new Envelope(new SpoolId(place.id()), place.ordinal(), in, sender,
+                    recipients, options, facts, schedule.attempts(), acceptedEpochMillis,
+                    place.dueEpochMillis(), schedule.expiresEpochMillis()), envelopesOfMessage);
+        }
+    }
+
     /** Puts an envelope together from its two records and its key. */
     static Entry decode(byte[] record, QueueKey queue, Place place, Schedule schedule) {
-        return RecordReader.decode(record, VERSION, "envelope", in -> {
-            int envelopesOfMessage = in.number();
-            long accepted = in.i64();
+        return RecordReader.decode(record, VERSION, "envelope", in -> fields(in, queue))
+                .entry(queue, place, schedule);
+    }
+
+    /** The record by itself. */
+    static Stored read(byte[] record) {
+        return RecordReader.decode(record, VERSION, "envelope", in -> fields(in, null));
+    }
+
+    /** Size of the content the record belongs to. */
+    static long sizeBytes(byte[] record) {
+        return read(record).facts().sizeBytes();
+    }
+
+    /** @param known the queue, when its name need not be read */
+    private static Stored fields(RecordReader in, @Nullable QueueKey known) {
+        int envelopesOfMessage = in.number();
+        long accepted = in.i64();
+        QueueKey queue = known;
+        if (queue == null) {
+            queue = QueueCodec.readKey(in);
+        } else {
             QueueCodec.skipKey(in);
-            MailAddress sender = address(in);
-            MailOptions options = new MailOptions(
-                    in.flag() ? MailOptions.Body.EIGHT_BIT_MIME : MailOptions.Body.SEVEN_BIT,
-                    in.flag(), ret(in.u8()), in.text());
-            ContentFacts facts = facts(in);
-            int count = in.count();
-            List<Recipient> recipients = new ArrayList<>(Math.min(count, 1000));
-            for (int i = 0; i < count; i++) {
-                recipients.add(new Recipient(address(in), in.u8(), in.text()));
-            }
-            if (recipients.isEmpty() || envelopesOfMessage < 1 || facts.sizeBytes() < 0) {
-                throw new SpoolException("envelope record holds an impossible value");
-            }
-            return new Entry(new Envelope(new SpoolId(place.id()), place.ordinal(), queue, sender,
-                    recipients, options, facts, schedule.attempts(), accepted,
-                    place.dueEpochMillis(), schedule.expiresEpochMillis()), envelopesOfMessage);
-        });
+        }
+        MailAddress sender = address(in);
+        MailOptions options = new MailOptions(
+                in.flag() ? MailOptions.Body.EIGHT_BIT_MIME : MailOptions.Body.SEVEN_BIT,
+                in.flag(), ret(in.u8()), in.text());
+        ContentFacts facts = facts(in);
+        int count = in.count();
+        List<Recipient> recipients = new ArrayList<>(Math.min(count, 1000));
+        for (int i = 0; i < count; i++) {
+            recipients.add(new Recipient(address(in), in.u8(), in.text()));
+        }
+        if (recipients.isEmpty() || envelopesOfMessage < 1 || facts.sizeBytes() < 0) {
+            throw new SpoolException("envelope record holds an impossible value");
+        }
+        return new Stored(envelopesOfMessage, accepted, queue, sender, options, facts,
+                recipients);
     }
 
     private static void facts(RecordWriter out, ContentFacts facts) {

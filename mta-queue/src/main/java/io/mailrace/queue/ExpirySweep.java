@@ -3,12 +3,7 @@ package io.mailrace.queue;
 
 import io.mailrace.core.TimeSource;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.List;
-import java.util.concurrent.Semaphore;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -27,13 +22,11 @@ final class ExpirySweep {
      */
     private static final Logger LOG = LoggerFactory.getLogger(ExpirySweep.class);
     static final Duration GRACE = Duration.ofMinutes(10);
-    private static final int PAGE = 256;
     private static final int MAX_RUNNING = 256;
-    private static final long MAX_WAIT_SECONDS = 30;
     /** Acceptances under way when a scan began may be this much older than it. */
     private static final long SLACK_MILLIS = 60_000;
 
-    private final Store store;
+    private final ScheduleWalk walk;
     private final SpoolClock clock;
     private final TimeSource time;
     private final long startedNanos;
@@ -41,12 +34,12 @@ final class ExpirySweep {
     private final QueueTable queues;
     private final QueueLoader loader;
     private final Settler settler;
-    private final Semaphore running = new Semaphore(MAX_RUNNING);
+    private final CommitSlots slots = new CommitSlots(MAX_RUNNING);
     private final AtomicBoolean busy = new AtomicBoolean();
 
     ExpirySweep(Store store, SpoolClock clock, TimeSource time, RetrySchedule retry,
             QueueTable queues, QueueLoader loader, Settler settler) {
-        this.store = store;
+        walk = new ScheduleWalk(store, loader);
         this.clock = clock;
         this.time = time;
         this.retry = retry;
@@ -77,36 +70,17 @@ final class ExpirySweep {
     }
 
     private void sweep(QueueState queue) throws InterruptedException {
-        long oldest = clock.now() - SLACK_MILLIS;
-        Place from = Place.FIRST;
-        while (from != null) {
-            queue.beginSnapshot();
-            try {
-                List<QueueLoader.Row> page = page(queue, from);
-                from = page.size() < PAGE ? null : page.getLast().place().next();
-                for (QueueLoader.Row row : page) {
-                    oldest = Math.min(oldest, look(queue, row));
-                }
-            } finally {
-                queue.endSnapshot();
-            }
-        }
-        queue.oldestIs(oldest);
-    }
-
-    private List<QueueLoader.Row> page(QueueState queue, Place from) {
-        List<QueueLoader.Row> page = new ArrayList<>();
-        store.scan(Store.Family.SCHEDULE, Keys.schedule(queue.number(), from),
-                Keys.queue(queue.number() + 1), (key, value) -> {
-                    page.add(new QueueLoader.Row(Keys.placeOf(key), value));
-                    return page.size() < PAGE;
-                });
-        return page;
+        long[] oldest = {clock.now() - SLACK_MILLIS};
+        walk.over(queue, row -> {
+            oldest[0] = Math.min(oldest[0], look(queue, row));
+            return true;
+        });
+        queue.oldestIs(oldest[0]);
     }
 
     /** Gives the envelope up if it is time; else returns when it was accepted. */
     private long look(QueueState queue, QueueLoader.Row row) throws InterruptedException {
-        Schedule schedule = schedule(queue, row);
+        Schedule schedule = loader.schedule(queue, row);
         if (schedule == null) {
             return Long.MAX_VALUE;
         }
@@ -118,41 +92,18 @@ final class ExpirySweep {
                 || !(unserved || queue.isParked()) || !queue.claim(row.place())) {
             return accepted;
         }
-        if (!running.tryAcquire(MAX_WAIT_SECONDS, TimeUnit.SECONDS)) {
-            queue.unclaim(row.place());
-            throw new SpoolException("the disk takes no writes");
-        }
+        Operation.Told told = slots.take(() -> {}, () -> queue.unclaim(row.place()));
         try {
             Entry entry = loader.read(queue, row.place(), schedule);
-            settler.expire(queue, entry, schedule.lastReply(),
-                    new Operation.Told(Runnable::run, new Release()));
+            settler.expire(queue, entry, schedule.lastReply(), told);
         } catch (SpoolException damaged) {
-            running.release();
+            slots.giveBack();
+            if (damaged.mayPass()) {
+                queue.unclaim(row.place());
+                throw damaged;
+            }
             loader.quarantine(queue, row, String.valueOf(damaged.getMessage()));
         }
         return Long.MAX_VALUE;
-    }
-
-    private @Nullable Schedule schedule(QueueState queue, QueueLoader.Row row) {
-        try {
-            return Schedule.decode(row.value());
-        } catch (SpoolException damaged) {
-            if (queue.claim(row.place())) {
-                loader.quarantine(queue, row, String.valueOf(damaged.getMessage()));
-            }
-            return null;
-        }
-    }
-
-    private final class Release implements CommitListener {
-        @Override
-        public void committed() {
-            running.release();
-        }
-
-        @Override
-        public void failed(SpoolException why) {
-            running.release();
-        }
     }
 }

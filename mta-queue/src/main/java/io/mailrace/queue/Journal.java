@@ -24,20 +24,20 @@ final class Journal implements EventJournal {
     private final Store store;
     private final TimeSource time;
     private final SpoolConfig.Events retention;
-    private final long longestMailAgeMillis;
     private final Consumer<Operation> commits;
     private final SpoolMeters meters;
     private final AtomicInteger waiting = new AtomicInteger();
     private final List<Runnable> listeners = new CopyOnWriteArrayList<>();
     private final Map<String, Long> positions = new ConcurrentHashMap<>();
     private volatile long newest;
+    /** No event before this is kept. Moves with the retention. */
+    private volatile long oldest;
 
     Journal(Store store, TimeSource time, QueueConfig config, long newest,
             Consumer<Operation> commits, SpoolMeters meters) {
         this.store = store;
         this.time = time;
         retention = config.spool().events();
-        longestMailAgeMillis = config.retry().longestAge().toMillis();
         this.newest = newest;
         this.commits = commits;
         this.meters = meters;
@@ -78,7 +78,7 @@ final class Journal implements EventJournal {
     public List<Recorded> after(long sequence, int max) {
         List<Recorded> found = new ArrayList<>();
         if (max > 0 && sequence < newest) {
-            store.scan(Store.Family.EVENT, Keys.event(Math.max(0, sequence) + 1),
+            store.scan(Store.Family.EVENT, Keys.event(Math.max(Math.max(0, sequence) + 1, oldest)),
                     Keys.event(newest + 1), (key, value) -> {
                         add(found, Keys.longAt(key, 0), value);
                         return found.size() < max;
@@ -95,10 +95,12 @@ final class Journal implements EventJournal {
     @Override
     public List<Recorded> ofMessage(SpoolId id, int max) {
         List<Long> sequences = new ArrayList<>();
-        if (max > 0) {
-            store.scan(Store.Family.EVENT_OF, Keys.ofMessage(id.value()),
-                    Keys.eventOf(id.value(), Long.MAX_VALUE), (key, value) -> {
-                        sequences.add(Keys.longAt(key, 8));
+        int last = Keys.bucketOf(newest);
+        for (int bucket = Keys.bucketOf(oldest()); bucket <= last && sequences.size() < max
+                && max > 0; bucket++) {
+            store.scan(Store.Family.EVENT_OF, Keys.eventOf(bucket, id.value(), 0),
+                    Keys.eventOf(bucket, id.value(), Long.MAX_VALUE), (key, value) -> {
+                        sequences.add(Keys.longAt(key, 12));
                         return sequences.size() < max;
                     });
         }
@@ -150,29 +152,60 @@ final class Journal implements EventJournal {
 
     /** Drops what is too old or too much. Reads the disk. */
     void trim() {
-        long oldest = oldest();
-        if (oldest == 0) {
+        long first = oldest();
+        if (first == 0) {
             return;
         }
         long now = time.epochMillis();
         long keepFrom = Math.max(newest - retention.maxCount() + 1,
-                firstSince(oldest, now - retention.maxAge().toMillis()));
-        if (keepFrom <= oldest) {
-            return;
+                firstSince(first, now - retention.maxAge().toMillis()));
+        keepFrom = Math.max(keepFrom, firstWithin(first));
+        if (keepFrom > first) {
+            commits.accept(new Operation.TrimEvents(keepFrom));
+            oldest = keepFrom;
         }
-        // The index is by message: what no mail can be old enough for any more goes.
-        long cutMillis = timeOf(keepFrom, now) - 2 * longestMailAgeMillis;
-        commits.accept(new Operation.TrimEvents(keepFrom,
-                SpoolId.firstOf(Math.max(0, cutMillis)).value()));
+        // The trim before this one is on disk by now: whole files of it can go at once.
+        store.dropFiles(Store.Family.EVENT, Keys.event(0), Keys.event(first));
+        store.dropFiles(Store.Family.EVENT_OF, Keys.eventBucket(0),
+                Keys.eventBucket(Keys.bucketOf(first)));
     }
 
-    private long oldest() {
+    /** Sequence of the oldest event that is kept, 0 when there is none. May read the disk. */
+    long oldest() {
+        long from = oldest;
+        if (from != 0) {
+            return newest < from ? 0 : from;
+        }
         long[] first = {0};
         store.scan(Store.Family.EVENT, Keys.event(0), Keys.event(newest + 1), (key, value) -> {
             first[0] = Keys.longAt(key, 0);
             return false;
         });
+        oldest = first[0];
         return first[0];
+    }
+
+    /** The first event from which on they take no more room than they may. */
+    private long firstWithin(long first) {
+        if (bytesFrom(first) <= retention.maxSize()) {
+            return first;
+        }
+        long low = first;
+        long high = newest + 1;
+        while (low < high) {
+            long middle = (low + high) >>> 1;
+            if (bytesFrom(middle) > retention.maxSize()) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        return low;
+    }
+
+    private long bytesFrom(long sequence) {
+        return store.approximateBytes(Store.Family.EVENT, Keys.event(sequence),
+                Keys.event(newest + 1));
     }
 
     /** The first event at or after a time; the times rise with the sequences, nearly. */

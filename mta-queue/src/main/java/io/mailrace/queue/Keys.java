@@ -9,6 +9,8 @@ import java.util.Arrays;
 /** The keys of FORMAT.md. All numbers in them are not negative, so bytes sort as numbers do. */
 final class Keys {
     static final int SCHEDULE_BYTES = 24;
+    static final int HELD_BYTES = 16;
+    private static final int EVENT_BUCKET_BITS = 20;
     static final byte[] FORMAT = {'V'};
     static final byte[] PROGRESS = {'P'};
     static final byte QUEUE_NAME = 'N';
@@ -52,8 +54,31 @@ final class Keys {
         return ByteBuffer.allocate(8).putLong(sequence).array();
     }
 
+    /** Events of a million sequences are indexed together, so that they go together. */
+    static int bucketOf(long sequence) {
+        return (int) Math.min(Integer.MAX_VALUE, sequence >>> EVENT_BUCKET_BITS);
+    }
+
     static byte[] eventOf(long id, long sequence) {
-        return ByteBuffer.allocate(16).putLong(id).putLong(sequence).array();
+        return eventOf(bucketOf(sequence), id, sequence);
+    }
+
+    static byte[] eventOf(int bucket, long id, long sequence) {
+        return ByteBuffer.allocate(20).putInt(bucket).putLong(id).putLong(sequence).array();
+    }
+
+    /** First key of a bucket of the index. */
+    static byte[] eventBucket(int bucket) {
+        return ByteBuffer.allocate(4).putInt(bucket).array();
+    }
+
+    static byte[] held(int queueNumber, long id, int ordinal) {
+        return ByteBuffer.allocate(HELD_BYTES).putInt(queueNumber).putLong(id).putInt(ordinal)
+                .array();
+    }
+
+    static byte[] kept(long untilEpochMillis, long id) {
+        return ByteBuffer.allocate(16).putLong(untilEpochMillis).putLong(id).array();
     }
 
     static byte[] state(byte kind, int queueNumber) {

@@ -23,19 +23,23 @@ final class MailBuilder {
     private final SpoolClock clock;
     private final Router router;
     private final RetrySchedule retry;
+    private final ContentSeal seal;
 
-    MailBuilder(TimeSource time, SpoolClock clock, Router router, RetrySchedule retry) {
+    MailBuilder(TimeSource time, SpoolClock clock, Router router, RetrySchedule retry,
+            ContentSeal seal) {
         this.time = time;
         this.clock = clock;
         this.router = router;
         this.retry = retry;
+        this.seal = seal;
     }
 
     /** A message of the spool's own, whole in memory. It never travels in the bulk lane. */
     Operation.NewMail whole(SpoolId id, Submission submission, byte[] content) {
         List<byte[]> chunks = new ArrayList<>();
         for (int from = 0; from < content.length; from += Content.CHUNK_BYTES) {
-            chunks.add(stored(content, from, Math.min(Content.CHUNK_BYTES, content.length - from)));
+            chunks.add(stored(id, chunks.size(), content, from,
+                    Math.min(Content.CHUNK_BYTES, content.length - from)));
         }
         List<Router.Part> parts = new ArrayList<>();
         for (Router.Part part : split(submission)) {
@@ -54,12 +58,9 @@ final class MailBuilder {
         return build(id, submission, split(submission), chunks, firstChunk, fresh);
     }
 
-    /** A chunk as it is stored: the bytes and their CRC32C. */
-    static byte[] stored(byte[] bytes, int offset, int length) {
-        byte[] value = new byte[length + RecordWriter.CRC_BYTES];
-        System.arraycopy(bytes, offset, value, 0, length);
-        RecordWriter.sealCrc(value);
-        return value;
+    /** A chunk as it is stored. */
+    byte[] stored(SpoolId id, int index, byte[] bytes, int offset, int length) {
+        return seal.seal(id.value(), index, bytes, offset, length);
     }
 
     private List<Router.Part> split(Submission submission) {

@@ -24,7 +24,7 @@ public interface MailQueues {
 
     Optional<MailQueue> find(QueueKey key);
 
-    /** A snapshot of every queue that holds mail. */
+    /** A snapshot of every queue that has mail, held mail included. */
     List<QueueStatus> statuses();
 
     /** Envelopes in all queues, taken ones included. */

@@ -50,6 +50,12 @@ final class MessageCounts {
         return false;
     }
 
+    /** The message is split into that many more envelopes. */
+    void split(long id, int more) {
+        Integer known = left.get(id);
+        left.put(id, (known == null ? onDisk(id) : known) + more);
+    }
+
     /** After a batch that was not written: what it counted did not happen. */
     void forget() {
         left.clear();

@@ -34,8 +34,8 @@ sealed interface Operation {
     /** An encoded event; {@code id} of its message, null when it has none. */
     record Recorded(@Nullable SpoolId id, byte[] record) {}
 
-    /** An envelope with its records. */
-    record NewEnvelope(Entry entry, byte[] record, byte[] schedule) {}
+    /** An envelope with its records; {@code record} is null when it stands on disk already. */
+    record NewEnvelope(Entry entry, byte @Nullable [] record, byte[] schedule) {}
 
     /**
      * A message complete but for what stands on disk already.
@@ -100,14 +100,16 @@ sealed interface Operation {
     }
 
     /**
-     * Replaces a taken or claimed envelope by what is left of it.
+     * Replaces a taken or claimed envelope, or one that is held, by what is left of it.
      *
-     * @param place where it stands
-     * @param contentChunks of its message, to be removed with the last envelope
+     * @param place where it stands; the due time means nothing for one that is held
+     * @param contentBytes of its message, which goes with the last envelope
+     * @param keepUntil spool time until which the content is kept then; 0: not at all
      * @param rest null when every recipient is done
      */
-    record Settle(QueueState queue, Place place, int envelopesOfMessage, int contentChunks,
-            @Nullable Rest rest, List<Recorded> events, List<NewMail> dsns, @Nullable Told told)
+    record Settle(QueueState queue, Place place, boolean held, int envelopesOfMessage,
+            long contentBytes, long keepUntil, @Nullable Rest rest, List<Recorded> events,
+            List<NewMail> dsns, @Nullable Told told)
             implements
                 Operation {
         @Override
@@ -125,6 +127,47 @@ sealed interface Operation {
 
     /** What waits on; {@code record} is null when no recipient left. */
     record Rest(Entry entry, byte @Nullable [] record, byte[] schedule) {}
+
+    /** Takes a claimed envelope out of the schedule until it is released. */
+    record Hold(QueueState queue, Place place, byte[] record, Recorded event, Told told)
+            implements
+                Operation {
+        @Override
+        public int bytes() {
+            return 200 + record.length + event.record().length;
+        }
+    }
+
+    /** Puts a held envelope into the schedule again. */
+    record Release(QueueState queue, NewEnvelope envelope, Recorded event, Told told)
+            implements
+                Operation {
+        @Override
+        public int bytes() {
+            return 200 + envelope.schedule().length + event.record().length;
+        }
+    }
+
+    /**
+     * Replaces a claimed envelope by others with the same recipients: another due time, another
+     * queue, or several.
+     */
+    record Move(QueueState queue, Place place, List<NewEnvelope> to, Recorded event, Told told)
+            implements
+                Operation {
+        @Override
+        public int bytes() {
+            return 400 * to.size() + event.record().length;
+        }
+    }
+
+    /** Removes a content that was kept after its mail was settled. */
+    record Forget(long keptUntil, SpoolId id, long contentBytes, Told told) implements Operation {
+        @Override
+        public int bytes() {
+            return 64;
+        }
+    }
 
     /** Adds a loose event; lost when the disk refuses it. */
     record Append(Recorded event, Told told) implements Operation {
@@ -157,8 +200,8 @@ sealed interface Operation {
         }
     }
 
-    /** Drops old events: those before the sequence, and the index of messages before the id. */
-    record TrimEvents(long beforeSequence, long beforeId) implements Operation {
+    /** Drops old events: those before the sequence, and what of the index is only theirs. */
+    record TrimEvents(long beforeSequence) implements Operation {
         @Override
         public @Nullable Told told() {
             return null;
@@ -190,7 +233,7 @@ sealed interface Operation {
         }
     }
 
-    /** Forgets a queue if it is still idle. Goes alone into its batch. */
+    /** Forgets a queue if it is still idle. Goes into a batch with others of its kind only. */
     record DropQueue(QueueState queue) implements Operation {
         @Override
         public @Nullable Told told() {

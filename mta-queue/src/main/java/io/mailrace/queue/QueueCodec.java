@@ -6,9 +6,25 @@ import io.mailrace.core.Lane;
 /** Queue names, counts and reader positions in the family {@code state} (FORMAT.md). */
 final class QueueCodec {
     private static final int VERSION = 1;
+    /** 2 added what is held and when the head is due. */
+    private static final int COUNT_VERSION = 2;
+    private static final long UNKNOWN_HEAD = -1;
 
-    /** What is stored of a queue's content: exact count, lower bound of acceptance times. */
-    record Count(long envelopes, long oldestEpochMillis) {}
+    /**
+     * What is stored of a queue's content.
+     *
+     * @param envelopes in the schedule, exactly
+     * @param oldestEpochMillis lower bound of their acceptance times
+     * @param held exactly
+     * @param headDueEpochMillis lower bound of their due times, negative when unknown
+     */
+    record Count(long envelopes, long oldestEpochMillis, long held, long headDueEpochMillis) {
+        static final Count NONE = new Count(0, 0, 0, Long.MAX_VALUE);
+
+        boolean knowsHead() {
+            return headDueEpochMillis >= 0;
+        }
+    }
 
     private QueueCodec() {}
 
@@ -29,18 +45,25 @@ final class QueueCodec {
         return out.finish();
     }
 
-    static QueueKey name(byte[] record) {
-        return RecordReader.decode(record, VERSION, "queue name", in -> new QueueKey(
-                Lane.ofCode(in.u8()), in.text(), in.text(), in.text()));
+    static QueueKey readKey(RecordReader in) {
+        return new QueueKey(Lane.ofCode(in.u8()), in.text(), in.text(), in.text());
     }
 
-    static byte[] count(long envelopes, long oldestEpochMillis) {
-        return new RecordWriter(VERSION, 32).i64(envelopes).i64(oldestEpochMillis).finish();
+    static QueueKey name(byte[] record) {
+        return RecordReader.decode(record, VERSION, "queue name", QueueCodec::readKey);
+    }
+
+    static byte[] count(Count count) {
+        return new RecordWriter(COUNT_VERSION, 48).i64(count.envelopes)
+                .i64(count.oldestEpochMillis).i64(count.held).i64(count.headDueEpochMillis)
+                .finish();
     }
 
     static Count count(byte[] record) {
-        return RecordReader.decode(record, VERSION, "queue count",
-                in -> new Count(in.i64(), in.i64()));
+        return RecordReader.decode(record, COUNT_VERSION, "queue count",
+                in -> in.version() < 2
+                        ? new Count(in.i64(), in.i64(), 0, UNKNOWN_HEAD)
+                        : new Count(in.i64(), in.i64(), in.i64(), in.i64()));
     }
 
     static byte[] number(long value) {
@@ -52,10 +75,14 @@ final class QueueCodec {
     }
 
     static byte[] quarantine(byte[] scheduleRecord, String why) {
-        RecordWriter out = new RecordWriter(VERSION, 64).text(why).count(scheduleRecord.length);
-        for (byte one : scheduleRecord) {
-            out.u8(one);
-        }
-        return out.finish();
+        return new RecordWriter(VERSION, 64).text(why).bytes(scheduleRecord).finish();
+    }
+
+    /** The schedule record of a quarantined envelope. */
+    static byte[] quarantined(byte[] record) {
+        return RecordReader.decode(record, VERSION, "quarantine", in -> {
+            in.skipText();
+            return in.bytes();
+        });
     }
 }

@@ -62,7 +62,7 @@ final class QueueLoader {
         Read read = new Read();
         int most = plan.room() + plan.known();
         int[] seen = {0};
-        store.scan(Store.Family.SCHEDULE, Keys.schedule(queue.number(), plan.from()),
+        store.scanAround(Store.Family.SCHEDULE, Keys.schedule(queue.number(), plan.from()),
                 Keys.queue(queue.number() + 1), (key, value) -> {
                     Place place = Keys.placeOf(key);
                     if (place.dueEpochMillis() > plan.nowMillis()
@@ -75,14 +75,41 @@ final class QueueLoader {
                         read.rows.add(new Row(place, value));
                     }
                     return true;
-                });
+                }, (after, next, why) -> damaged(queue, why));
         return read;
+    }
+
+    /** Mail whose rows cannot be read stays where it is; the rest of the queue goes on. */
+    void damaged(QueueState queue, SpoolException why) {
+        if (!queue.isDamaged()) {
+            LOG.error("part of a queue cannot be read, the rest goes on; stop Mailrace and run:"
+                    + " mailrace spool check --repair queue={} reason=\"{}\"", queue.key(),
+                    why.getMessage());
+        }
+        queue.damaged();
+        meters.damaged();
     }
 
     /** The envelope of a row; null when it was damaged and goes into quarantine. */
     private @Nullable Entry entry(QueueState queue, Row row) {
         try {
             return read(queue, row.place(), Schedule.decode(row.value()));
+        } catch (SpoolException damaged) {
+            if (damaged.mayPass()) {
+                throw damaged;
+            }
+            if (queue.claim(row.place())) {
+                quarantine(queue, row, String.valueOf(damaged.getMessage()));
+            }
+            return null;
+        }
+    }
+
+    /** The schedule of a row; null when it was damaged and goes into quarantine. */
+    @Nullable
+    Schedule schedule(QueueState queue, Row row) {
+        try {
+            return Schedule.decode(row.value());
         } catch (SpoolException damaged) {
             if (queue.claim(row.place())) {
                 quarantine(queue, row, String.valueOf(damaged.getMessage()));

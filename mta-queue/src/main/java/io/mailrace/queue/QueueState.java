@@ -62,6 +62,7 @@ final class QueueState implements MailQueue {
     private long held;
     private long oldestMillis;
     private long emptySinceNanos;
+    private volatile boolean unreadable;
     /** Whether its name is on disk. Confined to {@code spool-commit}. */
     boolean named;
 
@@ -76,9 +77,10 @@ final class QueueState implements MailQueue {
     synchronized void restore(QueueCodec.Count stored, long headDueMillis) {
         named = true;
         count = stored.envelopes();
+        held = stored.held();
         oldestMillis = count == 0 ? 0 : stored.oldestEpochMillis();
         diskHeadMillis = headDueMillis;
-        table.counted(count);
+        table.counted(count, held);
     }
 
     @Override
@@ -217,7 +219,7 @@ final class QueueState implements MailQueue {
     }
 
     /** What a committed batch did to the queue. Called by {@code spool-commit} only. */
-    void publish(List<Place> departures, List<Entry> arrivals) {
+    void publish(List<Place> departures, List<Entry> arrivals, int heldChange) {
         int wake;
         synchronized (this) {
             long now = table.now();
@@ -229,7 +231,10 @@ final class QueueState implements MailQueue {
                     gone.add(place);
                 }
             }
+            held += heldChange;
             for (Entry entry : arrivals) {
+                // It may come back to a place it has left: a changed due time is changed again.
+                gone.remove(entry.place());
                 long accepted = entry.envelope().acceptedEpochMillis();
                 oldestMillis = count == 0 ? accepted : Math.min(oldestMillis, accepted);
                 count++;
@@ -240,7 +245,7 @@ final class QueueState implements MailQueue {
             }
             wake = consider(now);
         }
-        table.counted(arrivals.size() - departures.size());
+        table.counted(arrivals.size() - departures.size(), heldChange);
         table.act(this, wake);
     }
 
@@ -270,6 +275,39 @@ final class QueueState implements MailQueue {
         return count;
     }
 
+    synchronized long held() {
+        return held;
+    }
+
+    synchronized int taken() {
+        return taken.size() + claimed.size();
+    }
+
+    /**
+     * No envelope will be due before this once a batch is on disk. Called by {@code spool-commit}
+     * only, before the batch is written.
+     */
+    synchronized long headAfter(List<Place> departures, List<Entry> arrivals) {
+        if (taken.size() + claimed.size() > departures.size()) {
+            // What is taken stands in the schedule still, and is due.
+            return 0;
+        }
+        long head = headMillis();
+        for (Entry entry : arrivals) {
+            head = Math.min(head, entry.place().dueEpochMillis());
+        }
+        return head;
+    }
+
+    /** Rows of it that cannot be read; it goes on with the others. */
+    void damaged() {
+        unreadable = true;
+    }
+
+    boolean isDamaged() {
+        return unreadable;
+    }
+
     synchronized long oldestMillis() {
         return oldestMillis;
     }
@@ -287,7 +325,7 @@ final class QueueState implements MailQueue {
 
     /** Nothing in it and nobody waiting for it for that long. */
     synchronized boolean idleFor(long nanos) {
-        return count == 0 && taken.isEmpty() && claimed.isEmpty() && snapshots == 0
+        return count == 0 && held == 0 && taken.isEmpty() && claimed.isEmpty() && snapshots == 0
                 && table.now() >= parkedUntilMillis && table.nanos() - emptySinceNanos >= nanos;
     }
 

@@ -36,6 +36,7 @@ final class QueueTable implements MailQueues {
     private final long memoryBytes;
     private final AtomicLong windowBytes = new AtomicLong();
     private final AtomicLong envelopes = new AtomicLong();
+    private final AtomicLong heldEnvelopes = new AtomicLong();
     private volatile @Nullable DueListener listener;
 
     QueueTable(TimeSource time, SpoolClock clock, SpoolTimer timer, ReadPool reads,
@@ -65,7 +66,7 @@ final class QueueTable implements MailQueues {
         List<QueueStatus> statuses = new ArrayList<>();
         for (QueueState queue : byKey.values()) {
             QueueStatus status = queue.status();
-            if (status.waiting() > 0) {
+            if (status.waiting() > 0 || status.held() > 0) {
                 statuses.add(status);
             }
         }
@@ -127,8 +128,30 @@ final class QueueTable implements MailQueues {
                 why));
     }
 
-    void counted(long difference) {
+    void counted(long difference, long heldDifference) {
         envelopes.addAndGet(difference);
+        if (heldDifference != 0) {
+            heldEnvelopes.addAndGet(heldDifference);
+        }
+    }
+
+    /** Envelopes in all queues that an operator holds. */
+    long held() {
+        return heldEnvelopes.get();
+    }
+
+    /** Envelopes on their way out, in all queues. */
+    long taken() {
+        long taken = 0;
+        for (QueueState queue : byKey.values()) {
+            taken += queue.taken();
+        }
+        return taken;
+    }
+
+    /** Queues with rows that cannot be read. */
+    long damaged() {
+        return byKey.values().stream().filter(QueueState::isDamaged).count();
     }
 
     void weigh(int bytes) {

@@ -66,6 +66,11 @@ final class RecordWriter {
         return this;
     }
 
+    /** Another record as a field. */
+    RecordWriter bytes(byte[] value) {
+        return count(value.length).raw(value);
+    }
+
     /** The record; the writer is of no use afterwards. */
     byte[] finish() {
         byte[] record = Arrays.copyOf(bytes, length + CRC_BYTES);

@@ -9,10 +9,13 @@ import io.mailrace.core.TimeSource;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.UnaryOperator;
 import org.slf4j.Logger;
@@ -28,8 +31,8 @@ public final class RocksSpool implements Spool {
     private static final Logger LOG = LoggerFactory.getLogger(RocksSpool.class);
     private static final Duration QUEUE_IDLE = Duration.ofMinutes(10);
     private static final Duration ROOM_CHECK = Duration.ofSeconds(1);
-    private static final Duration COMPACTION = Duration.ofMinutes(1);
     private static final Duration CHORES = Duration.ofMinutes(1);
+    private static final Duration TIDY = Duration.ofSeconds(20);
     private static final int HEAP_SHARE_FRESH = 8;
     private static final int HEAP_SHARE_WINDOWS = 16;
     private static final long ID_SLACK = 1L << 20;
@@ -49,9 +52,12 @@ public final class RocksSpool implements Spool {
     private final ExpirySweep sweep;
     private final Admission admission;
     private final CommitThread commits;
+    private final KeptSweep keptSweep;
+    private final SetWorker operations;
+    private final RocksCare care;
     private final SpoolMeters meters;
+    private final long stallNanos;
     private final AtomicBoolean looking = new AtomicBoolean();
-    private volatile long compactedNanos;
     private volatile boolean closing;
 
     /**
@@ -106,15 +112,22 @@ public final class RocksSpool implements Spool {
                 heap / HEAP_SHARE_WINDOWS);
         journal = new Journal(store, time, config, progress.newestEvent(), this::submit, meters);
         RetrySchedule retry = new RetrySchedule(config.retry());
-        builder = new MailBuilder(time, clock, new Router(config.routes()), retry);
+        builder = new MailBuilder(time, clock, new Router(config.routes()), retry,
+                store.seal());
         Notifier notifier = new Notifier(config.hostname(), time, clock, ids, builder, meters);
-        settler = new Settler(time, clock, retry, notifier, reads, this::content, this::submit,
-                meters);
+        settler = new Settler(time, clock, retry, config.spool().keep().contentFor(), notifier,
+                reads, this::content, this::submit, meters);
         sweep = new ExpirySweep(store, clock, time, retry, queues, loader, settler);
         admission = new Admission(store.directory(), config.spool(), store::unwrittenBytes);
-        commits = new CommitThread(new SpoolParts(config, time, clock, ids, store, walWatch, fresh,
-                queues, journal, meters), disk.apply(store), progress);
-        compactedNanos = time.nanos();
+        SpoolParts parts = new SpoolParts(config, time, clock, ids, store, walWatch, fresh, queues,
+                journal, meters);
+        commits = new CommitThread(parts, disk.apply(store), progress);
+        stallNanos = config.spool().stallLimit().toNanos();
+        care = new RocksCare(parts, admission, commits);
+        keptSweep = new KeptSweep(store, clock, config.spool().keep(), commits::keptBytes,
+                () -> admission.refusal().isPresent(), this::submit);
+        operations = new SetWorker(store, clock, time, queues, loader, journal,
+                new SetChange(store, clock, settler, this::submit));
         reportGap(config, walWatch.missing(progress.batch()));
         gauges(metrics);
     }
@@ -129,6 +142,18 @@ public final class RocksSpool implements Spool {
 
     private void gauges(Metrics metrics) {
         metrics.gauge("queue_envelopes_waiting", "Envelopes in all queues", queues::waiting);
+        metrics.gauge("queue_envelopes_held", "Envelopes an operator holds", queues::held);
+        metrics.gauge("queue_envelopes_taken", "Envelopes on their way out", queues::taken);
+        metrics.gauge("spool_content_live_bytes", "Contents of mail that waits",
+                commits::liveBytes);
+        metrics.gauge("spool_content_kept_bytes", "Contents kept after their mail was settled",
+                commits::keptBytes);
+        metrics.gauge("spool_free_inodes", "Files that can still be made on the spool's disk",
+                admission::freeInodes);
+        metrics.gauge("spool_write_stall_millis", "How long the write under way has taken",
+                () -> commits.stalledNanos() / 1_000_000);
+        metrics.gauge("queue_queues_damaged", "Queues with mail that cannot be read",
+                queues::damaged);
         metrics.gauge("queue_queues", "Queues known", queues::size);
         metrics.gauge("spool_fresh_content_bytes", "Contents held for their first attempt",
                 fresh::bytes);
@@ -148,26 +173,39 @@ public final class RocksSpool implements Spool {
         timer.every(ROOM_CHECK, () -> onReaders(this::watchRoom));
         timer.every(CHORES, () -> onReaders(sweep::run));
         timer.every(CHORES, () -> onReaders(journal::trim));
+        timer.every(CHORES, () -> onReaders(keptSweep::run));
+        timer.every(TIDY, () -> onReaders(this::tidy));
         timer.every(CHORES, this::dropIdleQueues);
         timer.start();
     }
 
+    /** Two walks over names and counts; of the mail itself at most one row for each queue. */
     private void restoreQueues() {
-        List<QueueState> found = new ArrayList<>();
+        Map<Integer, QueueState> found = new HashMap<>();
         store.scan(Store.Family.STATE, Keys.kind(Keys.QUEUE_NAME), Keys.kind(Keys.QUEUE_NAME + 1),
                 (key, value) -> {
-                    found.add(new QueueState(Keys.intAt(key, 1), QueueCodec.name(value), queues));
+                    int number = Keys.intAt(key, 1);
+                    found.put(number, new QueueState(number, QueueCodec.name(value), queues));
                     return true;
                 });
-        for (QueueState queue : found) {
-            byte[] stored = store.get(Store.Family.STATE,
-                    Keys.state(Keys.QUEUE_COUNT, queue.number()));
-            QueueCodec.Count count = stored == null
-                    ? new QueueCodec.Count(0, 0)
-                    : QueueCodec.count(stored);
-            queue.restore(count, count.envelopes() == 0 ? Long.MAX_VALUE : headDue(queue));
+        Map<Integer, QueueCodec.Count> counts = new HashMap<>();
+        store.scan(Store.Family.STATE, Keys.kind(Keys.QUEUE_COUNT),
+                Keys.kind(Keys.QUEUE_COUNT + 1), (key, value) -> {
+                    counts.put(Keys.intAt(key, 1), QueueCodec.count(value));
+                    return true;
+                });
+        for (QueueState queue : found.values()) {
+            QueueCodec.Count count = counts.getOrDefault(queue.number(), QueueCodec.Count.NONE);
+            queue.restore(count, head(queue, count));
             queues.add(queue);
         }
+    }
+
+    private long head(QueueState queue, QueueCodec.Count count) {
+        if (count.envelopes() == 0) {
+            return Long.MAX_VALUE;
+        }
+        return count.knowsHead() ? count.headDueEpochMillis() : headDue(queue);
     }
 
     private long headDue(QueueState queue) {
@@ -250,12 +288,12 @@ public final class RocksSpool implements Spool {
 
     @Override
     public SetOperations operations() {
-        throw new IllegalStateException("in the making");
+        return operations;
     }
 
     @Override
     public SpoolCare care() {
-        throw new IllegalStateException("in the making");
+        return care;
     }
 
     @Override
@@ -264,7 +302,14 @@ public final class RocksSpool implements Spool {
             return Optional.of("the spool is closing");
         }
         String broken = commits.brokenWhy();
-        return broken.isEmpty() ? admission.refusal() : Optional.of(broken);
+        if (!broken.isEmpty()) {
+            return Optional.of(broken);
+        }
+        long stalled = commits.stalledNanos();
+        return stalled > stallNanos
+                ? Optional.of("the spool's disk has not answered for "
+                        + TimeUnit.NANOSECONDS.toSeconds(stalled) + " s")
+                : admission.refusal();
     }
 
     @Override
@@ -274,6 +319,7 @@ public final class RocksSpool implements Spool {
         }
         closing = true;
         timer.close();
+        operations.close();
         reads.close();
         commits.close();
         walWatch.close();
@@ -295,15 +341,22 @@ public final class RocksSpool implements Spool {
         }
         try {
             admission.look();
-            if (admission.refusal().isPresent()
-                    && time.nanos() - compactedNanos >= COMPACTION.toNanos()) {
-                compactedNanos = time.nanos();
-                store.compact();
+            if (admission.refusal().isPresent()) {
+                keptSweep.run();
+                care.freeRoom(time.nanos());
             }
         } catch (SpoolException refused) {
             LOG.warn("room not freed reason=\"{}\"", refused.getMessage());
         } finally {
             looking.set(false);
+        }
+    }
+
+    private void tidy() {
+        try {
+            care.tidy(time.nanos());
+        } catch (SpoolException refused) {
+            LOG.warn("room not freed reason=\"{}\"", refused.getMessage());
         }
     }
 

@@ -7,6 +7,7 @@ import io.mailrace.core.Event;
 import io.mailrace.core.Recipient;
 import io.mailrace.core.SmtpReply;
 import io.mailrace.core.TimeSource;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -26,18 +27,22 @@ final class Settler {
     private final TimeSource time;
     private final SpoolClock clock;
     private final RetrySchedule retry;
+    private final long keepMillis;
     private final Notifier notifier;
     private final ReadPool reads;
     private final Function<Envelope, Content> contents;
     private final Consumer<Operation> commits;
     private final SpoolMeters meters;
 
-    Settler(TimeSource time, SpoolClock clock, RetrySchedule retry, Notifier notifier,
-            ReadPool reads, Function<Envelope, Content> contents, Consumer<Operation> commits,
+    /** @param keep how long contents outlive their mail */
+    Settler(TimeSource time, SpoolClock clock, RetrySchedule retry, Duration keep,
+            Notifier notifier, ReadPool reads, Function<Envelope, Content> contents,
+            Consumer<Operation> commits,
             SpoolMeters meters) {
         this.time = time;
         this.clock = clock;
         this.retry = retry;
+        keepMillis = keep.toMillis();
         this.notifier = notifier;
         this.reads = reads;
         this.contents = contents;
@@ -45,9 +50,15 @@ final class Settler {
         this.meters = meters;
     }
 
-    /** What becomes of an envelope. */
-    private record Verdict(QueueState queue, Entry entry, Event.Route route,
-            Operation.@Nullable Rest rest, List<DsnWriter.Report> reports, List<Event> events,
+    /**
+     * What becomes of an envelope.
+     *
+     * @param held it stands among the held ones, not in the schedule
+     * @param keep whether its content may be kept when it was the last of its message
+     */
+    private record Verdict(QueueState queue, Entry entry, boolean held, boolean keep,
+            Event.Route route, Operation.@Nullable Rest rest, List<DsnWriter.Report> reports,
+            List<Event> events,
             Operation.@Nullable Told told) {}
 
     /** Settles a taken envelope. */
@@ -71,7 +82,35 @@ final class Settler {
         }
         List<Event> events = new ArrayList<>();
         events.add(expired(entry.envelope(), entry.envelope().recipients(), reply));
-        write(new Verdict(queue, entry, Event.Route.NONE, null, reports, events, told));
+        write(new Verdict(queue, entry, false, true, Event.Route.NONE, null, reports, events,
+                told));
+    }
+
+    /** Gives up a claimed or held envelope because an operator said so, and tells its sender. */
+    void bounce(QueueState queue, Entry entry, boolean held, boolean tellSender, String why,
+            Operation.Told told) {
+        List<DsnWriter.Report> reports = new ArrayList<>();
+        SmtpReply reply = SmtpReply.of(554, "5.7.0", why);
+        if (tellSender) {
+            for (Recipient recipient : entry.envelope().recipients()) {
+                reports.add(new DsnWriter.Report(recipient, DsnWriter.Fate.WITHDRAWN, reply));
+            }
+        }
+        write(new Verdict(queue, entry, held, true, Event.Route.NONE, null, reports,
+                List.of(operated(entry.envelope(), Event.Operated.Change.BOUNCED, why)), told));
+    }
+
+    /** Removes a claimed or held envelope because an operator said so; nobody is told. */
+    void discard(QueueState queue, Entry entry, boolean held, String why, Operation.Told told) {
+        write(new Verdict(queue, entry, held, false, Event.Route.NONE, null, List.of(),
+                List.of(operated(entry.envelope(), Event.Operated.Change.DISCARDED, why)), told));
+    }
+
+    /** What an operator did to an envelope. */
+    Event.Operated operated(Envelope envelope, Event.Operated.Change change, String detail) {
+        return new Event.Operated(time.epochMillis(), envelope.id(), envelope.ordinal(),
+                envelope.queue().tenant(), envelope.queue().destination(), change,
+                MailBuilder.addresses(envelope.recipients()), detail);
     }
 
     private Verdict judge(QueueState queue, Entry entry, Settlement settlement,
@@ -112,7 +151,7 @@ final class Settler {
         if (!given.isEmpty()) {
             events.add(expired(envelope, given, lastDeferral));
         }
-        return new Verdict(queue, entry, settlement.route(),
+        return new Verdict(queue, entry, false, true, settlement.route(),
                 waiting.isEmpty() ? null : rest(entry, waiting, lastDeferral), reports, events,
                 told);
     }
@@ -171,7 +210,9 @@ final class Settler {
         try {
             finish(verdict, Notifier.startOf(verdict.entry().envelope().id(), content));
         } catch (RuntimeException bug) {
-            verdict.queue().unsettled(verdict.entry());
+            if (!verdict.held()) {
+                verdict.queue().unsettled(verdict.entry());
+            }
             Operation.Told told = verdict.told();
             if (told != null) {
                 told.where().execute(() -> told.listener()
@@ -194,10 +235,9 @@ final class Settler {
         for (Event event : notices.events()) {
             events.add(new Operation.Recorded(envelope.id(), EventCodec.encode(event)));
         }
-        long chunks = (envelope.facts().sizeBytes() + Content.CHUNK_BYTES - 1)
-                / Content.CHUNK_BYTES;
-        commits.accept(new Operation.Settle(verdict.queue(), entry.place(),
-                entry.envelopesOfMessage(), (int) chunks, verdict.rest(), events, notices.mails(),
-                verdict.told()));
+        long keepUntil = keepMillis > 0 && verdict.keep() ? clock.now() + keepMillis : 0;
+        commits.accept(new Operation.Settle(verdict.queue(), entry.place(), verdict.held(),
+                entry.envelopesOfMessage(), envelope.facts().sizeBytes(), keepUntil,
+                verdict.rest(), events, notices.mails(), verdict.told()));
     }
 }

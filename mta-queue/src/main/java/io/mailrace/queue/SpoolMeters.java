@@ -19,6 +19,7 @@ final class SpoolMeters {
     private final LongAdder eventsDropped;
     private final LongAdder quarantined;
     private final LongAdder lostBatches;
+    private final LongAdder damaged;
 
     SpoolMeters(Metrics metrics) {
         commits = metrics.counter("spool_commits_total", "Batches written");
@@ -40,6 +41,8 @@ final class SpoolMeters {
                 "Envelopes set aside because their record was damaged");
         lostBatches = metrics.counter("spool_lost_batches_total",
                 "Committed batches missing after a start");
+        damaged = metrics.counter("spool_damaged_reads_total",
+                "Reads of the spool that met damaged data");
     }
 
     void committed(int operationCount, int messages, long nanos) {
@@ -79,5 +82,13 @@ final class SpoolMeters {
 
     void lostBatches(long count) {
         lostBatches.add(count);
+    }
+
+    long lostBatches() {
+        return lostBatches.sum();
+    }
+
+    void damaged() {
+        damaged.increment();
     }
 }

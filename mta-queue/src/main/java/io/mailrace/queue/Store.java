@@ -1,28 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.mailrace.queue;
 
+import io.mailrace.core.SpoolId;
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
+import org.rocksdb.Checkpoint;
 import org.rocksdb.ColumnFamilyDescriptor;
 import org.rocksdb.ColumnFamilyHandle;
 import org.rocksdb.DBOptions;
 import org.rocksdb.Options;
+import org.rocksdb.Range;
 import org.rocksdb.ReadOptions;
 import org.rocksdb.RocksDB;
 import org.rocksdb.RocksDBException;
 import org.rocksdb.RocksIterator;
+import org.rocksdb.SizeApproximationFlag;
 import org.rocksdb.Slice;
+import org.rocksdb.Status;
 import org.rocksdb.WriteBatch;
 import org.rocksdb.WriteOptions;
 
@@ -31,7 +34,8 @@ import org.rocksdb.WriteOptions;
  * {@link #close} every call raises {@link SpoolException}: the native library would crash instead.
  */
 final class Store implements BatchSink, AutoCloseable {
-    static final int FORMAT = 1;
+    /** 2 added held and kept mail and indexes events by message in buckets. */
+    static final int FORMAT = 2;
 
     /** The column families of FORMAT.md. */
     enum Family {
@@ -40,12 +44,19 @@ final class Store implements BatchSink, AutoCloseable {
         SCHEDULE("schedule"),
         EVENT("event"),
         EVENT_OF("event-of"),
+        HELD("held"),
+        KEPT("kept"),
         STATE("state");
 
         private final String title;
 
         Family(String title) {
             this.title = title;
+        }
+
+        /** Its name on disk. */
+        String title() {
+            return title;
         }
     }
 
@@ -55,11 +66,24 @@ final class Store implements BatchSink, AutoCloseable {
         boolean row(byte[] key, byte[] value);
     }
 
+    /** Is told of rows that could not be read: those between two keys. */
+    interface Gaps {
+        /**
+         * @param after last row that could be read; empty when there was none
+         * @param next first row that can be read again; empty when there is none
+         */
+        void gap(byte[] after, byte[] next, SpoolException why);
+    }
+
     /** What exists only while the database is open. */
     private record Opened(RocksDB db, List<ColumnFamilyHandle> handles, DBOptions options) {}
 
+    private static final byte[] NO_KEY = {};
+
     private final Path directory;
     private final StoreOptions tuning;
+    private final boolean readOnly;
+    private final ContentSeal seal;
     private final WriteOptions synced = new WriteOptions().setSync(true);
     private final WriteOptions unsynced = new WriteOptions().setSync(false);
     /** Readers share it; opening and closing take it alone. */
@@ -67,9 +91,11 @@ final class Store implements BatchSink, AutoCloseable {
     private final Map<Family, ColumnFamilyHandle> families = new EnumMap<>(Family.class);
     private @Nullable Opened opened;
 
-    private Store(Path directory, StoreOptions tuning) {
+    private Store(Path directory, SpoolConfig config, boolean readOnly) {
         this.directory = directory;
-        this.tuning = tuning;
+        this.readOnly = readOnly;
+        seal = config.encryptionKeyFile().map(ContentSeal::ofFile).orElse(ContentSeal.PLAIN);
+        tuning = new StoreOptions(config);
     }
 
     /**
@@ -79,7 +105,7 @@ final class Store implements BatchSink, AutoCloseable {
      */
     static Store open(Path directory, SpoolConfig config) {
         RocksDB.loadLibrary();
-        Store store = new Store(directory, new StoreOptions(config));
+        Store store = new Store(directory, config, false);
         try {
             Files.createDirectories(directory);
             store.refuseUnknownFamilies();
@@ -89,6 +115,28 @@ final class Store implements BatchSink, AutoCloseable {
         } catch (IOException unusable) {
             store.close();
             throw new SpoolException("spool directory " + directory + " cannot be made", unusable);
+        } catch (SpoolException broken) {
+            store.close();
+            throw broken;
+        }
+    }
+
+    /**
+     * Opens a database for looking only; not a byte of it changes.
+     *
+     * @throws SpoolException when there is none, its format is another one, or it is broken
+     */
+    static Store openReadOnly(Path directory, SpoolConfig config) {
+        if (!Files.exists(directory.resolve("CURRENT"))) {
+            throw new SpoolException("there is no spool in " + directory);
+        }
+        RocksDB.loadLibrary();
+        Store store = new Store(directory, config, true);
+        try {
+            store.refuseUnknownFamilies();
+            store.openDatabase();
+            store.checkFormat();
+            return store;
         } catch (SpoolException broken) {
             store.close();
             throw broken;
@@ -116,6 +164,11 @@ final class Store implements BatchSink, AutoCloseable {
     }
 
     @Override
+    public void stopCompactions() {
+        tuning.stopCompactions();
+    }
+
+    @Override
     public void reopen() {
         lock.writeLock().lock();
         try {
@@ -140,8 +193,7 @@ final class Store implements BatchSink, AutoCloseable {
         try {
             return current().db().get(handle(family), key);
         } catch (RocksDBException unreadable) {
-            throw new SpoolException("spool cannot be read: " + unreadable.getMessage(),
-                    unreadable);
+            throw unreadable(unreadable);
         } finally {
             lock.readLock().unlock();
         }
@@ -159,11 +211,74 @@ final class Store implements BatchSink, AutoCloseable {
             }
             rows.status();
         } catch (RocksDBException unreadable) {
-            throw new SpoolException("spool cannot be read: " + unreadable.getMessage(),
-                    unreadable);
+            throw unreadable(unreadable);
         } finally {
             lock.readLock().unlock();
         }
+    }
+
+    /**
+     * As {@link #scan}, but goes on behind rows that are damaged.
+     *
+     * @throws SpoolException when the disk does not answer
+     */
+    void scanAround(Family family, byte[] from, byte[] to, Visitor visitor, Gaps gaps) {
+        lock.readLock().lock();
+        try (Slice bound = new Slice(to);
+                ReadOptions options = new ReadOptions().setIterateUpperBound(bound);
+                RocksIterator rows = current().db().newIterator(handle(family), options)) {
+            byte[] last = NO_KEY;
+            rows.seek(from);
+            while (true) {
+                while (rows.isValid()) {
+                    last = rows.key();
+                    if (!visitor.row(last, rows.value())) {
+                        return;
+                    }
+                    rows.next();
+                }
+                SpoolException damage = damage(rows);
+                if (damage == null) {
+                    return;
+                }
+                DamagedRange range = new DamagedRange(last.length == 0 ? from : last);
+                byte[] next = range.firstReadable(key -> readable(rows, key));
+                gaps.gap(last, next, damage);
+                if (next.length == 0 || !readable(rows, next)) {
+                    return;
+                }
+            }
+        } finally {
+            lock.readLock().unlock();
+        }
+    }
+
+    private static boolean readable(RocksIterator rows, byte[] key) {
+        rows.seek(key);
+        return rows.isValid() || damage(rows) == null;
+    }
+
+    /** Why the iterator stopped; null when it came to the end. */
+    private static @Nullable SpoolException damage(RocksIterator rows) {
+        try {
+            rows.status();
+            return null;
+        } catch (RocksDBException stopped) {
+            SpoolException why = unreadable(stopped);
+            if (why.mayPass()) {
+                throw why;
+            }
+            return why;
+        }
+    }
+
+    /** Only what RocksDB calls corrupt is damage; the disk may answer another time. */
+    private static SpoolException unreadable(RocksDBException refused) {
+        Status status = refused.getStatus();
+        String text = "spool cannot be read: " + refused.getMessage();
+        return status != null && status.getCode() == Status.Code.Corruption
+                ? new SpoolException(text, refused)
+                : SpoolException.ofDisk(text, refused);
     }
 
     /** What {@code read} makes of the last row of a family; null when it has none. */
@@ -174,8 +289,7 @@ final class Store implements BatchSink, AutoCloseable {
             rows.status();
             return rows.isValid() ? read.apply(rows.key()) : null;
         } catch (RocksDBException unreadable) {
-            throw new SpoolException("spool cannot be read: " + unreadable.getMessage(),
-                    unreadable);
+            throw unreadable(unreadable);
         } finally {
             lock.readLock().unlock();
         }
@@ -193,11 +307,63 @@ final class Store implements BatchSink, AutoCloseable {
         }
     }
 
-    /** Frees the room of removed contents now instead of when enough has been written. Blocks. */
-    void compact() {
+    /** About how many bytes of data files and memory the rows take. */
+    long approximateBytes(Family family, byte[] from, byte[] to) {
+        lock.readLock().lock();
+        try (Slice first = new Slice(from); Slice end = new Slice(to)) {
+            long[] sizes = current().db().getApproximateSizes(handle(family),
+                    List.of(new Range(first, end)), SizeApproximationFlag.INCLUDE_FILES,
+                    SizeApproximationFlag.INCLUDE_MEMTABLES);
+            return sizes[0];
+        } finally {
+            lock.readLock().unlock();
+        }
+    }
+
+    /** Bytes of data files and blob files of a family. */
+    long fileBytes(Family family) {
         lock.readLock().lock();
         try {
-            current().db().compactRange(handle(Family.CONTENT));
+            return current().db().getLongProperty(handle(family),
+                    "rocksdb.total-sst-files-size")
+                    + current().db().getLongProperty(handle(family),
+                            "rocksdb.total-blob-file-size");
+        } catch (RocksDBException unknown) {
+            throw unreadable(unknown);
+        } finally {
+            lock.readLock().unlock();
+        }
+    }
+
+    /** Removes data files that hold only rows of a range which was deleted before. */
+    void dropFiles(Family family, byte[] from, byte[] to) {
+        lock.readLock().lock();
+        try {
+            current().db().deleteFilesInRanges(handle(family), List.of(from, to), false);
+        } catch (RocksDBException refused) {
+            throw unreadable(refused);
+        } finally {
+            lock.readLock().unlock();
+        }
+    }
+
+    /** Makes a copy of the database, consistent at one moment; a folder that is not there yet. */
+    void checkpoint(Path target) {
+        lock.readLock().lock();
+        try (Checkpoint checkpoint = Checkpoint.create(current().db())) {
+            checkpoint.createCheckpoint(target.toString());
+        } catch (RocksDBException refused) {
+            throw SpoolException.ofDisk("no copy could be made: " + refused.getMessage(), refused);
+        } finally {
+            lock.readLock().unlock();
+        }
+    }
+
+    /** Frees the room of removed rows now instead of when enough has been written. Blocks. */
+    void compact(Family family) {
+        lock.readLock().lock();
+        try {
+            current().db().compactRange(handle(family));
         } catch (RocksDBException refused) {
             throw new SpoolException("spool cannot be compacted: " + refused.getMessage(),
                     refused);
@@ -274,7 +440,9 @@ final class Store implements BatchSink, AutoCloseable {
         List<ColumnFamilyHandle> handles = new ArrayList<>();
         DBOptions options = tuning.database();
         try {
-            RocksDB db = RocksDB.open(options, directory.toString(), descriptors, handles);
+            RocksDB db = readOnly
+                    ? RocksDB.openReadOnly(options, directory.toString(), descriptors, handles)
+                    : RocksDB.open(options, directory.toString(), descriptors, handles);
             opened = new Opened(db, handles, options);
             int next = 1;
             for (Family family : Family.values()) {
@@ -309,7 +477,17 @@ final class Store implements BatchSink, AutoCloseable {
             if (format > FORMAT) {
                 throw newer("its format is " + format + ", this version knows up to " + FORMAT);
             }
+            if (format < FORMAT && readOnly) {
+                throw new SpoolException("spool " + directory + " has the older format " + format
+                        + ": Mailrace converts it when it is started on it");
+            }
+            if (format < FORMAT) {
+                FormatUpgrade.toCurrent(this);
+            }
             return;
+        }
+        if (readOnly) {
+            throw new SpoolException("spool " + directory + " names no format");
         }
         try (WriteBatch batch = new WriteBatch()) {
             batch.put(handle(Family.STATE), Keys.FORMAT, QueueCodec.number(FORMAT));
@@ -327,16 +505,14 @@ final class Store implements BatchSink, AutoCloseable {
 
     /** Reads one chunk of a content and checks its sum. */
     byte[] chunk(long id, int index, int lengthBytes) {
-        byte[] key = ByteBuffer.allocate(12).putLong(id).putInt(index).array();
-        byte[] value = get(Family.CONTENT, key);
+        byte[] value = get(Family.CONTENT, Keys.content(new SpoolId(id), index));
         if (value == null) {
             throw new SpoolException("content is not in the spool (chunk " + index + ")");
         }
-        if (value.length != lengthBytes + RecordWriter.CRC_BYTES
-                || ByteBuffer.wrap(value).getInt(lengthBytes) != RecordWriter.crc(value,
-                        lengthBytes)) {
-            throw new SpoolException("content is damaged (chunk " + index + ")");
-        }
-        return Arrays.copyOf(value, lengthBytes);
+        return seal.open(id, index, value, lengthBytes);
+    }
+
+    ContentSeal seal() {
+        return seal;
     }
 }

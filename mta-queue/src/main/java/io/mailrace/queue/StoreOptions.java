@@ -54,6 +54,12 @@ final class StoreOptions implements AutoCloseable {
         owned.addAll(List.of(content, records, files, bloom, blockCache));
     }
 
+    /** From the next opening on. */
+    void stopCompactions() {
+        content.setDisableAutoCompactions(true);
+        records.setDisableAutoCompactions(true);
+    }
+
     ColumnFamilyOptions content() {
         return content;
     }

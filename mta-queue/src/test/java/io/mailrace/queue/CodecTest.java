@@ -91,11 +91,11 @@ class CodecTest {
         assertThat(Schedule.decode(tried.encode())).isEqualTo(tried);
         Schedule fresh = new Schedule(0, 10, 20, Optional.empty());
         assertThat(Schedule.decode(fresh.encode())).isEqualTo(fresh);
-        Progress progress = new Progress(1, 2, 3, 4, 5, 6, 700_000);
+        Progress progress = new Progress(1, 2, 3, 4, 5, 6, 700_000, 8, 9);
         assertThat(Progress.decode(progress.encode())).isEqualTo(progress);
         assertThat(QueueCodec.name(QueueCodec.name(QUEUE))).isEqualTo(QUEUE);
-        assertThat(QueueCodec.count(QueueCodec.count(5, 6)))
-                .isEqualTo(new QueueCodec.Count(5, 6));
+        assertThat(QueueCodec.count(QueueCodec.count(new QueueCodec.Count(5, 6, 7, 8))))
+                .isEqualTo(new QueueCodec.Count(5, 6, 7, 8));
     }
 
     @Test

@@ -59,6 +59,11 @@ class FaultTest {
         }
 
         @Override
+        public void stopCompactions() {
+            real.stopCompactions();
+        }
+
+        @Override
         public void reopen() {
             real.reopen();
             reopened.incrementAndGet();

@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.Locale;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -62,13 +63,19 @@ class QueueConfigTest {
         QueueConfig config = read("""
                 spool { path = /x, durability = async, async-sync-interval = 5ms, max-size = 2g
                   min-free = 3m, write-buffer = 5m, block-cache = 6m, fresh-cache = 7m
-                  events { max-age = 8d, max-count = 9000 } }
+                  min-free-inodes = 11, stall-limit = 12s, encryption-key-file = /k
+                  events { max-age = 8d, max-count = 9000, max-size = 10m }
+                  keep { content-for = 13h, max-size = 14m } }
                 retry { default { intervals = [1m, 2m], max-age = 3h }, bulk.max-age = 5h
                   transactional { intervals = [4s], max-age = 6h } }
                 """);
         assertThat(config.spool()).isEqualTo(new SpoolConfig(Path.of("/x"),
-                SpoolConfig.Durability.ASYNC, Duration.ofMillis(5), 2L << 30, 3 << 20, 5 << 20,
-                6 << 20, 7 << 20, new SpoolConfig.Events(Duration.ofDays(8), 9000)));
+                SpoolConfig.Durability.ASYNC, Duration.ofMillis(5),
+                2L << 30, 3 << 20, 11,
+                Duration.ofSeconds(12), 5 << 20, 6 << 20, 7 << 20,
+                new SpoolConfig.Events(Duration.ofDays(8), 9000, 10 << 20),
+                new SpoolConfig.Keep(Duration.ofHours(13), 14 << 20),
+                Optional.of(Path.of("/k"))));
         List<Duration> intervals = List.of(Duration.ofMinutes(1), Duration.ofMinutes(2));
         assertThat(config.retry().lanes()).containsEntry(Lane.DEFAULT,
                 new RetryConfig.LaneRetry(intervals, Duration.ofHours(3)))

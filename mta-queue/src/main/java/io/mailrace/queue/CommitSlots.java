@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.queue;
+
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * Bounds how much of one walk over the spool is on its way to the disk, so that a walk over a
+ * million envelopes holds a few hundred and never fills the commit thread's input. Any thread.
+ */
+final class CommitSlots {
+    private static final long MAX_WAIT_SECONDS = 30;
+
+    private final int size;
+    private final Semaphore free;
+
+    CommitSlots(int size) {
+        this.size = size;
+        free = new Semaphore(size);
+    }
+
+    /**
+     * Waits for room. What is returned gives it back once the operation is written or has failed.
+     *
+     * @param committed run when the operation is on disk
+     * @param withoutRoom run before the exception
+     * @throws SpoolException when the disk takes no writes for {@value #MAX_WAIT_SECONDS} s
+     */
+    Operation.Told take(Runnable committed, Runnable withoutRoom) throws InterruptedException {
+        if (!free.tryAcquire(MAX_WAIT_SECONDS, TimeUnit.SECONDS)) {
+            withoutRoom.run();
+            throw new SpoolException("the disk takes no writes");
+        }
+        return new Operation.Told(Runnable::run, new CommitListener() {
+            @Override
+            public void committed() {
+                free.release();
+                committed.run();
+            }
+
+            @Override
+            public void failed(SpoolException why) {
+                free.release();
+            }
+        });
+    }
+
+    /** What was taken is not used after all. */
+    void giveBack() {
+        free.release();
+    }
+
+    /** Waits until everything taken so far is written, for a bounded time; false when it is not. */
+    boolean settled() throws InterruptedException {
+        if (!free.tryAcquire(size, MAX_WAIT_SECONDS, TimeUnit.SECONDS)) {
+            return false;
+        }
+        free.release(size);
+        return true;
+    }
+}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.queue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Comparator;
+import java.util.List;
+import java.util.stream.Stream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Folders as a whole. Blocks. */
+final class Folders {
+    private static final Logger LOG = LoggerFactory.getLogger(Folders.class);
+
+    private Folders() {}
+
+    /** Removes a folder and what is in it, as far as that can be done. */
+    static void remove(Path folder) {
+        if (!Files.exists(folder)) {
+            return;
+        }
+        try (Stream<Path> all = Files.walk(folder)) {
+            List<Path> deepestFirst = all.sorted(Comparator.reverseOrder()).toList();
+            for (Path path : deepestFirst) {
+                Files.delete(path);
+            }
+        } catch (IOException left) {
+            LOG.warn("folder not removed path={} reason=\"{}\"", folder, left.toString());
+        }
+    }
+}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.queue;
+
+import io.mailrace.core.SpoolId;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
+import java.util.function.LongSupplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Removes contents that were kept after their mail was settled: when their time is over, the oldest
+ * also when there are too many bytes of them or the disk runs short. One run at a time, on
+ * {@code spool-read}.
+ */
+final class KeptSweep {
+    private static final Logger LOG = LoggerFactory.getLogger(KeptSweep.class);
+    private static final int PAGE = 256;
+
+    /** One kept content. */
+    private record Row(long untilEpochMillis, long id, long sizeBytes) {}
+
+    private final Store store;
+    private final SpoolClock clock;
+    private final SpoolConfig.Keep config;
+    private final LongSupplier keptBytes;
+    private final BooleanSupplier roomShort;
+    private final Consumer<Operation> commits;
+    private final CommitSlots slots = new CommitSlots(PAGE);
+    private final AtomicBoolean busy = new AtomicBoolean();
+
+    KeptSweep(Store store, SpoolClock clock, SpoolConfig.Keep config, LongSupplier keptBytes,
+            BooleanSupplier roomShort, Consumer<Operation> commits) {
+        this.store = store;
+        this.clock = clock;
+        this.config = config;
+        this.keptBytes = keptBytes;
+        this.roomShort = roomShort;
+        this.commits = commits;
+    }
+
+    void run() {
+        if (keptBytes.getAsLong() == 0 || !busy.compareAndSet(false, true)) {
+            return;
+        }
+        try {
+            long now = clock.now();
+            // When the configured time became shorter, what was promised more goes too.
+            remove(now + config.contentFor().toMillis() + 1, Long.MAX_VALUE, () -> true);
+            remove(0, now, () -> true);
+            remove(0, Long.MAX_VALUE, () -> keptBytes.getAsLong() > config.maxSize()
+                    || roomShort.getAsBoolean());
+        } catch (SpoolException unusable) {
+            LOG.error("kept contents not removed reason=\"{}\"", unusable.getMessage());
+        } catch (InterruptedException closing) {
+            Thread.currentThread().interrupt();
+        } finally {
+            busy.set(false);
+        }
+    }
+
+    /** Removes those kept until between two times, page by page, as long as {@code must} holds. */
+    private void remove(long from, long to, BooleanSupplier must) throws InterruptedException {
+        long at = from;
+        while (must.getAsBoolean()) {
+            List<Row> page = page(at, to);
+            for (Row row : page) {
+                commits.accept(new Operation.Forget(row.untilEpochMillis(), new SpoolId(row.id()),
+                        row.sizeBytes(), slots.take(() -> {}, () -> {})));
+            }
+            if (!slots.settled()) {
+                throw new SpoolException("the disk takes no writes");
+            }
+            if (page.size() < PAGE) {
+                return;
+            }
+            at = page.getLast().untilEpochMillis();
+        }
+    }
+
+    private List<Row> page(long from, long to) {
+        List<Row> page = new ArrayList<>();
+        store.scanAround(Store.Family.KEPT, Keys.kept(from, 0), Keys.kept(to, Long.MAX_VALUE),
+                (key, value) -> {
+                    page.add(new Row(Keys.longAt(key, 0), Keys.longAt(key, 8),
+                            QueueCodec.number(value, "kept content")));
+                    return page.size() < PAGE;
+                }, (after, next, why) -> LOG.error("kept contents not readable reason=\"{}\"",
+                        why.getMessage()));
+        return page;
+    }
+}

@@ -1,15 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.mailrace.queue;
 
+import io.mailrace.core.TimeSource;
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.channels.OverlappingFileLockException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
+import org.rocksdb.RocksDBException;
+import org.rocksdb.WriteBatch;
 
 /**
  * What is done to a spool nobody has open: a stopped one or a backup. Blocks; one thread. Every
- * method raises {@link SpoolException} when the spool is in use, newer than this version, or cannot
- * be read at all.
+ * method raises {@link SpoolException} when the spool is in use, of another format, or cannot be
+ * read at all.
  */
 public final class SpoolFolder {
+    private static final String DB = "db";
+    private static final int ROWS = 1000;
+    private static final byte[] FIRST = {};
+    /** Behind every key: none begins with this byte. */
+    private static final byte[] END = {-1};
 
     /**
      * What a check found.
@@ -26,23 +42,122 @@ public final class SpoolFolder {
      * Reads everything and compares: checksums, envelopes with their contents and due times, counts.
      *
      * @param directory the spool's path, or a backup
-     * @param repair mends what can be: nothing that can still be read is thrown away
+     * @param repair mends what can be. What can still be read is not thrown away: envelopes without
+     *        due time become due, those without content are set aside. The database as it was stays
+     *        beside the repaired one when it had to be written anew
      * @param out is told of each problem, one line each
      */
     public static CheckResult check(QueueConfig config, Path directory, boolean repair,
             Consumer<String> out) {
-        out.accept("in the making");
-        return new CheckResult(0, 0, 0);
+        Path db = directory.resolve(DB);
+        refuseInUse(db);
+        SpoolCheck found;
+        try (Store store = Store.openReadOnly(db, config.spool())) {
+            found = new SpoolCheck(store, config.retry(), out);
+            found.run();
+        }
+        if (!repair || found.problems() == 0) {
+            return new CheckResult(found.looked(), found.problems(), 0);
+        }
+        if (found.gaps() > 0) {
+            rewrite(config, directory, out);
+        }
+        out.accept("repairing");
+        try (Store store = Store.open(db, config.spool())) {
+            SpoolCheck mending = new SpoolCheck(store, config.retry(), told -> {});
+            mending.mend(TimeSource.system());
+            out.accept("checking again");
+            SpoolCheck again = new SpoolCheck(store, config.retry(), out);
+            again.run();
+            return new CheckResult(again.looked(), found.problems(),
+                    Math.max(0, found.problems() - again.problems()));
+        }
+    }
+
+    /** Copies every row that can be read to a new database, which takes the place of the old. */
+    private static void rewrite(QueueConfig config, Path directory, Consumer<String> out) {
+        Path db = directory.resolve(DB);
+        Path fresh = directory.resolve("db-repaired");
+        Path damaged = directory.resolve("db-damaged-" + TimeSource.system().epochMillis());
+        Folders.remove(fresh);
+        try (Store from = Store.openReadOnly(db, config.spool());
+                Store to = Store.open(fresh, config.spool())) {
+            for (Store.Family family : Store.Family.values()) {
+                copy(family, from, to);
+            }
+            to.sync();
+        } catch (RocksDBException refused) {
+            throw SpoolException.ofDisk("not repaired: " + refused.getMessage(), refused);
+        }
+        try {
+            Files.move(db, damaged, StandardCopyOption.ATOMIC_MOVE);
+            Files.move(fresh, db, StandardCopyOption.ATOMIC_MOVE);
+            RocksCare.sync(directory);
+        } catch (IOException refused) {
+            throw SpoolException.ofDisk("not repaired: " + refused, refused);
+        }
+        out.accept("the damaged database is now " + damaged
+                + ": remove it when all is well again");
+    }
+
+    private static void copy(Store.Family family, Store from, Store to) throws RocksDBException {
+        WriteBatch[] batch = {new WriteBatch()};
+        try {
+            from.scanAround(family, FIRST, END, (key, value) -> {
+                try {
+                    batch[0].put(to.handle(family), key, value);
+                    if (batch[0].count() >= ROWS) {
+                        to.write(batch[0], false);
+                        batch[0].clear();
+                    }
+                } catch (RocksDBException refused) {
+                    throw SpoolException.ofDisk("not repaired: " + refused.getMessage(), refused);
+                }
+                return true;
+            }, (after, next, why) -> {
+                // Told by the check before.
+            });
+            to.write(batch[0], false);
+        } finally {
+            batch[0].close();
+        }
     }
 
     /**
      * Makes the configured spool from a backup. The backup is checked first and stays as it is.
+     * What was delivered after the backup was made will be delivered again.
      *
      * @throws SpoolException also when the configured spool holds anything
      */
     public static CheckResult restore(QueueConfig config, Path backup, Consumer<String> out) {
-        out.accept("in the making");
-        return new CheckResult(0, 0, 0);
+        Path target = config.spool().path();
+        Path db = target.resolve(DB);
+        CheckResult checked = check(config, backup, false, out);
+        if (Files.exists(db)) {
+            throw new SpoolException("there is a spool in " + target
+                    + " already: move it away first");
+        }
+        Path half = target.resolve("db-restoring");
+        Folders.remove(half);
+        try {
+            Files.createDirectories(half);
+            try (Stream<Path> files = Files.list(backup.resolve(DB))) {
+                for (Path file : files.toList()) {
+                    Path copy = half.resolve(String.valueOf(file.getFileName()));
+                    Files.copy(file, copy);
+                    RocksCare.sync(copy);
+                }
+            }
+            RocksCare.sync(half);
+            // It counts the batches of a spool that is no more.
+            Files.deleteIfExists(target.resolve("commits"));
+            Files.move(half, db, StandardCopyOption.ATOMIC_MOVE);
+            RocksCare.sync(target);
+        } catch (IOException refused) {
+            Folders.remove(half);
+            throw SpoolException.ofDisk("not restored: " + refused, refused);
+        }
+        return checked;
     }
 
     /**
@@ -53,7 +168,45 @@ public final class SpoolFolder {
      */
     public static long export(QueueConfig config, Path directory, Selection selection, Path target,
             Consumer<String> out) {
-        out.accept("in the making");
-        return 0;
+        Path db = directory.resolve(DB);
+        refuseInUse(db);
+        try {
+            Files.createDirectories(target);
+            try (Stream<Path> inside = Files.list(target)) {
+                if (inside.findAny().isPresent()) {
+                    throw new SpoolException("an export needs a new folder: " + target
+                            + " is not empty");
+                }
+            }
+        } catch (IOException refused) {
+            throw SpoolException.ofDisk("cannot write to " + target + ": " + refused, refused);
+        }
+        try (Store store = Store.openReadOnly(db, config.spool())) {
+            return new SpoolExport(store, selection, target, out).run();
+        }
+    }
+
+    /** RocksDB's own lock is one of fcntl(2), as Java's are. */
+    private static void refuseInUse(Path db) {
+        Path file = db.resolve("LOCK");
+        if (!Files.exists(file)) {
+            return;
+        }
+        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ,
+                StandardOpenOption.WRITE); FileLock lock = channel.tryLock()) {
+            if (lock == null) {
+                throw inUse(db);
+            }
+        } catch (OverlappingFileLockException own) {
+            throw inUse(db);
+        } catch (IOException unknown) {
+            throw SpoolException.ofDisk("cannot tell whether " + db + " is in use: " + unknown,
+                    unknown);
+        }
+    }
+
+    private static SpoolException inUse(Path db) {
+        return new SpoolException("spool " + db + " is in use by a running Mailrace: stop it, or"
+                + " make a backup and use that");
     }
 }

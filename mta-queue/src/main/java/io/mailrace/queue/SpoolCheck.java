@@ -46,6 +46,7 @@ final class SpoolCheck {
     private final RetryConfig retry;
     private final Consumer<String> out;
     private final Map<Integer, QueueKey> names = new HashMap<>();
+    private final Map<QueueKey, Integer> numbers = new HashMap<>();
     private final Map<Integer, Sum> sums = new HashMap<>();
     private final LongSet whole = new LongSet();
     private final LongSet placed = new LongSet();
@@ -59,6 +60,7 @@ final class SpoolCheck {
     private long keptBytes;
     private long newestId;
     private long newestEvent;
+    private int highestQueue;
 
     SpoolCheck(Store store, RetryConfig retry, Consumer<String> out) {
         this.store = store;
@@ -126,8 +128,11 @@ final class SpoolCheck {
         scan(Store.Family.STATE, Keys.kind(Keys.QUEUE_NAME), Keys.kind(Keys.QUEUE_NAME + 1),
                 (key, value) -> {
                     int number = Keys.intAt(key, 1);
+                    highestQueue = Math.max(highestQueue, number);
                     try {
-                        names.put(number, QueueCodec.name(value));
+                        QueueKey name = QueueCodec.name(value);
+                        names.put(number, name);
+                        numbers.put(name, number);
                         sums.put(number, new Sum());
                     } catch (SpoolException damaged) {
                         problem("name of queue " + number + ": " + damaged.getMessage());
@@ -254,6 +259,7 @@ final class SpoolCheck {
         scan(Store.Family.SCHEDULE, (key, value) -> {
             looked++;
             int number = Keys.intAt(key, 0);
+            highestQueue = Math.max(highestQueue, number);
             Place place = Keys.placeOf(key);
             try {
                 Schedule schedule = Schedule.decode(value);
@@ -414,13 +420,27 @@ final class SpoolCheck {
                     "content is damaged or missing");
             return;
         }
-        int number = mending.queue(stored.queue(), names);
+        int number = queue(mending, stored.queue());
         Sum sum = sum(number);
         sum.envelopes++;
         sum.oldestMillis = Math.min(sum.oldestMillis, accepted);
         sum.headMillis = Math.min(sum.headMillis, nowEpochMillis);
         mending.put(Store.Family.SCHEDULE,
                 Keys.schedule(number, new Place(nowEpochMillis, id, ordinal)), schedule.encode());
+    }
+
+    /** Number of a queue, a new one when it has none. */
+    private int queue(SpoolMend mending, QueueKey key) {
+        Integer known = numbers.get(key);
+        if (known != null) {
+            return known;
+        }
+        int number = ++highestQueue;
+        names.put(number, key);
+        numbers.put(key, number);
+        mending.put(Store.Family.STATE, Keys.state(Keys.QUEUE_NAME, number),
+                QueueCodec.name(key));
+        return number;
     }
 
     // ------------------------------------------------------------------ what is left over
@@ -482,12 +502,12 @@ final class SpoolCheck {
                     + " to wait, " + liveBytes + " do");
         }
         if (mend != null) {
-            int next = names.keySet().stream().mapToInt(Integer::intValue).max().orElse(0) + 1;
             mend.put(Store.Family.STATE, Keys.PROGRESS, new Progress(said.batch() + 1,
                     Math.max(newestEvent, said.newestEvent()),
                     Math.max(nowEpochMillis, said.spoolEpochMillis()),
                     Math.max(newestId, said.newestId()), said.steppedAtEpochMillis(),
-                    said.stepMillis(), Math.max(next, said.nextQueueNumber()), liveBytes,
+                    said.stepMillis(), Math.max(highestQueue + 1, said.nextQueueNumber()),
+                    liveBytes,
                     keptBytes).encode());
         }
     }

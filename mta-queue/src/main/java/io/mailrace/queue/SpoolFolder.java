@@ -92,6 +92,8 @@ public final class SpoolFolder {
         try {
             Files.move(db, damaged, StandardCopyOption.ATOMIC_MOVE);
             Files.move(fresh, db, StandardCopyOption.ATOMIC_MOVE);
+            // It counts the batches of a database that is no more.
+            Files.deleteIfExists(directory.resolve("commits"));
             RocksCare.sync(directory);
         } catch (IOException refused) {
             throw SpoolException.ofDisk("not repaired: " + refused, refused);
@@ -149,7 +151,6 @@ public final class SpoolFolder {
                 }
             }
             RocksCare.sync(half);
-            // It counts the batches of a spool that is no more.
             Files.deleteIfExists(target.resolve("commits"));
             Files.move(half, db, StandardCopyOption.ATOMIC_MOVE);
             RocksCare.sync(target);

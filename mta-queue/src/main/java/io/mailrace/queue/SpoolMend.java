@@ -2,7 +2,6 @@
 package io.mailrace.queue;
 
 import io.mailrace.core.SpoolId;
-import java.util.Map;
 import org.rocksdb.RocksDBException;
 import org.rocksdb.WriteBatch;
 
@@ -50,19 +49,6 @@ final class SpoolMend implements AutoCloseable {
     void setAside(Place place, int queueNumber, byte[] schedule, String why) {
         put(Store.Family.STATE, Keys.quarantine(Keys.schedule(queueNumber, place)),
                 QueueCodec.quarantine(schedule, why));
-    }
-
-    /** Number of a queue, new when it has none. */
-    int queue(QueueKey key, Map<Integer, QueueKey> names) {
-        for (Map.Entry<Integer, QueueKey> known : names.entrySet()) {
-            if (known.getValue().equals(key)) {
-                return known.getKey();
-            }
-        }
-        int number = names.keySet().stream().mapToInt(Integer::intValue).max().orElse(0) + 1;
-        names.put(number, key);
-        put(Store.Family.STATE, Keys.state(Keys.QUEUE_NAME, number), QueueCodec.name(key));
-        return number;
     }
 
     private void change(Change change) {

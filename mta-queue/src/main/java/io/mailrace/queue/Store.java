@@ -135,7 +135,7 @@ final class Store implements BatchSink, AutoCloseable {
         try {
             store.refuseUnknownFamilies();
             store.openDatabase();
-            store.checkFormat();
+            store.refuseOtherFormat();
             return store;
         } catch (SpoolException broken) {
             store.close();
@@ -277,7 +277,8 @@ final class Store implements BatchSink, AutoCloseable {
         Status status = refused.getStatus();
         String text = "spool cannot be read: " + refused.getMessage();
         return status != null && status.getCode() == Status.Code.Corruption
-                ? new SpoolException(text, refused)
+                ? new SpoolException(text + "; \"mailrace spool check --repair\" on the stopped"
+                        + " spool mends what can be", refused)
                 : SpoolException.ofDisk(text, refused);
     }
 
@@ -477,17 +478,10 @@ final class Store implements BatchSink, AutoCloseable {
             if (format > FORMAT) {
                 throw newer("its format is " + format + ", this version knows up to " + FORMAT);
             }
-            if (format < FORMAT && readOnly) {
-                throw new SpoolException("spool " + directory + " has the older format " + format
-                        + ": Mailrace converts it when it is started on it");
-            }
             if (format < FORMAT) {
                 FormatUpgrade.toCurrent(this);
             }
             return;
-        }
-        if (readOnly) {
-            throw new SpoolException("spool " + directory + " names no format");
         }
         try (WriteBatch batch = new WriteBatch()) {
             batch.put(handle(Family.STATE), Keys.FORMAT, QueueCodec.number(FORMAT));
@@ -495,6 +489,27 @@ final class Store implements BatchSink, AutoCloseable {
         } catch (RocksDBException refused) {
             throw new SpoolException("spool " + directory + " cannot be written: "
                     + refused.getMessage(), refused);
+        }
+    }
+
+    /** A format that cannot be read because it is damaged is taken for this one. */
+    private void refuseOtherFormat() {
+        long format;
+        try {
+            byte[] stored = get(Family.STATE, Keys.FORMAT);
+            format = stored == null ? FORMAT : QueueCodec.number(stored, "format");
+        } catch (SpoolException damaged) {
+            if (damaged.mayPass()) {
+                throw damaged;
+            }
+            format = FORMAT;
+        }
+        if (format > FORMAT) {
+            throw newer("its format is " + format + ", this version knows up to " + FORMAT);
+        }
+        if (format < FORMAT) {
+            throw new SpoolException("spool " + directory + " has the older format " + format
+                    + ": Mailrace converts it when it is started on it");
         }
     }
 

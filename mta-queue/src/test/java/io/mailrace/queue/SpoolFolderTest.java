@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.queue;
+
+import static io.mailrace.queue.SpoolFixture.deferred;
+import static io.mailrace.queue.SpoolFixture.delivered;
+import static io.mailrace.queue.SpoolFixture.message;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.mailrace.core.Content;
+import io.mailrace.core.SpoolId;
+import io.mailrace.queue.SpoolFolder.CheckResult;
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.io.RandomAccessFile;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.Random;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.rocksdb.WriteBatch;
+
+/** What is done to a spool nobody has open. */
+class SpoolFolderTest {
+    private static final int MESSAGES = 40;
+
+    @TempDir
+    Path directory;
+    private Path spool = Path.of("spool");
+    private QueueConfig config = SpoolFixture.config(spool);
+    private final List<SpoolId> ids = new ArrayList<>();
+    private final List<String> told = new ArrayList<>();
+
+    @BeforeEach
+    void fill() {
+        spool = directory.resolve("spool");
+        config = SpoolFixture.config(spool);
+        try (SpoolFixture fixture = new SpoolFixture(spool)) {
+            for (int i = 0; i < MESSAGES; i++) {
+                ids.add(fixture.accept(message("number " + i), "u" + i + "@one.test",
+                        "v@two.test"));
+            }
+            byte[] large = new byte[3 * Content.CHUNK_BYTES + 5];
+            new Random(3).nextBytes(large);
+            ids.add(fixture.accept(large, "large@one.test"));
+            fixture.settle(fixture.take("one.test"), deferred());
+            fixture.settle(fixture.take("two.test"), delivered());
+        }
+    }
+
+    private CheckResult check(boolean repair) {
+        told.clear();
+        return SpoolFolder.check(config, spool, repair, told::add);
+    }
+
+    /** Changes the database behind the spool's back. */
+    private void tamper(Tampering tampering) throws Exception {
+        try (Store store = Store.open(spool.resolve("db"), config.spool());
+                WriteBatch batch = new WriteBatch()) {
+            tampering.change(store, batch);
+            store.write(batch, true);
+        }
+    }
+
+    private interface Tampering {
+        void change(Store store, WriteBatch batch) throws Exception;
+    }
+
+    private static byte[] firstKey(Store store, Store.Family family) {
+        List<byte[]> found = new ArrayList<>();
+        store.scan(family, new byte[0], new byte[]{-1}, (key, value) -> !found.add(key));
+        return found.getFirst();
+    }
+
+    private long deliverAll() {
+        try (SpoolFixture fixture = new SpoolFixture(spool)) {
+            fixture.time.advance(Duration.ofHours(1));
+            long delivered = 0;
+            for (String queue : List.of("one.test", "two.test")) {
+                while (fixture.queue(queue).status().waiting() > 0) {
+                    Envelope envelope = fixture.take(queue);
+                    assertThat(fixture.read(envelope)).hasSize((int) envelope.facts().sizeBytes());
+                    fixture.settle(envelope, delivered());
+                    delivered++;
+                }
+            }
+            return delivered;
+        }
+    }
+
+    @Test
+    void check_soundSpool_findsNothing() {
+        CheckResult result = check(false);
+        assertThat(told).isEmpty();
+        assertThat(result).isEqualTo(new CheckResult(2 * MESSAGES, 0, 0));
+        assertThat(check(true)).isEqualTo(result);
+        assertThat(deliverAll()).isEqualTo(2 * MESSAGES);
+        assertThat(check(false)).isEqualTo(new CheckResult(0, 0, 0));
+    }
+
+    @Test
+    void check_openSpool_isRefused() throws Exception {
+        Process holder = new ProcessBuilder(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-cp",
+                System.getProperty("java.class.path"), "--enable-native-access=ALL-UNNAMED",
+                Holder.class.getName(), spool.toString())
+                .redirectError(ProcessBuilder.Redirect.INHERIT).start();
+        try {
+            assertThat(holder.inputReader().readLine()).isEqualTo("open");
+            assertThatThrownBy(() -> check(false)).isInstanceOf(SpoolException.class)
+                    .hasMessageContaining("in use");
+            assertThatThrownBy(() -> new SpoolFixture(spool)).hasMessageContaining("in use");
+        } finally {
+            holder.destroyForcibly().onExit().join();
+        }
+        assertThat(check(false).problems()).isZero();
+    }
+
+    /** Another process that has the spool open until its input ends. */
+    public static final class Holder {
+        private Holder() {}
+
+        public static void main(String[] args) throws IOException {
+            SpoolFixture open = new SpoolFixture(Path.of(args[0]));
+            PrintStream out = new PrintStream(new FileOutputStream(FileDescriptor.out), true,
+                    StandardCharsets.US_ASCII);
+            out.println("open");
+            int end = System.in.read();
+            open.close();
+            out.println(end);
+        }
+    }
+
+    @Test
+    void check_noSpool_saysSo() {
+        assertThatThrownBy(() -> SpoolFolder.check(config, directory.resolve("nothing"), false,
+                told::add)).hasMessageContaining("there is no spool in");
+        assertThat(directory.resolve("nothing")).doesNotExist();
+    }
+
+    @Test
+    void repair_envelopeWithoutDueTime_becomesDue() throws Exception {
+        tamper((store, batch) -> batch.singleDelete(store.handle(Store.Family.SCHEDULE),
+                firstKey(store, Store.Family.SCHEDULE)));
+        CheckResult found = check(false);
+        assertThat(told).anyMatch(line -> line.contains("has no due time"))
+                .anyMatch(line -> line.contains("is said to have"));
+        assertThat(found.mended()).isZero();
+        CheckResult mended = check(true);
+        assertThat(mended.problems()).isEqualTo(found.problems()).isEqualTo(mended.mended());
+        assertThat(check(false).problems()).isZero();
+        assertThat(deliverAll()).isEqualTo(2 * MESSAGES);
+    }
+
+    @Test
+    void repair_dueTimeWithoutEnvelope_isSetAsideAndTheRestGoesOut() throws Exception {
+        tamper((store, batch) -> batch.delete(store.handle(Store.Family.ENVELOPE),
+                Keys.envelope(ids.get(7), 0)));
+        assertThat(check(false).problems()).isPositive();
+        assertThat(told).anyMatch(line -> line.contains(ids.get(7).toString())
+                && line.contains("envelope record is missing"));
+        check(true);
+        assertThat(check(false).problems()).isEqualTo(1);
+        assertThat(told).allMatch(line -> line.contains("was set aside and cannot be delivered"));
+        assertThat(deliverAll()).isEqualTo(2 * MESSAGES - 1);
+    }
+
+    @Test
+    void repair_missingChunk_setsThatMessageAside() throws Exception {
+        tamper((store, batch) -> batch.singleDelete(store.handle(Store.Family.CONTENT),
+                Keys.content(ids.getLast(), 2)));
+        check(false);
+        assertThat(told).anyMatch(line -> line.contains("chunk 2 is missing"));
+        check(true);
+        assertThat(deliverAll()).isEqualTo(2 * MESSAGES - 1);
+    }
+
+    @Test
+    void repair_orphans_areRemoved() throws Exception {
+        tamper((store, batch) -> {
+            batch.put(store.handle(Store.Family.CONTENT), Keys.content(new SpoolId(5), 0),
+                    ContentSeal.PLAIN.seal(5, 0, new byte[10], 0, 10));
+            batch.put(store.handle(Store.Family.EVENT), Keys.event(1), new byte[]{1, 2, 3});
+            batch.put(store.handle(Store.Family.STATE), Keys.PROGRESS, new byte[]{9});
+        });
+        assertThat(check(false).problems()).isEqualTo(3);
+        assertThat(check(true).mended()).isEqualTo(3);
+        assertThat(check(false).problems()).isZero();
+        assertThat(deliverAll()).isEqualTo(2 * MESSAGES);
+    }
+
+    /** Bits flip in the middle of every data file: the database is written anew around them. */
+    @Test
+    void repair_damagedFiles_keepsWhatCanBeReadAndTheOldDatabase() throws Exception {
+        try (Store store = Store.open(spool.resolve("db"), config.spool())) {
+            for (Store.Family family : Store.Family.values()) {
+                store.compact(family);
+            }
+        }
+        for (Path file : files(".sst")) {
+            flip(file, 40);
+        }
+        CheckResult found = check(false);
+        assertThat(found.problems()).isPositive();
+        assertThat(told).anyMatch(line -> line.contains("cannot be read"));
+        check(true);
+        try (Stream<Path> beside = Files.list(spool)) {
+            assertThat(beside.map(Path::toString))
+                    .anyMatch(path -> path.contains("db-damaged-"));
+        }
+        check(false);
+        assertThat(told).allMatch(line -> line.contains("was set aside"));
+        new SpoolFixture(spool).close();
+    }
+
+    private List<Path> files(String ending) throws IOException {
+        try (Stream<Path> all = Files.list(spool.resolve("db"))) {
+            return all.filter(path -> path.toString().endsWith(ending)).toList();
+        }
+    }
+
+    private static void flip(Path file, long at) throws IOException {
+        try (RandomAccessFile bytes = new RandomAccessFile(file.toFile(), "rw")) {
+            bytes.seek(at);
+            int old = bytes.read();
+            bytes.seek(at);
+            bytes.write(old ^ 0x55);
+        }
+    }
+
+    @Test
+    void backupAndRestore_bringEverythingBack() {
+        Path backup = directory.resolve("backup");
+        try (SpoolFixture fixture = new SpoolFixture(spool)) {
+            fixture.spool.care().backup(backup);
+            fixture.accept(message("after the backup"), "late@one.test");
+        }
+        assertThatThrownBy(() -> SpoolFolder.restore(config, backup, told::add))
+                .hasMessageContaining("already");
+        Folders.remove(spool.resolve("db"));
+        CheckResult restored = SpoolFolder.restore(config, backup, told::add);
+        assertThat(restored).isEqualTo(new CheckResult(2 * MESSAGES, 0, 0));
+        assertThat(deliverAll()).isEqualTo(2 * MESSAGES);
+        assertThat(SpoolFolder.check(config, backup, false, told::add).looked())
+                .isEqualTo(2 * MESSAGES);
+    }
+
+    @Test
+    void export_writesTheSelectedMessagesAndChangesNothing() throws Exception {
+        Path target = directory.resolve("out");
+        Selection one = new Selection(Optional.empty(), "", "two.test", "", "",
+                Optional.empty(), Duration.ZERO, Duration.ZERO,
+                key -> true, "");
+        assertThat(SpoolFolder.export(config, spool, one, target, told::add))
+                .isEqualTo(MESSAGES - 1);
+        assertThat(told).isEmpty();
+        String name = ids.get(3).toString();
+        assertThat(Files.readAllBytes(target.resolve(name + ".eml")))
+                .isEqualTo(message("number 3"));
+        assertThat(Files.readString(target.resolve(name + ".json")))
+                .contains("\"id\": \"" + name + "\"", "v@two.test", "app@example.com");
+        assertThatThrownBy(() -> SpoolFolder.export(config, spool, Selection.ALL, target,
+                told::add)).hasMessageContaining("is not empty");
+        assertThat(check(false).problems()).isZero();
+    }
+}

@@ -18,6 +18,9 @@ interface BatchSink {
     /** Closes and opens the database: the way out of its read-only state after an error. */
     void reopen();
 
+    /** Whether its disk takes a new file at the moment. */
+    boolean takesFiles();
+
     /** Room left on its disk; 0 when unknown. */
     long freeBytes();
 }

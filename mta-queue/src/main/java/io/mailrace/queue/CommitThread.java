@@ -49,7 +49,7 @@ final class CommitThread implements AutoCloseable {
     private static final long BROKEN_PAUSE_MILLIS = 100;
     private static final long RETRY_NANOS = Duration.ofSeconds(1).toNanos();
     private static final int WRITES_BEFORE_REOPEN = 5;
-    /** Reopening on a full disk could fail and end reading too. */
+    /** Reopening on a full or read-only disk would fail and end reading too. */
     private static final long FREE_FOR_REOPEN = 16L << 20;
     private static final int MAX_BACKOFF = 10;
 
@@ -407,7 +407,7 @@ final class CommitThread implements AutoCloseable {
         Batch batch = null;
         try {
             if (++failedTries >= WRITES_BEFORE_REOPEN
-                    && (!noSpace || sink.freeBytes() >= FREE_FOR_REOPEN)) {
+                    && (!noSpace || sink.freeBytes() >= FREE_FOR_REOPEN) && sink.takesFiles()) {
                 reopen();
             }
             while (!kept.isEmpty() && first.size() < MAX_OPERATIONS) {

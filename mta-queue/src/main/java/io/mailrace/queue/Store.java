@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
@@ -176,6 +177,19 @@ final class Store implements BatchSink, AutoCloseable {
             openDatabase();
         } finally {
             lock.writeLock().unlock();
+        }
+    }
+
+    @Override
+    public boolean takesFiles() {
+        Path probe = directory.resolveSibling("probe");
+        try {
+            Files.write(probe, new byte[4096], StandardOpenOption.CREATE,
+                    StandardOpenOption.WRITE, StandardOpenOption.SYNC);
+            Files.delete(probe);
+            return true;
+        } catch (IOException refused) {
+            return false;
         }
     }
 

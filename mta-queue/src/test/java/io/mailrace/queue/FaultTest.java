@@ -64,6 +64,11 @@ class FaultTest {
         }
 
         @Override
+        public boolean takesFiles() {
+            return real.takesFiles();
+        }
+
+        @Override
         public void reopen() {
             real.reopen();
             reopened.incrementAndGet();

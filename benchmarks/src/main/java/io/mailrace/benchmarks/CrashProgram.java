@@ -8,7 +8,9 @@ import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.SplittableRandom;
 import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
@@ -21,7 +23,8 @@ import picocli.CommandLine.Option;
  * Kills the daemon with {@code kill -9} again and again while it takes and delivers mail, and
  * accounts for every acknowledged message from outside: each must arrive; what arrives twice must
  * have been on its way at a kill. With {@code --orderly} it is asked to stop instead (SIGTERM), and
- * nothing may arrive twice at all. Exit code 0 only if that holds.
+ * nothing may arrive twice at all. With {@code --power} the disk loses with each kill what was not
+ * synced ({@link FaultDisk}). Exit code 0 only if that holds.
  */
 @Command(name = "crash", mixinStandardHelpOptions = true, description = CrashProgram.DESCRIPTION)
 public final class CrashProgram implements Callable<Integer> {
@@ -36,25 +39,56 @@ public final class CrashProgram implements Callable<Integer> {
     /** A message that arrived longer before a kill should have been settled. */
     private static final long MAX_UNSETTLED_MILLIS = 5_000;
 
+    /** How a life ends. */
+    public enum Ending {
+        /** kill -9: what was written stays. */
+        KILL,
+        /** SIGTERM. */
+        STOP,
+        /** kill -9, and everything that was not synced goes. */
+        POWER_CUT,
+        /** The same, but names of files are as durable as on a file system with one journal. */
+        LENIENT_POWER_CUT,
+        /** kill -9, and what was not synced survives wholly, in part or not. */
+        TORN_POWER_CUT;
+
+        Optional<PowerCut.Mode> cut() {
+            return switch (this) {
+                case KILL, STOP -> Optional.empty();
+                case POWER_CUT -> Optional.of(PowerCut.Mode.DROP_ALL);
+                case LENIENT_POWER_CUT -> Optional.of(PowerCut.Mode.LENIENT_FOLDERS);
+                case TORN_POWER_CUT -> Optional.of(PowerCut.Mode.TORN);
+            };
+        }
+    }
+
     /**
      * What to do.
      *
-     * @param orderly SIGTERM instead of SIGKILL
+     * @param settled the first start, without load, is on disk whole before the first kill
+     * @param backlog receivers refuse everything for the time being until the last kill
+     * @param configuration further lines for the daemon
      */
-    public record Plan(int kills, long seed, int sessions, long bodyBytes, boolean orderly,
-            Duration minLife, Duration maxLife, boolean keep) {}
+    public record Plan(int kills, long seed, int sessions, long bodyBytes, Ending ending,
+            Duration minLife, Duration maxLife, boolean keep, boolean settled,
+            boolean backlog, String configuration) {}
 
     /**
      * One kill.
      *
      * @param acknowledged by then
      * @param arrived by then
-     * @param connections to receivers open then: each has at most a message or two in flight
+     * @param inFlight the most that may come twice: envelopes taken and not settled on disk, and
+     *     connections to receivers; empty when the daemon did not tell
      * @param copies messages that had arrived and came again afterwards
      * @param oldestMillis how long before the kill the oldest of these had arrived
      */
     public record Kill(double seconds, boolean duringStart, int acknowledged, int arrived,
-            int connections, int copies, long oldestMillis) {}
+            OptionalLong inFlight, int copies, long oldestMillis) {
+        boolean tooMany() {
+            return inFlight.isPresent() && copies > inFlight.getAsLong();
+        }
+    }
 
     /**
      * The account.
@@ -67,7 +101,7 @@ public final class CrashProgram implements Callable<Integer> {
             boolean stoppedCleanly) {
         public boolean holds() {
             return lost == 0 && corrupt == 0 && unexplained == 0 && reports == 0 && stoppedCleanly
-                    && acknowledged > 0;
+                    && acknowledged > 0 && kills.stream().noneMatch(Kill::tooMany);
         }
     }
 
@@ -81,6 +115,17 @@ public final class CrashProgram implements Callable<Integer> {
     private long size;
     @Option(names = "--orderly", description = "SIGTERM instead of kill -9.")
     private boolean orderly;
+    @Option(names = "--power", description = "Power cut: what was not synced goes with each kill.")
+    private boolean power;
+    @Option(names = "--torn", description = "With --power: some of it survives, in part.")
+    private boolean torn;
+    @Option(names = "--lenient-folders", description = "With --power: a file's sync makes its name durable, too.")
+    private boolean lenient;
+    @Option(names = "--settled", description = "With --power: a first start without load is synced"
+            + " by us, so that the cuts find a spool that has been there for long.")
+    private boolean settled;
+    @Option(names = "--backlog", description = "Nothing is taken by receivers before the last kill.")
+    private boolean backlog;
     @Option(names = "--max-life", defaultValue = "4000", description = "Milliseconds under load.")
     private long maxLifeMillis;
     @Option(names = "--keep", description = "Keeps the folder with spool and log.")
@@ -92,9 +137,16 @@ public final class CrashProgram implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
-        var plan = new Plan(kills, seed.orElseGet(System::nanoTime), sessions, size, orderly,
+        Ending ending = orderly
+                ? Ending.STOP
+                : !power
+                        ? Ending.KILL
+                        : torn
+                                ? Ending.TORN_POWER_CUT
+                                : lenient ? Ending.LENIENT_POWER_CUT : Ending.POWER_CUT;
+        var plan = new Plan(kills, seed.orElseGet(System::nanoTime), sessions, size, ending,
                 Duration.ofMillis(Math.min(200, maxLifeMillis)), Duration.ofMillis(maxLifeMillis),
-                keep);
+                keep, settled, backlog, "");
         Outcome outcome = run(plan, System.out);
         return outcome.holds() ? 0 : 1;
     }
@@ -102,16 +154,22 @@ public final class CrashProgram implements Callable<Integer> {
     /** Carries the plan out; blocks. */
     public static Outcome run(Plan plan, PrintStream out)
             throws IOException, InterruptedException {
-        out.println("seed " + plan.seed() + ", " + plan.kills()
-                + (plan.orderly() ? " orderly stops" : " kills") + " under load of "
-                + plan.sessions() + " sessions");
+        out.println("seed " + plan.seed() + ", " + plan.kills() + " times " + plan.ending()
+                + " under load of " + plan.sessions() + " sessions");
         try (var folder = TemporaryFolder.make(plan.keep());
-                var network = SinkNetwork.start(DOMAINS);
-                var daemon = DaemonProcess.startRelay(folder.path(), network, List.of())) {
+                var network = SinkNetwork.start(DOMAINS)) {
             if (plan.keep()) {
                 out.println("folder " + folder.path());
             }
-            return new CrashRun(plan, out, network, daemon).run();
+            Optional<FaultDisk> disk = plan.ending().cut().isPresent()
+                    ? Optional.of(FaultDisk.make(folder.path()))
+                    : Optional.empty();
+            var setup = new DaemonProcess.Setup(List.of(),
+                    disk.map(FaultDisk::environment).orElse(Map.of()), plan.configuration());
+            try (var daemon = DaemonProcess.startRelay(folder.path(), network, setup);
+                    var gauge = new TakenGauge(daemon.admin())) {
+                return new CrashRun(plan, out, network, daemon, disk, gauge).run();
+            }
         }
     }
 
@@ -122,12 +180,17 @@ public final class CrashProgram implements Callable<Integer> {
         private final LoadSink sink;
         private final SinkNetwork network;
         private final DaemonProcess daemon;
+        private final Optional<FaultDisk> disk;
+        private final TakenGauge gauge;
         private final SplittableRandom random;
         private final List<Long> killNanos = new ArrayList<>();
         private final List<Kill> killed = new ArrayList<>();
         private boolean cleanly = true;
 
-        CrashRun(Plan plan, PrintStream out, SinkNetwork network, DaemonProcess daemon) {
+        CrashRun(Plan plan, PrintStream out, SinkNetwork network, DaemonProcess daemon,
+                Optional<FaultDisk> disk, TakenGauge gauge) {
+            this.disk = disk;
+            this.gauge = gauge;
             this.plan = plan;
             this.out = out;
             this.network = network;
@@ -137,6 +200,13 @@ public final class CrashProgram implements Callable<Integer> {
         }
 
         Outcome run() throws IOException, InterruptedException {
+            if (plan.settled() && disk.isPresent()) {
+                daemon.awaitReady();
+                stop();
+                disk.get().forget();
+                daemon.restart();
+            }
+            network.refuse(plan.backlog());
             BitSet acknowledged;
             long refused;
             try (var source = new LoadSource(new LoadSource.Options(daemon.address(),
@@ -154,6 +224,7 @@ public final class CrashProgram implements Callable<Integer> {
                     out.println("refused: " + refused + ", the last: " + source.lastTrouble());
                 }
             }
+            network.refuse(false);
             drain(acknowledged);
             stop();
             return account(acknowledged, refused);
@@ -161,7 +232,7 @@ public final class CrashProgram implements Callable<Integer> {
 
         /** Lets the daemon live for a random time and ends it. */
         private void live(int index, LoadSource source) throws IOException, InterruptedException {
-            boolean duringStart = index > 0 && !plan.orderly()
+            boolean duringStart = index > 0 && plan.ending() != Ending.STOP
                     && random.nextInt(100) < STARTUP_KILL_PERCENT;
             long life = random.nextLong(plan.minLife().toMillis(),
                     plan.maxLife().toMillis() + 1);
@@ -177,8 +248,12 @@ public final class CrashProgram implements Callable<Integer> {
             int arrived = sink.distinct();
             int acknowledged = source.acknowledgedCount();
             int connections = sink.openConnections();
+            OptionalLong taken = gauge.most();
+            OptionalLong inFlight = taken.isPresent()
+                    ? OptionalLong.of(taken.getAsLong() + connections)
+                    : taken;
             killNanos.add(System.nanoTime());
-            if (plan.orderly()) {
+            if (plan.ending() == Ending.STOP) {
                 stop();
             } else {
                 daemon.kill();
@@ -188,12 +263,25 @@ public final class CrashProgram implements Callable<Integer> {
                 LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(5));
             }
             sink.nextLife();
-            killed.add(new Kill(life / 1000.0, duringStart, acknowledged, arrived,
-                    connections, 0, 0));
-            out.printf(Locale.ROOT, "%4d  %s after %.1f s%s: %,d acknowledged, %,d arrived,"
-                    + " %,d connections to receivers%n",
-                    index + 1, plan.orderly() ? "stopped" : "killed", life / 1000.0,
-                    duringStart ? " (starting)" : "", acknowledged, arrived, connections);
+            gauge.nextLife();
+            killed.add(new Kill(life / 1000.0, duringStart, acknowledged, arrived, inFlight, 0,
+                    0));
+            out.printf(Locale.ROOT, "%4d  after %.1f s%s: %,d acknowledged, %,d arrived, in flight"
+                    + " %s, %,d connections to receivers%n",
+                    index + 1, life / 1000.0, duringStart ? " (starting)" : "", acknowledged,
+                    arrived, taken.isPresent() ? taken.getAsLong() : "not told", connections);
+            if (disk.isPresent()) {
+                cut(disk.get());
+            }
+        }
+
+        private void cut(FaultDisk faulty) throws IOException {
+            long unseen = faulty.count(FaultDisk.Counter.UNSEEN);
+            if (unseen > 0 || faulty.count(FaultDisk.Counter.WRITES) == 0) {
+                throw new IOException("the disk did not see all: unseen " + unseen);
+            }
+            out.println("      cut: " + faulty.cut(plan.ending().cut().orElseThrow(),
+                    random.nextLong()));
         }
 
         /** Ready, and mail is being acknowledged: from now on a kill hurts. */
@@ -219,13 +307,15 @@ public final class CrashProgram implements Callable<Integer> {
             }
         }
 
-        /** Until everything arrived and nothing more comes, or until nothing moves. */
+        /** Until nothing more comes: all has arrived, no mail waits, or nothing moves. */
         private void drain(BitSet acknowledged) {
             int last = -1;
             long lastMove = System.nanoTime();
             while (true) {
                 long quiet = System.nanoTime() - lastMove;
-                boolean complete = sink.missing(acknowledged).isEmpty();
+                boolean complete = sink.missing(acknowledged).isEmpty()
+                        || quiet > QUIET.toNanos() && daemon.admin()
+                                .metric("queue_envelopes_waiting").orElse(1) == 0;
                 if (quiet > (complete ? QUIET : STALL).toNanos() || !daemon.alive()) {
                     return;
                 }
@@ -247,7 +337,8 @@ public final class CrashProgram implements Callable<Integer> {
                 long age = kill < killNanos.size()
                         ? TimeUnit.NANOSECONDS.toMillis(killNanos.get(kill) - copy.firstNanos())
                         : Long.MAX_VALUE;
-                if (copy.life() == kill || age > MAX_UNSETTLED_MILLIS || plan.orderly()) {
+                if (copy.life() == kill || age > MAX_UNSETTLED_MILLIS
+                        || plan.ending() == Ending.STOP) {
                     unexplained++;
                 } else {
                     copies[kill]++;
@@ -258,7 +349,7 @@ public final class CrashProgram implements Callable<Integer> {
             for (int i = 0; i < copies.length; i++) {
                 Kill kill = killed.get(i);
                 kills.add(new Kill(kill.seconds(), kill.duringStart(), kill.acknowledged(),
-                        kill.arrived(), kill.connections(), copies[i], oldest[i]));
+                        kill.arrived(), kill.inFlight(), copies[i], oldest[i]));
             }
             int lost = sink.missing(acknowledged).cardinality();
             var outcome = new Outcome(kills, acknowledged.cardinality(), lost, sink.corrupt(),
@@ -273,12 +364,18 @@ public final class CrashProgram implements Callable<Integer> {
             for (int i = 0; i < outcome.kills().size(); i++) {
                 Kill kill = outcome.kills().get(i);
                 if (kill.copies() > 0) {
-                    out.printf(Locale.ROOT, "%4d  %,d copies, first arrived up to %,d ms before%n",
-                            i + 1, kill.copies(), kill.oldestMillis());
+                    out.printf(Locale.ROOT, "%4d  %,d copies, first arrived up to %,d ms before;"
+                            + " in flight %s%s%n", i + 1, kill.copies(), kill.oldestMillis(),
+                            kill.inFlight().isPresent()
+                                    ? "at most " + kill.inFlight().getAsLong()
+                                    : "unknown",
+                            kill.tooMany() ? " TOO MANY" : "");
                 }
             }
             out.printf(Locale.ROOT, "acknowledged    %,d%n", outcome.acknowledged());
-            out.printf(Locale.ROOT, "lost            %,d%n", outcome.lost());
+            out.printf(Locale.ROOT, "lost            %,d (accounted for: %,d of %,d)%n",
+                    outcome.lost(), outcome.acknowledged() - outcome.lost(),
+                    outcome.acknowledged());
             out.printf(Locale.ROOT, "corrupt         %,d%n", outcome.corrupt());
             out.printf(Locale.ROOT, "reports         %,d (bounces nobody asked for)%n",
                     outcome.reports());

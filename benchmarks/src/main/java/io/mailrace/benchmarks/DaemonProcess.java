@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Stream;
@@ -26,20 +27,39 @@ public final class DaemonProcess implements AutoCloseable {
             "--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=deny",
             "-XX:+UseCompactObjectHeaders", "-XX:+UseG1GC", "-XX:+ExitOnOutOfMemoryError");
 
+    /**
+     * What is special about a process.
+     *
+     * @param options further options of the JVM
+     * @param environment further variables, inherited by nobody else
+     * @param configuration further lines, which win over those before
+     */
+    public record Setup(List<String> options, Map<String, String> environment,
+            String configuration) {
+        public static final Setup PLAIN = new Setup(List.of(), Map.of(), "");
+
+        public Setup with(String moreConfiguration) {
+            return new Setup(options, environment, configuration + moreConfiguration + "\n");
+        }
+    }
+
     private final Path folder;
     private final Path config;
+    private final String configuration;
     private final Path log;
     private final InetSocketAddress address;
-    private final List<String> options;
+    private final Setup setup;
     private Process process;
 
-    private DaemonProcess(Path folder, Path config, InetSocketAddress address,
-            List<String> options) throws IOException {
+    private DaemonProcess(Path folder, String configuration, InetSocketAddress address,
+            Setup setup) throws IOException {
         this.folder = folder;
-        this.config = config;
+        this.configuration = configuration;
         this.address = address;
-        this.options = options;
+        this.setup = setup;
+        config = folder.resolve("mailrace.conf");
         log = folder.resolve("mailrace.log");
+        configure("");
         process = spawn();
     }
 
@@ -47,20 +67,25 @@ public final class DaemonProcess implements AutoCloseable {
      * Writes a configuration into the folder and starts; not yet ready when this returns.
      *
      * @param address of a listener in the configuration, where it will greet
-     * @param options further options of the JVM
      */
     public static DaemonProcess start(Path folder, String configuration,
             InetSocketAddress address, List<String> options) throws IOException {
-        Path config = folder.resolve("mailrace.conf");
-        Files.writeString(config, configuration);
-        return new DaemonProcess(folder, config, address, options);
+        return new DaemonProcess(folder, configuration, address,
+                new Setup(options, Map.of(), ""));
     }
 
     /** As {@link #start}: relays from loopback, without authentication, to the network's sink. */
     public static DaemonProcess startRelay(Path folder, SinkNetwork network,
             List<String> options) throws IOException {
+        return startRelay(folder, network, new Setup(options, Map.of(), ""));
+    }
+
+    /** As {@link #start}: relays from loopback, without authentication, to the network's sink. */
+    public static DaemonProcess startRelay(Path folder, SinkNetwork network, Setup setup)
+            throws IOException {
         int port = SinkNetwork.freePort();
         Files.writeString(folder.resolve("users"), "");
+        Files.createDirectories(folder.resolve("disk"));
         String configuration = """
                 hostname = mta1.mailrace.test
                 listeners {
@@ -68,7 +93,7 @@ public final class DaemonProcess implements AutoCloseable {
                 }
                 users { file = "%1$s/users" }
                 submission { max-size = 200m }
-                spool { path = "%1$s/spool", min-free = 64m }
+                spool { path = "%1$s/disk/spool", min-free = 64m }
                 retry { default { intervals = [1s, 2s, 5s], max-age = 1h } }
                 dns { servers = ["127.0.0.1:%3$d"] }
                 delivery { port = %4$d, allow-destinations = ["127.0.0.0/8"], tls = off
@@ -77,13 +102,20 @@ public final class DaemonProcess implements AutoCloseable {
                 log { events = off }
                 """
                 .formatted(folder, port, network.dnsPort(), network.port());
-        return start(folder, configuration,
-                new InetSocketAddress(InetAddress.getLoopbackAddress(), port), options);
+        return new DaemonProcess(folder, configuration,
+                new InetSocketAddress(InetAddress.getLoopbackAddress(), port), setup);
+    }
+
+    /** Lines that win over those before them, from the next start on. */
+    public void configure(String more) throws IOException {
+        Files.writeString(config, configuration + setup.configuration() + more + "\n");
     }
 
     private Process spawn() throws IOException {
-        return builder(options, "serve").redirectErrorStream(true)
-                .redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile())).start();
+        ProcessBuilder builder = builder(setup.options(), "serve").redirectErrorStream(true)
+                .redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile()));
+        builder.environment().putAll(setup.environment());
+        return builder.start();
     }
 
     private ProcessBuilder builder(List<String> javaOptions, String... arguments) {
@@ -176,6 +208,16 @@ public final class DaemonProcess implements AutoCloseable {
         } catch (IOException gone) {
             return 0;
         }
+    }
+
+    /** The spool of {@link #startRelay}. */
+    public Path spool() {
+        return folder.resolve("disk/spool");
+    }
+
+    /** Its admin socket, of {@link #startRelay}. */
+    AdminPage admin() {
+        return new AdminPage(folder.resolve("admin.sock"));
     }
 
     /** Everything it wrote to standard output and error, in all its lives. */

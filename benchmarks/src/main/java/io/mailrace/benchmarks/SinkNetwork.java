@@ -17,7 +17,13 @@ public final class SinkNetwork implements AutoCloseable {
     private static final String NET = "127.0.78.";
 
     private final DnsResponder dns = DnsResponder.start(InetAddress.getLoopbackAddress());
-    private final LoadSink sink = new LoadSink(SimulatedBehaviour.PLAIN, Optional.empty());
+    private final LoadSink sink = new LoadSink(new SimulatedBehaviour() {
+        @Override
+        public Optional<String> mail(String sender) {
+            return refusing ? Optional.of("451 4.3.2 come again") : Optional.empty();
+        }
+    }, Optional.empty());
+    private volatile boolean refusing;
     private final int domains;
     private int port;
 
@@ -44,6 +50,11 @@ public final class SinkNetwork implements AutoCloseable {
         try (ServerSocket any = new ServerSocket(0)) {
             return any.getLocalPort();
         }
+    }
+
+    /** From now on every message is refused for the time being, or taken again. */
+    public void refuse(boolean all) {
+        refusing = all;
     }
 
     public LoadSink sink() {

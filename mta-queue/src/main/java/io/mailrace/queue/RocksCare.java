@@ -6,10 +6,8 @@ import io.mailrace.core.Event;
 import io.mailrace.core.SpoolId;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -72,7 +70,7 @@ final class RocksCare implements SpoolCare {
             if (!directory.isAbsolute()) {
                 throw new SpoolException("a backup needs an absolute path: " + directory);
             }
-            Files.createDirectories(directory);
+            Folders.make(directory);
             try (Stream<Path> inside = Files.list(directory)) {
                 if (inside.findAny().isPresent()) {
                     throw new SpoolException("a backup needs a new folder: " + directory
@@ -85,7 +83,7 @@ final class RocksCare implements SpoolCare {
         try {
             store.checkpoint(db);
             syncAll(db);
-            sync(directory);
+            Folders.sync(directory);
         } catch (SpoolException | IOException | UncheckedIOException failed) {
             Folders.remove(db);
             throw failed instanceof SpoolException known
@@ -98,17 +96,10 @@ final class RocksCare implements SpoolCare {
     private static void syncAll(Path folder) throws IOException {
         try (Stream<Path> files = Files.list(folder)) {
             for (Path file : files.toList()) {
-                sync(file);
+                Folders.sync(file);
             }
         }
-        sync(folder);
-    }
-
-    /** A file, or the names in a folder. */
-    static void sync(Path path) throws IOException {
-        try (FileChannel open = FileChannel.open(path, StandardOpenOption.READ)) {
-            open.force(true);
-        }
+        Folders.sync(folder);
     }
 
     @Override

@@ -94,7 +94,7 @@ public final class SpoolFolder {
             Files.move(fresh, db, StandardCopyOption.ATOMIC_MOVE);
             // It counts the batches of a database that is no more.
             Files.deleteIfExists(directory.resolve("commits"));
-            RocksCare.sync(directory);
+            Folders.sync(directory);
         } catch (IOException refused) {
             throw SpoolException.ofDisk("not repaired: " + refused, refused);
         }
@@ -142,18 +142,18 @@ public final class SpoolFolder {
         Path half = target.resolve("db-restoring");
         Folders.remove(half);
         try {
-            Files.createDirectories(half);
+            Folders.make(half);
             try (Stream<Path> files = Files.list(backup.resolve(DB))) {
                 for (Path file : files.toList()) {
                     Path copy = half.resolve(String.valueOf(file.getFileName()));
                     Files.copy(file, copy);
-                    RocksCare.sync(copy);
+                    Folders.sync(copy);
                 }
             }
-            RocksCare.sync(half);
+            Folders.sync(half);
             Files.deleteIfExists(target.resolve("commits"));
             Files.move(half, db, StandardCopyOption.ATOMIC_MOVE);
-            RocksCare.sync(target);
+            Folders.sync(target);
         } catch (IOException refused) {
             Folders.remove(half);
             throw SpoolException.ofDisk("not restored: " + refused, refused);
@@ -172,7 +172,7 @@ public final class SpoolFolder {
         Path db = directory.resolve(DB);
         refuseInUse(db);
         try {
-            Files.createDirectories(target);
+            Folders.make(target);
             try (Stream<Path> inside = Files.list(target)) {
                 if (inside.findAny().isPresent()) {
                     throw new SpoolException("an export needs a new folder: " + target

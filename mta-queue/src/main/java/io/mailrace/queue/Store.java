@@ -108,7 +108,7 @@ final class Store implements BatchSink, AutoCloseable {
         RocksDB.loadLibrary();
         Store store = new Store(directory, config, false);
         try {
-            Files.createDirectories(directory);
+            Folders.make(directory);
             store.refuseUnknownFamilies();
             store.openDatabase();
             store.checkFormat();

@@ -38,9 +38,10 @@ final class WalWatch implements AutoCloseable {
     /** Called before the database is opened: its logs are still as the last run left them. */
     static WalWatch begin(Path spool) {
         try {
-            Files.createDirectories(spool);
+            Folders.make(spool);
             FileChannel commits = FileChannel.open(spool.resolve("commits"),
                     StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE);
+            Folders.sync(spool);
             ByteBuffer slot = ByteBuffer.allocate(BYTES);
             int read = commits.read(slot, 0);
             boolean whole = read == BYTES && slot.getInt(8) == RecordWriter.crc(slot.array(), 8);

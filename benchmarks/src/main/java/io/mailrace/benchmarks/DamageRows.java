@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.benchmarks;
+
+import io.mailrace.benchmarks.FaultProgram.Row;
+import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.List;
+import java.util.SplittableRandom;
+import java.util.stream.Stream;
+
+/**
+ * Damage done to files while the daemon is dead. Where the disk has destroyed acknowledged mail
+ * nothing brings it back: then the loss must be told, and everything else must arrive.
+ */
+final class DamageRows {
+    private static final int MAIL = 300;
+    private static final int AFTER = 50;
+
+    private DamageRows() {}
+
+    static List<Row> rows() {
+        return List.of(
+                new Row("wal-garbage", "garbage behind the end of the log",
+                        "killed; 4 KB of random bytes appended to the newest log", false, "",
+                        DamageRows::garbage),
+                new Row("wal-cut", "end of the log missing",
+                        "killed; the newest log cut in the middle of acknowledged mail", false,
+                        "", lab -> log(lab, DamageRows::cut)),
+                new Row("wal-flip", "flipped byte in the middle of the log",
+                        "killed; one byte of acknowledged mail changed", false, "",
+                        lab -> log(lab, log -> flip(log, Files.size(log) / 2))),
+                new Row("sst-schedule", "flipped byte in a data file of the schedule",
+                        "killed; one byte in the first block changed", false, "",
+                        lab -> table(lab, ".sst", "schedule")),
+                new Row("sst-envelope", "flipped byte in a data file of envelopes",
+                        "killed; one byte in the first block changed", false, "",
+                        lab -> table(lab, ".sst", "envelope")),
+                new Row("blob-content", "flipped byte in a file of contents",
+                        "killed; one byte in the middle changed", false, "",
+                        lab -> table(lab, ".blob", "")));
+    }
+
+    private interface Damage {
+        void to(Path file) throws IOException;
+    }
+
+    private static String garbage(FaultLab lab) throws IOException, InterruptedException {
+        lab.backlog(MAIL);
+        lab.kill();
+        byte[] bytes = new byte[4096];
+        new SplittableRandom().nextBytes(bytes);
+        Path log = newestLog(lab);
+        try (var file = new RandomAccessFile(log.toFile(), "rw")) {
+            file.seek(file.length());
+            file.write(bytes);
+        }
+        lab.restart();
+        lab.check(lab.daemon().admin().metric("spool_lost_batches_total").orElse(-1) == 0,
+                "says that batches are lost");
+        lab.recovered("garbage ignored");
+        lab.send(AFTER);
+        return "";
+    }
+
+    /** Damage in acknowledged mail: what follows it is lost, and that must be told. */
+    private static String log(FaultLab lab, Damage damage)
+            throws IOException, InterruptedException {
+        lab.send(AFTER);
+        lab.backlog(MAIL);
+        lab.kill();
+        Path log = newestLog(lab);
+        damage.to(log);
+        byte[] damaged = Files.readAllBytes(log);
+        lab.allowLoss();
+        lab.restart();
+        long told = lab.daemon().admin().metric("spool_lost_batches_total").orElse(-1);
+        List<String> lines = lab.logLines("committed batches");
+        lab.check(told > 0, "spool_lost_batches_total is " + told);
+        lab.check(lines.stream().anyMatch(l -> l.contains("ERROR")), "no ERROR in the log");
+        lab.send(AFTER);
+        lab.check(keeps(lab.daemon().spool(), log, damaged),
+                "the log as it was is not in wal-kept-*");
+        lab.recovered("told: " + told + " batches lost, log kept in wal-kept-*");
+        lab.network().refuse(false);
+        FaultLab.await(FaultLab.PATIENCE, () -> lab.daemon().admin()
+                .metric("queue_envelopes_waiting").orElse(1) == 0);
+        lab.check(lab.missing() > 0 && lab.missing() < MAIL,
+                "the damage hit nothing or all: " + lab.missing() + " are missing");
+        return "";
+    }
+
+    private static boolean keeps(Path spool, Path log, byte[] bytes) throws IOException {
+        try (Stream<Path> files = Files.list(spool)) {
+            for (Path folder : files.toList()) {
+                Path kept = folder.resolve(String.valueOf(log.getFileName()));
+                if (String.valueOf(folder.getFileName()).startsWith("wal-kept-")
+                        && Files.exists(kept) && Arrays.equals(Files.readAllBytes(kept), bytes)) {
+                    return true;
+                }
+            }
+        }
+        return false;
+    }
+
+    /** Damage in a data file: what it hit is told, everything else is delivered. */
+    private static String table(FaultLab lab, String ending, String family)
+            throws IOException, InterruptedException {
+        lab.backlog(MAIL);
+        // recovery writes what was in the log into data files
+        lab.kill();
+        lab.restart();
+        lab.kill();
+        Path file = dataFile(lab.daemon().spool().resolve("db"), ending, family);
+        flip(file, ending.equals(".blob") ? Files.size(file) / 2 : 30);
+        lab.allowLoss();
+        int logged = lab.daemon().log().length();
+        lab.restart();
+        lab.send(AFTER);
+        lab.network().refuse(false);
+        FaultLab.await(FaultLab.PATIENCE, () -> lab.missing() <= 1);
+        List<String> told = lab.daemon().log().substring(logged).lines()
+                .filter(l -> l.contains("ERROR") || l.contains("WARN")).toList();
+        long aside = lab.daemon().admin().metric("spool_envelopes_quarantined_total").orElse(-1);
+        lab.check(!told.isEmpty(), "the damage is not told in the log");
+        lab.check(lab.missing() > 0, "the damage hit no mail");
+        lab.check(lab.missing() <= MAIL / 3, "much more than the damaged block is not delivered: "
+                + lab.missing() + " of " + lab.acknowledgedCount());
+        lab.recovered(lab.missing() + " not delivered, " + aside + " set aside, told: "
+                + told.stream().findFirst().orElse("nothing").replaceAll("^\\S+ ", ""));
+        return "";
+    }
+
+    /** The largest one of the family, which is named in the properties of the file. */
+    private static Path dataFile(Path db, String ending, String family) throws IOException {
+        try (Stream<Path> files = Files.list(db)) {
+            for (Path file : files.filter(f -> f.toString().endsWith(ending))
+                    .sorted(Comparator.comparing(f -> -f.toFile().length())).toList()) {
+                String text = Files.readString(file, StandardCharsets.ISO_8859_1);
+                if (family.isEmpty() || text.contains("name" + family)) {
+                    return file;
+                }
+            }
+        }
+        throw new IOException("no data file of " + family);
+    }
+
+    private static Path newestLog(FaultLab lab) throws IOException {
+        try (Stream<Path> files = Files.list(lab.daemon().spool().resolve("db"))) {
+            return files.filter(f -> f.toString().endsWith(".log") && f.toFile().length() > 0)
+                    .max(Comparator.naturalOrder())
+                    .orElseThrow(() -> new IOException("no log"));
+        }
+    }
+
+    private static void flip(Path path, long at) throws IOException {
+        try (var file = new RandomAccessFile(path.toFile(), "rw")) {
+            file.seek(at);
+            int was = file.read();
+            file.seek(at);
+            file.write(was ^ 0x10);
+        }
+    }
+
+    private static void cut(Path path) throws IOException {
+        try (var file = new RandomAccessFile(path.toFile(), "rw")) {
+            file.setLength(file.length() / 2 + 7);
+        }
+    }
+}

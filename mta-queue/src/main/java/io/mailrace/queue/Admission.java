@@ -10,8 +10,9 @@ import java.util.function.LongSupplier;
 import java.util.stream.Stream;
 
 /**
- * Watches the room on the spool's disk: bytes and files. Looked at about once a second on a thread that may block;
- * in between the last answer holds, so {@code min-free} must cover what arrives meanwhile.
+ * Watches the room on the spool's disk: bytes and files. Looked at about once a second on a thread
+ * that may block; in between the last answer holds, so {@code min-free} must cover what arrives
+ * meanwhile.
  */
 final class Admission {
     private final Path directory;

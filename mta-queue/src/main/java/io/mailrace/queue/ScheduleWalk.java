@@ -6,9 +6,9 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Shows all of a queue's schedule in pages of {@value #PAGE}, while mail comes and goes: what leaves
- * meanwhile may be shown and cannot be claimed any more, what arrives behind the page in hand is
- * shown too. Blocks; one thread for each walk.
+ * Shows all of a queue's schedule in pages of {@value #PAGE}, while mail comes and goes: what
+ * leaves meanwhile may be shown and cannot be claimed any more, what arrives behind the page in
+ * hand is shown too. Blocks; one thread for each walk.
  */
 final class ScheduleWalk {
     private static final int PAGE = 256;

@@ -39,7 +39,7 @@ public final class SpoolFolder {
     private SpoolFolder() {}
 
     /**
-     * Reads everything and compares: checksums, envelopes with their contents and due times, counts.
+     * Reads everything and compares: checksums, envelopes with contents and due times, counts.
      *
      * @param directory the spool's path, or a backup
      * @param repair mends what can be. What can still be read is not thrown away: envelopes without

@@ -14,6 +14,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
@@ -208,6 +210,55 @@ public final class DaemonProcess implements AutoCloseable {
         } catch (IOException gone) {
             return 0;
         }
+    }
+
+    public long pid() {
+        return process.pid();
+    }
+
+    /** A number of a file of /proc/PID whose lines begin with a name; 0 when there is none. */
+    public long proc(String file, String name) {
+        try (Stream<String> lines = Files.lines(
+                Path.of("/proc", Long.toString(process.pid()), file))) {
+            return lines.filter(line -> line.startsWith(name + ":")).findFirst()
+                    .map(line -> Long.parseLong(line.replaceAll("[^0-9]", ""))).orElse(0L);
+        } catch (IOException gone) {
+            return 0;
+        }
+    }
+
+    /** Bytes of the heap in use after a full collection. */
+    public long heapAfterCollection() throws IOException, InterruptedException {
+        jcmd("GC.run");
+        Matcher used = Pattern.compile("used ([0-9]+)K").matcher(jcmd("GC.heap_info"));
+        if (!used.find()) {
+            throw new IOException("jcmd tells no heap");
+        }
+        return Long.parseLong(used.group(1)) << 10;
+    }
+
+    private String jcmd(String command) throws IOException, InterruptedException {
+        Process asking = new ProcessBuilder(
+                Path.of(System.getProperty("java.home"), "bin", "jcmd").toString(),
+                Long.toString(process.pid()), command).redirectErrorStream(true).start();
+        String said = new String(asking.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        asking.waitFor();
+        return said;
+    }
+
+    /** Bytes of the files of its spool. */
+    public long spoolBytes() {
+        long bytes = 0;
+        for (Path folder : List.of(spool(), spool().resolve("db"))) {
+            try (Stream<Path> files = Files.list(folder)) {
+                for (Path file : files.filter(Files::isRegularFile).toList()) {
+                    bytes += Files.size(file);
+                }
+            } catch (IOException changing) {
+                // a file went in between: the next look sees it right
+            }
+        }
+        return bytes;
     }
 
     /** The spool of {@link #startRelay}. */

@@ -12,6 +12,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
 
 /**
  * Submits numbered messages over several sessions at once and keeps, outside the MTA, which numbers
@@ -22,6 +23,7 @@ import java.util.concurrent.locks.LockSupport;
 public final class LoadSource implements AutoCloseable {
     private static final Duration TIMEOUT = Duration.ofMinutes(5);
     private static final long RETRY_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
+    private static final long HELD_BACK_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
     private static final int PACE_AHEAD = 8;
 
     /**
@@ -41,8 +43,10 @@ public final class LoadSource implements AutoCloseable {
     private final long firstNumber;
     private final AtomicLong next = new AtomicLong();
     private final BitSet acknowledged = new BitSet();
+    private int acknowledgedNow;
     private final AtomicLong refused = new AtomicLong();
     private final AtomicLong lostLines = new AtomicLong();
+    private final BooleanSupplier mayGoOn;
     private final CountDownLatch running;
     private final long startNanos = System.nanoTime();
     private volatile boolean stopping;
@@ -55,8 +59,14 @@ public final class LoadSource implements AutoCloseable {
 
     /** Starts at once, with numbers from {@code firstNumber} on. */
     public LoadSource(Options options, long firstNumber) {
+        this(options, firstNumber, () -> true);
+    }
+
+    /** Starts at once; each message waits until {@code mayGoOn} holds. */
+    public LoadSource(Options options, long firstNumber, BooleanSupplier mayGoOn) {
         this.options = options;
         this.firstNumber = firstNumber;
+        this.mayGoOn = mayGoOn;
         running = new CountDownLatch(options.sessions());
         for (int i = 0; i < options.sessions(); i++) {
             Thread.ofVirtual().name("load-" + i).start(this::session);
@@ -104,6 +114,7 @@ public final class LoadSource implements AutoCloseable {
         if (reply.code() == 250) {
             synchronized (acknowledged) {
                 acknowledged.set(Math.toIntExact(number));
+                acknowledgedNow++;
             }
         } else {
             refused.incrementAndGet();
@@ -119,6 +130,9 @@ public final class LoadSource implements AutoCloseable {
 
     /** Holds a message back until its turn by the rate. */
     private void pace(long index) {
+        while (!stopping && !mayGoOn.getAsBoolean()) {
+            LockSupport.parkNanos(HELD_BACK_NANOS);
+        }
         if (options.perSecond() <= 0) {
             return;
         }
@@ -140,7 +154,7 @@ public final class LoadSource implements AutoCloseable {
 
     public int acknowledgedCount() {
         synchronized (acknowledged) {
-            return acknowledged.cardinality();
+            return acknowledgedNow;
         }
     }
 

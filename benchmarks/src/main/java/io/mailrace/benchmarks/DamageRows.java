@@ -139,7 +139,7 @@ final class DamageRows {
     private static Path dataFile(Path db, String ending, String family) throws IOException {
         try (Stream<Path> files = Files.list(db)) {
             for (Path file : files.filter(f -> f.toString().endsWith(ending))
-                    .sorted(Comparator.comparing(f -> -f.toFile().length())).toList()) {
+                    .sorted(Comparator.comparingLong(f -> -f.toFile().length())).toList()) {
                 String text = Files.readString(file, StandardCharsets.ISO_8859_1);
                 if (family.isEmpty() || text.contains("name" + family)) {
                     return file;

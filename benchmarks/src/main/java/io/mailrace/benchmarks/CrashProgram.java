@@ -121,7 +121,7 @@ public final class CrashProgram implements Callable<Integer> {
     private boolean torn;
     @Option(names = "--lenient-folders", description = "With --power: names are synced with files.")
     private boolean lenient;
-    @Option(names = "--settled", description = "With --power: the first start is on disk before the load begins.")
+    @Option(names = "--settled", description = "With --power: begins with a synced spool.")
     private boolean settled;
     @Option(names = "--backlog", description = "Receivers take nothing before the last kill.")
     private boolean backlog;

@@ -786,14 +786,16 @@ int renameat2(int from_fd, const char *from, int to_fd, const char *to, unsigned
         return (int) (call);                                               \
     }                                                                      \
     int result = -1;                                                       \
+    struct stat made;                                                      \
     pthread_mutex_lock(&lock);                                             \
-    if (get(READ_ONLY)) {                                                  \
+    /* a name that is there is the first thing the kernel complains about */ \
+    int there = lstat(absolute, &made) == 0;                               \
+    if (get(READ_ONLY) && !there) {                                                \
         refuse(EROFS);                                                     \
-    } else if (get(NO_SPACE)) {                                            \
+    } else if (get(NO_SPACE) && !there) {                                  \
         refuse(ENOSPC);                                                    \
     } else {                                                               \
         result = (int) (call);                                             \
-        struct stat made;                                                  \
         if (result == 0 && lstat(absolute, &made) == 0) {                  \
             note_created(absolute, made.st_ino, S_ISDIR(made.st_mode));    \
         }                                                                  \

@@ -119,12 +119,11 @@ public final class CrashProgram implements Callable<Integer> {
     private boolean power;
     @Option(names = "--torn", description = "With --power: some of it survives, in part.")
     private boolean torn;
-    @Option(names = "--lenient-folders", description = "With --power: a file's sync makes its name durable, too.")
+    @Option(names = "--lenient-folders", description = "With --power: names are synced with files.")
     private boolean lenient;
-    @Option(names = "--settled", description = "With --power: a first start without load is synced"
-            + " by us, so that the cuts find a spool that has been there for long.")
+    @Option(names = "--settled", description = "With --power: begins with a synced spool.")
     private boolean settled;
-    @Option(names = "--backlog", description = "Nothing is taken by receivers before the last kill.")
+    @Option(names = "--backlog", description = "Receivers take nothing before the last kill.")
     private boolean backlog;
     @Option(names = "--max-life", defaultValue = "4000", description = "Milliseconds under load.")
     private long maxLifeMillis;

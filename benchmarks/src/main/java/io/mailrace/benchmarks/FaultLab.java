@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 import java.util.TreeSet;
 import java.util.concurrent.TimeUnit;
@@ -45,6 +46,7 @@ final class FaultLab implements AutoCloseable {
     private final DaemonProcess daemon;
     private final BitSet acknowledged = new BitSet();
     private final List<String> saw = new ArrayList<>();
+    private final List<String> mail = new ArrayList<>();
     private final List<String> recovery = new ArrayList<>();
     private final List<String> problems = new ArrayList<>();
     private long nextNumber;
@@ -68,7 +70,7 @@ final class FaultLab implements AutoCloseable {
                 ? Optional.of(FaultDisk.make(folder.path()))
                 : Optional.empty();
         var setup = new DaemonProcess.Setup(List.of(),
-                disk.map(FaultDisk::environment).orElse(java.util.Map.of()), configuration);
+                disk.map(FaultDisk::environment).orElse(Map.of()), configuration);
         DaemonProcess daemon = DaemonProcess.startRelay(folder.path(), network, setup);
         var lab = new FaultLab(folder, network, disk, daemon);
         try {
@@ -105,6 +107,11 @@ final class FaultLab implements AutoCloseable {
     /** For the column of what clients saw. */
     void saw(String what) {
         saw.add(what);
+    }
+
+    /** For the column of what became of mail, before the lab's own account. */
+    void mail(String what) {
+        mail.add(what);
     }
 
     /** For the column of how it recovered. */
@@ -280,9 +287,11 @@ final class FaultLab implements AutoCloseable {
         } else {
             check(false, "the daemon is dead");
         }
-        String mail = acknowledged.cardinality() + " acknowledged, lost " + lost + ", copies "
-                + sink.copies().size();
-        return new Verdict(String.join("; ", saw), mail, String.join("; ", recovery), problems);
+        mail.add(acknowledged.cardinality() + " acknowledged, lost " + lost + ", copies "
+                + sink.copies().size()
+                + (lost > 0 && lossAllowed ? " (destroyed by the damage)" : ""));
+        return new Verdict(String.join("; ", saw), String.join("; ", mail),
+                String.join("; ", recovery), problems);
     }
 
     private void drain() {

@@ -17,7 +17,7 @@ import picocli.CommandLine.Option;
  */
 @Command(name = "faults", mixinStandardHelpOptions = true, description = FaultProgram.DESCRIPTION)
 public final class FaultProgram implements Callable<Integer> {
-    static final String DESCRIPTION = "Makes faults happen to the daemon and accounts for the mail.";
+    static final String DESCRIPTION = "Makes faults happen and accounts for the mail.";
 
     /** Makes the fault happen in a lab that is ready. */
     interface Body {

@@ -21,6 +21,7 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.SplittableRandom;
@@ -47,6 +48,7 @@ public final class PowerCut {
      * systems keep the order of names.
      */
     private static final int SECTOR = 512;
+    private static final int MAX_NAMES = 6;
 
     /** How much of what was not synced is lost. */
     public enum Mode {
@@ -64,11 +66,13 @@ public final class PowerCut {
      * @param writes unsynced, of them {@code writesLost} not or not wholly there
      * @param names unsynced changes of names, of them {@code namesLost} taken back
      */
-    public record Loss(int writes, int writesLost, long bytes, int names, int namesLost) {
+    public record Loss(int writes, int writesLost, long bytes, List<String> names,
+            List<String> namesLost) {
         @Override
         public String toString() {
             return writesLost + " of " + writes + " unsynced writes (" + bytes + " bytes), "
-                    + namesLost + " of " + names + " unsynced names lost";
+                    + namesLost.size() + " of " + names.size() + " unsynced names lost "
+                    + namesLost.subList(0, Math.min(MAX_NAMES, namesLost.size()));
         }
     }
 
@@ -99,8 +103,10 @@ public final class PowerCut {
             for (DiskNote name : names.subList(from, names.size()).reversed()) {
                 takeBack(name);
             }
-            return new Loss(loss.writes(), loss.writesLost(), loss.bytes(), names.size(),
-                    names.size() - from);
+            List<String> all = names.stream()
+                    .map(n -> n.kind().name().toLowerCase(Locale.ROOT) + " " + n.name()).toList();
+            return new Loss(loss.writes(), loss.writesLost(), loss.bytes(), all,
+                    all.subList(from, all.size()));
         }
     }
 
@@ -175,7 +181,7 @@ public final class PowerCut {
                 content(notesFile, place, file.getValue(), pending, mode);
             }
         }
-        return new Loss(writes, writesLost, bytes, 0, 0);
+        return new Loss(writes, writesLost, bytes, List.of(), List.of());
     }
 
     private void content(FileChannel notesFile, Path place, List<DiskNote> changes,

@@ -65,9 +65,10 @@ final class ProcessRows {
                     .replaceAll("(?s).*\n\n", "").strip());
             lab.saw("lines cut, 250 missing for " + outcome.unacknowledged()
                     + " that arrived");
-            lab.recovered(outcome.acknowledged() + " acknowledged under load, lost "
+            lab.mail(outcome.acknowledged() + " acknowledged under load, lost "
                     + outcome.lost() + ", copies " + outcome.copies() + ", unexplained "
                     + outcome.unexplained());
+            lab.recovered("by each start");
             lab.send(MAIL);
             return "";
         });

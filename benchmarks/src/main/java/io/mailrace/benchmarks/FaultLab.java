@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.mailrace.benchmarks;
 
+import io.mailrace.daemon.DaemonConfig;
+import io.mailrace.queue.QueueConfig;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -25,7 +27,7 @@ final class FaultLab implements AutoCloseable {
     static final Duration PATIENCE = Duration.ofSeconds(60);
     private static final Duration STALL = Duration.ofSeconds(20);
     private static final Duration QUIET = Duration.ofSeconds(2);
-    private static final Duration STOP_LIMIT = Duration.ofSeconds(60);
+    static final Duration STOP_LIMIT = Duration.ofSeconds(60);
     private static final long BODY_BYTES = 4096;
     private static final int SESSIONS = 8;
     private static final int PER_SECOND = 100;
@@ -86,6 +88,11 @@ final class FaultLab implements AutoCloseable {
             lab.close();
             throw failed;
         }
+    }
+
+    /** The queue's part of the daemon's configuration. */
+    QueueConfig config() {
+        return DaemonConfig.load(folder.path().resolve("mailrace.conf")).queue();
     }
 
     Path folder() {

@@ -4,12 +4,15 @@ package io.mailrace.queue;
 import io.mailrace.core.Content;
 import io.mailrace.core.SpoolId;
 import io.mailrace.core.TimeSource;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -21,8 +24,8 @@ final class SpoolCheck {
     /*
      * Order of the passes: names and counts; contents, each with the size its envelopes say, so
      * that it is known which are whole; the schedule and what is held, each with its envelope and
-     * content; envelopes, each with its place in schedule, hold or quarantine; what is left over.
-     * Mending follows one rule: whatever can be delivered becomes due, whatever cannot is set
+     * content; envelopes, each with its place in schedule, hold or quarantine; messages that lack
+     * an envelope, which the journal may know; what is left over. Mending follows one rule: whatever can be delivered becomes due, whatever cannot is set
      * aside with its reason, and only what nothing refers to is removed.
      */
     private static final byte[] FIRST = {};
@@ -43,7 +46,7 @@ final class SpoolCheck {
     }
 
     private final Store store;
-    private final RetryConfig retry;
+    private final QueueConfig config;
     private final Consumer<String> out;
     private final Map<Integer, QueueKey> names = new HashMap<>();
     private final Map<QueueKey, Integer> numbers = new HashMap<>();
@@ -51,6 +54,11 @@ final class SpoolCheck {
     private final LongSet whole = new LongSet();
     private final LongSet placed = new LongSet();
     private final Set<Entry.Name> placedLater = new HashSet<>();
+    /** Messages of which an envelope's record is gone, and contents without any envelope. */
+    private final Set<Long> bereft = new TreeSet<>();
+    private final Map<Long, Integer> nobodys = new HashMap<>();
+    private final Map<Long, List<byte[]>> asideOf = new HashMap<>();
+    private final Map<Long, List<Runnable>> unlessRebuilt = new HashMap<>();
     private @Nullable SpoolMend mend;
     private long nowEpochMillis;
     private long looked;
@@ -62,9 +70,9 @@ final class SpoolCheck {
     private long newestEvent;
     private int highestQueue;
 
-    SpoolCheck(Store store, RetryConfig retry, Consumer<String> out) {
+    SpoolCheck(Store store, QueueConfig config, Consumer<String> out) {
         this.store = store;
-        this.retry = retry;
+        this.config = config;
         this.out = out;
     }
 
@@ -91,6 +99,7 @@ final class SpoolCheck {
         readQuarantine();
         readEnvelopes();
         readEvents();
+        rebuild();
         compareCounts();
         compareProgress();
     }
@@ -235,10 +244,7 @@ final class SpoolCheck {
         }
         SpoolId id = new SpoolId(group.id);
         if (!group.needed) {
-            problem("content " + id + " is nobody's");
-            if (mend != null) {
-                mend.removeContent(id, group.chunks);
-            }
+            nobodys.put(group.id, group.chunks);
             return;
         }
         if (group.wrong.isEmpty() && group.size >= 0
@@ -340,23 +346,48 @@ final class SpoolCheck {
         long id = Keys.longAt(key, family == Store.Family.HELD ? 4 : 12);
         int ordinal = Keys.intAt(key, family == Store.Family.HELD ? 12 : 20);
         problem("envelope " + ordinal + " of message " + new SpoolId(id) + ": " + why);
+        if (!hasRecord(id, ordinal)) {
+            bereft.add(id);
+        }
         if (mend == null) {
             place(id, ordinal);
             return;
         }
         mend.removeRow(family, key);
         if (!deliverable(id, ordinal) && schedule.length > 0) {
-            mend.setAside(new Place(0, id, ordinal), Keys.intAt(key, 0), schedule, why);
+            SpoolMend mending = mend;
+            Runnable aside = () -> mending.setAside(new Place(0, id, ordinal),
+                    Keys.intAt(key, 0), schedule, why);
+            if (bereft.contains(id)) {
+                unlessRebuilt.computeIfAbsent(id, of -> new ArrayList<>()).add(aside);
+            } else {
+                aside.run();
+            }
             place(id, ordinal);
         }
     }
 
     private boolean deliverable(long id, int ordinal) {
-        byte[] record = store.get(Store.Family.ENVELOPE, Keys.envelope(new SpoolId(id), ordinal));
         try {
+            byte[] record = store.get(Store.Family.ENVELOPE,
+                    Keys.envelope(new SpoolId(id), ordinal));
             return record != null
                     && (EnvelopeCodec.sizeBytes(record) == 0 || whole.contains(id));
         } catch (SpoolException damaged) {
+            return false;
+        }
+    }
+
+    /** Whether an envelope's record can be read. */
+    private boolean hasRecord(long id, int ordinal) {
+        try {
+            byte[] record = store.get(Store.Family.ENVELOPE,
+                    Keys.envelope(new SpoolId(id), ordinal));
+            return record != null && EnvelopeCodec.sizeBytes(record) >= 0;
+        } catch (SpoolException damaged) {
+            if (damaged.mayPass()) {
+                throw damaged;
+            }
             return false;
         }
     }
@@ -369,6 +400,10 @@ final class SpoolCheck {
                     int ordinal = Keys.intAt(key, 21);
                     if (hasPlace(id, ordinal)) {
                         return true;
+                    }
+                    if (!hasRecord(id, ordinal)) {
+                        bereft.add(id);
+                        asideOf.computeIfAbsent(id, of -> new ArrayList<>()).add(key);
                     }
                     problem("envelope " + ordinal + " of message " + new SpoolId(id)
                             + " was set aside" + (deliverable(id, ordinal)
@@ -413,7 +448,8 @@ final class SpoolCheck {
         }
         long accepted = stored.acceptedEpochMillis();
         // However old it is: it was not its fault that nobody tried.
-        long expires = nowEpochMillis + retry.of(stored.queue().lane()).maxAge().toMillis();
+        long expires = nowEpochMillis
+                + config.retry().of(stored.queue().lane()).maxAge().toMillis();
         Schedule schedule = new Schedule(0, accepted, expires, Optional.empty());
         if (stored.facts().sizeBytes() > 0 && !whole.contains(id)) {
             mending.setAside(new Place(0, id, ordinal), 0, schedule.encode(),
@@ -421,10 +457,7 @@ final class SpoolCheck {
             return;
         }
         int number = queue(mending, stored.queue());
-        Sum sum = sum(number);
-        sum.envelopes++;
-        sum.oldestMillis = Math.min(sum.oldestMillis, accepted);
-        sum.headMillis = Math.min(sum.headMillis, nowEpochMillis);
+        add(sum(number), accepted);
         mending.put(Store.Family.SCHEDULE,
                 Keys.schedule(number, new Place(nowEpochMillis, id, ordinal)), schedule.encode());
     }
@@ -458,6 +491,59 @@ final class SpoolCheck {
             }
             return true;
         });
+    }
+
+    /** Gives messages the envelopes they lack, as far as the journal knows for whom they are. */
+    private void rebuild() {
+        bereft.addAll(nobodys.keySet());
+        EnvelopeRebuild lost = new EnvelopeRebuild(store, config, newestEvent);
+        for (long id : bereft) {
+            List<Operation.NewEnvelope> found = lost.missing(id, nowEpochMillis);
+            String message = "message " + new SpoolId(id);
+            if (!found.isEmpty()) {
+                problem(message + " lacks " + found.size() + " envelopes, which the journal knows");
+                rebuild(id, found);
+                continue;
+            }
+            unlessRebuilt.getOrDefault(id, List.of()).forEach(Runnable::run);
+            if (nobodys.containsKey(id) && !asideOf.containsKey(id)
+                    && !unlessRebuilt.containsKey(id)) {
+                problem("content of " + message + " is nobody's");
+                if (mend != null) {
+                    mend.removeContent(new SpoolId(id), nobodys.get(id));
+                }
+            } else {
+                problem(message + " lacks an envelope that the journal does not know");
+            }
+        }
+    }
+
+    private void rebuild(long id, List<Operation.NewEnvelope> found) {
+        if (nobodys.containsKey(id)) {
+            liveBytes += found.getFirst().entry().envelope().facts().sizeBytes();
+        }
+        SpoolMend mending = mend;
+        if (mending == null) {
+            return;
+        }
+        asideOf.getOrDefault(id, List.of())
+                .forEach(key -> mending.delete(Store.Family.STATE, key));
+        for (Operation.NewEnvelope one : found) {
+            Envelope envelope = one.entry().envelope();
+            int number = queue(mending, envelope.queue());
+            add(sum(number), envelope.acceptedEpochMillis());
+            mending.put(Store.Family.ENVELOPE, Keys.envelope(envelope.id(), envelope.ordinal()),
+                    Objects.requireNonNull(one.record()));
+            mending.put(Store.Family.SCHEDULE, Keys.schedule(number, one.entry().place()),
+                    one.schedule());
+        }
+    }
+
+    /** Counts an envelope that is due now. */
+    private void add(Sum sum, long acceptedEpochMillis) {
+        sum.envelopes++;
+        sum.oldestMillis = Math.min(sum.oldestMillis, acceptedEpochMillis);
+        sum.headMillis = Math.min(sum.headMillis, nowEpochMillis);
     }
 
     private void compareCounts() {

@@ -53,7 +53,7 @@ public final class SpoolFolder {
         refuseInUse(db);
         SpoolCheck found;
         try (Store store = Store.openReadOnly(db, config.spool())) {
-            found = new SpoolCheck(store, config.retry(), out);
+            found = new SpoolCheck(store, config, out);
             found.run();
         }
         if (!repair || found.problems() == 0) {
@@ -64,10 +64,10 @@ public final class SpoolFolder {
         }
         out.accept("repairing");
         try (Store store = Store.open(db, config.spool())) {
-            SpoolCheck mending = new SpoolCheck(store, config.retry(), told -> {});
+            SpoolCheck mending = new SpoolCheck(store, config, told -> {});
             mending.mend(TimeSource.system());
             out.accept("checking again");
-            SpoolCheck again = new SpoolCheck(store, config.retry(), out);
+            SpoolCheck again = new SpoolCheck(store, config, out);
             again.run();
             return new CheckResult(again.looked(), found.problems(),
                     Math.max(0, found.problems() - again.problems()));

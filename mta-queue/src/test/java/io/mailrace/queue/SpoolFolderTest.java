@@ -161,16 +161,33 @@ class SpoolFolderTest {
         assertThat(deliverAll()).isEqualTo(2 * MESSAGES);
     }
 
+    /** The journal knows for whom the message was. */
     @Test
-    void repair_dueTimeWithoutEnvelope_isSetAsideAndTheRestGoesOut() throws Exception {
-        tamper((store, batch) -> batch.delete(store.handle(Store.Family.ENVELOPE),
-                Keys.envelope(ids.get(7), 0)));
+    void repair_envelopeGone_isMadeAnew() throws Exception {
+        tamper((store, batch) -> {
+            batch.delete(store.handle(Store.Family.ENVELOPE), Keys.envelope(ids.get(7), 0));
+            batch.delete(store.handle(Store.Family.ENVELOPE), Keys.envelope(ids.getLast(), 0));
+        });
         assertThat(check(false).problems()).isPositive();
         assertThat(told).anyMatch(line -> line.contains(ids.get(7).toString())
-                && line.contains("envelope record is missing"));
+                && line.contains("envelope record is missing"))
+                .anyMatch(line -> line.contains("which the journal knows"));
         check(true);
-        assertThat(check(false).problems()).isEqualTo(1);
-        assertThat(told).allMatch(line -> line.contains("was set aside and cannot be delivered"));
+        assertThat(check(false).problems()).describedAs("%s", told).isZero();
+        assertThat(deliverAll()).isEqualTo(2 * MESSAGES);
+    }
+
+    @Test
+    void repair_envelopeAndJournalGone_isSetAsideAndTheRestGoesOut() throws Exception {
+        tamper((store, batch) -> {
+            batch.delete(store.handle(Store.Family.ENVELOPE), Keys.envelope(ids.get(7), 0));
+            batch.deleteRange(store.handle(Store.Family.EVENT), new byte[0], new byte[]{-1});
+        });
+        check(true);
+        assertThat(check(false).problems()).isEqualTo(2);
+        assertThat(told).anyMatch(
+                line -> line.contains("was set aside and cannot be delivered"))
+                .anyMatch(line -> line.contains("the journal does not know"));
         assertThat(deliverAll()).isEqualTo(2 * MESSAGES - 1);
     }
 

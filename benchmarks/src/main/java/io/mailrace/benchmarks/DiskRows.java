@@ -4,6 +4,9 @@ package io.mailrace.benchmarks;
 import io.mailrace.benchmarks.FaultDisk.Fault;
 import io.mailrace.benchmarks.FaultProgram.Row;
 import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.List;
 
@@ -13,6 +16,8 @@ final class DiskRows {
     private static final Duration FAULT = Duration.ofSeconds(6);
     private static final Duration HANG = Duration.ofSeconds(20);
     private static final Duration REFUSAL_LIMIT = Duration.ofSeconds(15);
+
+    private static final long BALLAST = 16 << 20;
 
     private DiskRows() {}
 
@@ -43,8 +48,8 @@ final class DiskRows {
                         "killed; the file system says 1 MB is free; started; freed", true, "",
                         DiskRows::lowAtStart),
                 new Row("full-at-start", "full disk at start",
-                        "killed; whatever needs room fails with ENOSPC; started; freed", true, "",
-                        DiskRows::fullAtStart));
+                        "killed; a file system of its own filled to the last byte; started; freed",
+                        false, "", DiskRows::fullAtStart));
     }
 
     private static Row fault(String name, String title, Fault fault) {
@@ -185,27 +190,59 @@ final class DiskRows {
         return "";
     }
 
-    /** Without any room the database cannot be opened: then it must say so and touch nothing. */
+    /** Needs to be root: only then is there a disk to fill. */
     private static String fullAtStart(FaultLab lab) throws IOException, InterruptedException {
-        lab.backlog(MAIL);
-        lab.kill();
-        lab.disk().set(Fault.NO_SPACE, 1);
-        lab.daemon().restart();
-        try {
-            lab.daemon().awaitReady();
-            refusesAndDelivers(lab);
-        } catch (IOException refused) {
-            lab.check(!lab.daemon().alive(), "neither starts nor ends");
-            lab.check(!lab.logLines("No space left on device").isEmpty(),
-                    "the log does not say that the disk is full");
-            lab.saw("no start: " + lab.logLines("mailrace: ").stream().reduce("", (a, b) -> b));
-        }
-        lab.disk().heal();
-        if (!lab.daemon().alive()) {
+        Path disk = lab.folder().resolve("disk");
+        lab.daemon().stop(FaultLab.STOP_LIMIT);
+        if (!mount("mount", "-t", "tmpfs", "-o", "size=300m", "tmpfs", disk.toString())) {
             lab.restart();
+            return "needs to be root: it fills a file system of its own";
         }
-        lab.awaitAccepting();
-        lab.send(MAIL);
-        return "";
+        try {
+            lab.restart();
+            lab.backlog(MAIL);
+            Path ballast = lab.daemon().spool().resolve("ballast");
+            lab.check(FaultLab.await(FaultLab.PATIENCE, () -> Files.exists(ballast)
+                    && ballast.toFile().length() == BALLAST), "no ballast is kept");
+            lab.kill();
+            Path filler = disk.resolve("filler");
+            fill(filler);
+            lab.restart();
+            refusesAndDelivers(lab);
+            Files.delete(filler);
+            lab.awaitAccepting();
+            lab.send(MAIL);
+            lab.daemon().stop(FaultLab.STOP_LIMIT);
+            lab.daemon().restart();
+            lab.daemon().awaitReady();
+            return "";
+        } finally {
+            lab.unmountAtEnd(disk);
+        }
+    }
+
+    /** Until not one more byte goes in. */
+    private static void fill(Path file) throws IOException {
+        byte[] block = new byte[64 << 10];
+        try (var out = Files.newOutputStream(file)) {
+            while (true) {
+                out.write(block);
+            }
+        } catch (IOException full) {
+            try (var rest = Files.newOutputStream(file, StandardOpenOption.APPEND)) {
+                while (true) {
+                    rest.write(0);
+                }
+            } catch (IOException reallyFull) {
+                if (Files.getFileStore(file).getUsableSpace() > 0) {
+                    throw reallyFull;
+                }
+            }
+        }
+    }
+
+    static boolean mount(String... command) throws IOException, InterruptedException {
+        return new ProcessBuilder(command).redirectErrorStream(true)
+                .redirectOutput(ProcessBuilder.Redirect.DISCARD).start().waitFor() == 0;
     }
 }

@@ -53,6 +53,7 @@ final class FaultLab implements AutoCloseable {
     private final List<String> problems = new ArrayList<>();
     private long nextNumber;
     private boolean copiesAllowed;
+    private Optional<Path> mount = Optional.empty();
     private boolean lossAllowed;
 
     private FaultLab(TemporaryFolder folder, SinkNetwork network, Optional<FaultDisk> disk,
@@ -331,10 +332,26 @@ final class FaultLab implements AutoCloseable {
         return daemon.log().lines().filter(l -> l.contains(text)).toList();
     }
 
+    /** A file system mounted for the row. */
+    void unmountAtEnd(Path mounted) {
+        mount = Optional.of(mounted);
+    }
+
     @Override
     public void close() throws IOException {
         daemon.close();
+        if (mount.isPresent()) {
+            unmount(mount.get());
+        }
         network.close();
         folder.close();
+    }
+
+    private static void unmount(Path mounted) throws IOException {
+        try {
+            DiskRows.mount("umount", mounted.toString());
+        } catch (InterruptedException interrupted) {
+            Thread.currentThread().interrupt();
+        }
     }
 }

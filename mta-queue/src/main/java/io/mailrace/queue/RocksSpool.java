@@ -33,6 +33,7 @@ public final class RocksSpool implements Spool {
     private static final Duration ROOM_CHECK = Duration.ofSeconds(1);
     private static final Duration CHORES = Duration.ofMinutes(1);
     private static final Duration TIDY = Duration.ofSeconds(20);
+    private static final long ROOM_FOR_BALLAST = 8L * Ballast.BYTES;
     private static final int HEAP_SHARE_FRESH = 8;
     private static final int HEAP_SHARE_WINDOWS = 16;
     private static final long ID_SLACK = 1L << 20;
@@ -57,6 +58,8 @@ public final class RocksSpool implements Spool {
     private final RocksCare care;
     private final SpoolMeters meters;
     private final long stallNanos;
+    private final long minFree;
+    private final Ballast ballast;
     private final AtomicBoolean looking = new AtomicBoolean();
     private volatile boolean closing;
 
@@ -77,7 +80,7 @@ public final class RocksSpool implements Spool {
         Store store;
         try {
             watch.keepLogs();
-            store = Store.open(directory.resolve("db"), config.spool());
+            store = openStore(config.spool());
         } catch (SpoolException refused) {
             watch.forgetLogs();
             watch.close();
@@ -91,6 +94,18 @@ public final class RocksSpool implements Spool {
             store.close();
             watch.close();
             throw broken;
+        }
+    }
+
+    private static Store openStore(SpoolConfig config) {
+        Path db = config.path().resolve("db");
+        try {
+            return Store.open(db, config);
+        } catch (SpoolException refused) {
+            if (new Ballast(config.path()).drop()) {
+                return Store.openOnFullDisk(db, config);
+            }
+            throw refused;
         }
     }
 
@@ -122,6 +137,8 @@ public final class RocksSpool implements Spool {
         SpoolParts parts = new SpoolParts(config, time, clock, ids, store, walWatch, fresh, queues,
                 journal, meters);
         commits = new CommitThread(parts, disk.apply(store), progress);
+        minFree = config.spool().minFree();
+        ballast = new Ballast(config.spool().path());
         stallNanos = config.spool().stallLimit().toNanos();
         care = new RocksCare(parts, admission, commits);
         keptSweep = new KeptSweep(store, clock, config.spool().keep(), commits::keptBytes,
@@ -341,6 +358,9 @@ public final class RocksSpool implements Spool {
         }
         try {
             admission.look();
+            if (admission.freeBytes() > minFree + ROOM_FOR_BALLAST) {
+                ballast.load();
+            }
             if (admission.refusal().isPresent()) {
                 keptSweep.run();
                 care.freeRoom(time.nanos());

@@ -81,6 +81,10 @@ final class Store implements BatchSink, AutoCloseable {
 
     private static final byte[] NO_KEY = {};
 
+    static {
+        RocksDB.loadLibrary();
+    }
+
     private final Path directory;
     private final StoreOptions tuning;
     private final boolean readOnly;
@@ -105,8 +109,17 @@ final class Store implements BatchSink, AutoCloseable {
      * @throws SpoolException when another process has it, its format is newer, or it is broken
      */
     static Store open(Path directory, SpoolConfig config) {
-        RocksDB.loadLibrary();
+        return open(directory, new Store(directory, config, false));
+    }
+
+    /** As {@link #open}, but writes as little as it can: what is in the logs stays there. */
+    static Store openOnFullDisk(Path directory, SpoolConfig config) {
         Store store = new Store(directory, config, false);
+        store.tuning.saveRoom();
+        return open(directory, store);
+    }
+
+    private static Store open(Path directory, Store store) {
         try {
             Folders.make(directory);
             store.refuseUnknownFamilies();
@@ -131,7 +144,6 @@ final class Store implements BatchSink, AutoCloseable {
         if (!Files.exists(directory.resolve("CURRENT"))) {
             throw new SpoolException("there is no spool in " + directory);
         }
-        RocksDB.loadLibrary();
         Store store = new Store(directory, config, true);
         try {
             store.refuseUnknownFamilies();

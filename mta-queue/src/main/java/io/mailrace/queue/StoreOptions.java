@@ -29,6 +29,7 @@ final class StoreOptions implements AutoCloseable {
     private final ColumnFamilyOptions content;
     private final ColumnFamilyOptions records;
     private final SstFileManager files;
+    private boolean saveRoom;
     private final List<RocksObject> owned = new ArrayList<>();
 
     StoreOptions(SpoolConfig config) {
@@ -52,6 +53,11 @@ final class StoreOptions implements AutoCloseable {
                 .setMaxWriteBufferNumber(WRITE_BUFFERS)
                 .setCompressionType(CompressionType.LZ4_COMPRESSION);
         owned.addAll(List.of(content, records, files, bloom, blockCache));
+    }
+
+    /** Recovery is not to write data files: there may be no room for them. */
+    void saveRoom() {
+        saveRoom = true;
     }
 
     /** From the next opening on. */
@@ -82,7 +88,7 @@ final class StoreOptions implements AutoCloseable {
                 .setBytesPerSync(1L << 20).setInfoLogLevel(InfoLogLevel.WARN_LEVEL)
                 .setMaxLogFileSize(4L << 20).setKeepLogFileNum(3).setStatsDumpPeriodSec(0)
                 // The log has it all; an orderly stop need not wait for data files.
-                .setAvoidFlushDuringShutdown(true);
+                .setAvoidFlushDuringShutdown(true).setAvoidFlushDuringRecovery(saveRoom);
     }
 
     @Override

@@ -17,28 +17,46 @@ public final class SinkNetwork implements AutoCloseable {
     private static final String NET = "127.0.78.";
 
     private final DnsResponder dns = DnsResponder.start(InetAddress.getLoopbackAddress());
-    private final LoadSink sink = new LoadSink(new SimulatedBehaviour() {
-        @Override
-        public Optional<String> mail(String sender) {
-            return refusing ? Optional.of("451 4.3.2 come again") : Optional.empty();
-        }
-    }, Optional.empty());
+    private final LoadSink sink;
     private volatile boolean refusing;
     private final int domains;
     private int port;
 
-    private SinkNetwork(int domains) {
+    private SinkNetwork(int domains, SimulatedBehaviour behaviour) {
         this.domains = domains;
+        sink = new LoadSink(behaviour, Optional.empty());
     }
 
-    /** Listening when this returns; at most 250 domains. */
+    /** Listening when this returns; at most 250 domains, each with an address of its own. */
     public static SinkNetwork start(int domains) throws IOException, InterruptedException {
-        var network = new SinkNetwork(domains);
+        SinkNetwork[] self = new SinkNetwork[1];
+        self[0] = new SinkNetwork(domains, new SimulatedBehaviour() {
+            @Override
+            public Optional<String> mail(String sender) {
+                return self[0].refusing
+                        ? Optional.of("451 4.3.2 come again")
+                        : Optional.empty();
+            }
+        });
+        return self[0].listen(domains);
+    }
+
+    /** As {@link #start(int)}: any number of domains over a few addresses. */
+    static SinkNetwork start(int domains, int addresses, SimulatedBehaviour behaviour)
+            throws IOException, InterruptedException {
+        return new SinkNetwork(domains, behaviour).listen(addresses);
+    }
+
+    private SinkNetwork listen(int addresses) throws IOException, InterruptedException {
+        var network = this;
         network.port = freePort();
-        for (int i = 1; i <= domains; i++) {
+        for (int i = 1; i <= addresses; i++) {
             network.sink.listen(new InetSocketAddress(NET + i, network.port));
-            network.dns.mx("d" + i + ".test", 10, "mx" + i + ".sink.test")
-                    .address("mx" + i + ".sink.test", NET + i);
+            network.dns.address("mx" + i + ".sink.test", NET + i);
+        }
+        for (int i = 1; i <= domains; i++) {
+            network.dns.mx("d" + i + ".test", 10,
+                    "mx" + (1 + (i - 1) % addresses) + ".sink.test");
         }
         // reports of failure come back here
         network.dns.mx("load.test", 10, "mx1.sink.test");

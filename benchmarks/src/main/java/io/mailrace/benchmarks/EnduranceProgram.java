@@ -40,10 +40,12 @@ public final class EnduranceProgram implements Callable<Integer> {
     /**
      * What to do.
      *
+     * @param edge the first and the last part of the load that are compared
      * @param ahead how many messages may be acknowledged and not yet arrived
+     * @param quiet how long the disk is watched, for its base before and for its return after
      */
     public record Plan(Duration warmUp, Duration load, Duration edge, int sessions,
-            long bodyBytes, int domains, int ahead, boolean keep) {}
+            long bodyBytes, int domains, int ahead, Duration quiet, boolean keep) {}
 
     /**
      * What came of it.
@@ -88,7 +90,7 @@ public final class EnduranceProgram implements Callable<Integer> {
     public Integer call() throws Exception {
         Duration load = Duration.ofMinutes(minutes);
         return run(new Plan(Duration.ofSeconds(60), load, load.dividedBy(6), sessions, size,
-                domains, ahead, keep), System.out).holds() ? 0 : 1;
+                domains, ahead, RETURN_LIMIT, keep), System.out).holds() ? 0 : 1;
     }
 
     /** Carries the plan out; blocks. */
@@ -125,7 +127,7 @@ public final class EnduranceProgram implements Callable<Integer> {
         Outcome run() throws IOException, InterruptedException {
             BitSet all = load(plan.warmUp(), 0, new ArrayList<>());
             drain();
-            long base = quietSize(Long.MAX_VALUE, RETURN_LIMIT).bytes();
+            long base = quietSize(0, plan.quiet()).bytes();
             out.printf(Locale.ROOT, "base: %,d bytes on disk after a warm-up of %d s%n", base,
                     plan.warmUp().toSeconds());
             List<Look> looks = new ArrayList<>();
@@ -135,7 +137,7 @@ public final class EnduranceProgram implements Callable<Integer> {
             all.or(measured);
             drain();
             long written = daemon.proc("io", "write_bytes") - before;
-            Size end = quietSize((long) (base * BASE_FACTOR) + BASE_SLACK, RETURN_LIMIT);
+            Size end = quietSize((long) (base * BASE_FACTOR) + BASE_SLACK, plan.quiet());
             int lost = sink.missing(all).cardinality();
             int code = daemon.stop(STOP_LIMIT);
             if (code != 0 && code != 143) {

@@ -10,6 +10,7 @@ import io.mailrace.delivery.MxAnswer.Hosts;
 import io.mailrace.delivery.ReplyClassifier.Effect;
 import io.mailrace.delivery.ReplyClassifier.Failure;
 import io.mailrace.queue.MailQueue;
+import io.mailrace.queue.QueueKey;
 import io.netty.bootstrap.Bootstrap;
 import io.netty.buffer.ByteBufAllocator;
 import io.netty.channel.EventLoop;
@@ -23,8 +24,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -316,7 +317,7 @@ final class Dispatcher {
         if (parked) {
             long left = parkedUntilNanos - parts.time().nanos();
             if (left > 0) {
-                parts.park(queue, Math.max(1, TimeUnit.NANOSECONDS.toMillis(left)), restWhy);
+                feed.park(queue, Math.max(1, TimeUnit.NANOSECONDS.toMillis(left)), restWhy);
                 return;
             }
             unpark();
@@ -331,6 +332,22 @@ final class Dispatcher {
         feed.join(
                 pools.computeIfAbsent(config.name(), key -> PoolShare.of(config, parts.sources())),
                 queue, hosts);
+        pumpSoon();
+    }
+
+    /** Tries again at once what failed, if it concerns one of those queues. On this loop. */
+    void wake(Predicate<QueueKey> which) {
+        Set<String> concerned = feed.poolsOf(which);
+        if (concerned.isEmpty() || stopping) {
+            return;
+        }
+        for (PoolShare pool : pools.values()) {
+            if (concerned.contains(pool.name())) {
+                pool.wheel().sources().forEach(EgressSource::wake);
+            }
+        }
+        ladder.forgetDown();
+        unpark();
         pumpSoon();
     }
 
@@ -573,10 +590,11 @@ final class Dispatcher {
         if (!connections.isEmpty() || localPause) {
             return;
         }
-        long millis = parkMillis(settings(), pace.failed());
+        long millis = SitePace.parkMillis(settings(), pace.failed());
         parts.meters().parked();
         LOG.info("site waits site={} millis={} reason=\"{}\"", name, millis, lastFailure);
-        parkedUntilNanos = parts.time().nanos() + TimeUnit.MILLISECONDS.toNanos(millis);
+        long until = parts.time().nanos() + TimeUnit.MILLISECONDS.toNanos(millis);
+        parkedUntilNanos = until;
         parked = true;
         restWhy = "no host of site " + name + " could be used, the last failure was: "
                 + lastFailure;
@@ -586,17 +604,12 @@ final class Dispatcher {
             }
             feed.park(pool, millis, restWhy);
         }
-        loop.schedule(this::unpark, millis, TimeUnit.MILLISECONDS);
+        loop.schedule(() -> {
+            if (parkedUntilNanos == until) {
+                unpark();
+            }
+        }, millis, TimeUnit.MILLISECONDS);
         noteQuiet();
-    }
-
-    /** How long after that many failures in a row, with up to a tenth less or more. */
-    static long parkMillis(Settings settings, int failures) {
-        long first = settings.parkFirst().toMillis();
-        long max = settings.parkMax().toMillis();
-        long millis = Math.min(max, first << Math.min(20, failures - 1));
-        return Math.max(1, millis - millis / 10 + ThreadLocalRandom.current().nextLong(
-                millis / 5 + 1));
     }
 
     private void unpark() {

@@ -10,16 +10,21 @@ import io.mailrace.queue.QueueKey;
 import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Predicate;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * Brings a dispatcher mail from its queues: taken in fair order, in small batches, signed before it
  * is ready. Confined to the dispatcher's event loop. Remembers each queue that waits for its turn
- * or has mail at hand; each envelope taken ends in {@link #gave} or {@link #putBack}.
+ * or has mail at hand, and the names of those it parked until they come back; each envelope taken
+ * ends in {@link #gave} or {@link #putBack}.
  */
 final class MailFeed {
     private static final Lane[] LANES = Lane.values();
@@ -32,6 +37,7 @@ final class MailFeed {
     private final Dispatcher dispatcher;
     private final Map<QueueKey, QueueVisit> visits = new HashMap<>();
     private final Set<Lane> wishesSigning = EnumSet.noneOf(Lane.class);
+    private final Set<QueueKey> parked = new HashSet<>();
     private boolean starved;
 
     MailFeed(DeliveryParts parts, Dispatcher dispatcher) {
@@ -41,6 +47,7 @@ final class MailFeed {
 
     /** A queue has due mail. */
     void join(PoolShare pool, MailQueue queue, Hosts hosts) {
+        parked.remove(queue.key());
         QueueVisit visit = visits.computeIfAbsent(queue.key(), key -> new QueueVisit(queue));
         visit.validUntil(Math.max(hosts.validUntilNanos(),
                 parts.time().nanos() + MIN_VALID_NANOS));
@@ -208,7 +215,18 @@ final class MailFeed {
                 forget(visit);
             }
         }
-        queues.forEach(queue -> parts.park(queue, millis, why));
+        queues.forEach(queue -> park(queue, millis, why));
+    }
+
+    void park(MailQueue queue, long millis, String why) {
+        parked.add(queue.key());
+        parts.park(queue, millis, why);
+    }
+
+    /** The pools of those queues that are here or were parked from here. */
+    Set<String> poolsOf(Predicate<QueueKey> which) {
+        return Stream.concat(visits.keySet().stream(), parked.stream()).filter(which)
+                .map(QueueKey::pool).collect(Collectors.toSet());
     }
 
     /** Puts back what waits for a connection and forgets the queues: the service stops. */

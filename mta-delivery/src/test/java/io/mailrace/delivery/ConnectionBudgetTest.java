@@ -49,4 +49,32 @@ class ConnectionBudgetTest {
         assertThat(budget.shouldGive(3)).isTrue();
         assertThat(budget.shouldGive(2)).isFalse();
     }
+
+    @Test
+    void release_transactionalWaitsBehindOthers_isWokenFirst() {
+        List<String> woken = new ArrayList<>();
+        for (int i = 0; i < 4; i++) {
+            assertThat(budget.acquire(true)).isTrue();
+        }
+        budget.wish(true, Lane.BULK, () -> woken.add("bulk"));
+        budget.wish(true, Lane.TRANSACTIONAL, () -> woken.add("reset"));
+        budget.release(true);
+        assertThat(woken).containsExactly("reset");
+    }
+
+    @Test
+    void promise_transactionalWaits_oneConnectionForEachWish() {
+        for (int i = 0; i < 4; i++) {
+            assertThat(budget.acquire(true)).isTrue();
+        }
+        budget.wish(true, Lane.BULK, () -> {});
+        assertThat(budget.promise(4)).as("only bulk waits").isFalse();
+        budget.wish(true, Lane.TRANSACTIONAL, () -> {});
+        assertThat(budget.promise(1)).as("its only one").isFalse();
+        assertThat(budget.promise(4)).isTrue();
+        assertThat(budget.promise(4)).as("promised already").isFalse();
+        budget.kept();
+        budget.release(true);
+        assertThat(budget.promise(4)).as("nobody waits").isFalse();
+    }
 }

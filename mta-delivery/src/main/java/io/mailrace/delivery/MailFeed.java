@@ -47,7 +47,6 @@ final class MailFeed {
 
     /** A queue has due mail. */
     void join(PoolShare pool, MailQueue queue, Hosts hosts) {
-        parked.remove(queue.key());
         QueueVisit visit = visits.computeIfAbsent(queue.key(), key -> new QueueVisit(queue));
         visit.validUntil(Math.max(hosts.validUntilNanos(),
                 parts.time().nanos() + MIN_VALID_NANOS));
@@ -108,6 +107,10 @@ final class MailFeed {
             turn = pool.queues().pay(taken.get(within++).facts().sizeBytes());
         }
         visit.took(within);
+        if (within > 0 && !parked.isEmpty()) {
+            // Only now: a queue may also come because it was due before it was parked.
+            parked.remove(visit.queue().key());
+        }
         if (empty && within == taken.size()) {
             leaves(pool, visit);
         }

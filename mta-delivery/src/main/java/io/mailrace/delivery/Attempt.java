@@ -3,6 +3,7 @@ package io.mailrace.delivery;
 
 import io.mailrace.core.Content;
 import io.mailrace.core.Disposition;
+import io.mailrace.core.Lane;
 import io.mailrace.core.RecipientOutcome;
 import io.mailrace.core.SmtpReply;
 import io.mailrace.dkim.Signature;
@@ -43,6 +44,10 @@ final class Attempt {
 
     MailQueue queue() {
         return queue;
+    }
+
+    Lane lane() {
+        return queue.key().lane();
     }
 
     Content content() {

@@ -62,6 +62,7 @@ final class Connection extends ChannelInboundHandlerAdapter implements SmtpClien
     private @Nullable ScheduledFuture<?> timer;
     private long lastPending;
     private boolean onTrial;
+    private boolean promised;
     private int grants;
 
     Connection(Dispatcher dispatcher, PoolShare pool, EgressSource source, Target target,
@@ -97,7 +98,16 @@ final class Connection extends ChannelInboundHandlerAdapter implements SmtpClien
         return was;
     }
 
-    /** A mail was promised to it, and charged to its source. */
+    /** It is promised to another site: it ends after what it does now. */
+    void promise() {
+        promised = true;
+    }
+
+    boolean promised() {
+        return promised;
+    }
+
+    /** A mail was given to it, and charged to its source. */
     void grant() {
         grants++;
     }

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.mailrace.delivery;
 
-import java.util.Queue;
-import java.util.concurrent.ConcurrentLinkedQueue;
+import io.mailrace.core.Lane;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
  * The connections of all sites together: at most {@code total}, of which connections of sites that
  * have not proven themselves may take half, so that dead destinations never take all. Any thread.
- * Who gets none leaves a wish and is woken, in order, when one is free.
+ * Who gets none leaves a wish and is woken when one is free, in the order of {@link LaneQueue};
+ * there is at most one wish for each lane and site.
  */
 final class ConnectionBudget {
     private final int total;
@@ -16,8 +16,37 @@ final class ConnectionBudget {
     private final AtomicInteger used = new AtomicInteger();
     private final AtomicInteger unproven = new AtomicInteger();
     private final AtomicInteger sites = new AtomicInteger();
-    private final Queue<Runnable> provenWishes = new ConcurrentLinkedQueue<>();
-    private final Queue<Runnable> unprovenWishes = new ConcurrentLinkedQueue<>();
+    private final AtomicInteger promised = new AtomicInteger();
+    private final Wishes provenWishes = new Wishes();
+    private final Wishes unprovenWishes = new Wishes();
+
+    /** Its monitor guards the line; the numbers may be read by anybody. */
+    private static final class Wishes {
+        private final LaneQueue<Runnable> line = new LaneQueue<>();
+        private volatile int size;
+        private volatile int urgent;
+
+        synchronized void add(Lane lane, Runnable wake) {
+            line.addLast(lane, wake);
+            count();
+        }
+
+        void wake() {
+            Runnable next;
+            synchronized (this) {
+                next = line.poll();
+                count();
+            }
+            if (next != null) {
+                next.run();
+            }
+        }
+
+        private void count() {
+            size = line.size();
+            urgent = line.size(Lane.TRANSACTIONAL);
+        }
+    }
 
     ConnectionBudget(int total) {
         this.total = total;
@@ -38,7 +67,7 @@ final class ConnectionBudget {
     /** A connection that was acquired unproven works. */
     void prove() {
         unproven.decrementAndGet();
-        wake(unprovenWishes);
+        unprovenWishes.wake();
     }
 
     void release(boolean proven) {
@@ -46,20 +75,20 @@ final class ConnectionBudget {
             unproven.decrementAndGet();
         }
         used.decrementAndGet();
-        wake(provenWishes);
-        wake(unprovenWishes);
+        provenWishes.wake();
+        unprovenWishes.wake();
     }
 
     /** Runs {@code wake}, on any thread, when trying again is worth it; try once after this. */
-    void wish(boolean proven, Runnable wake) {
-        (proven ? provenWishes : unprovenWishes).add(wake);
+    void wish(boolean proven, Lane lane, Runnable wake) {
+        (proven ? provenWishes : unprovenWishes).add(lane, wake);
     }
 
     /** A woken one had no need any more. */
     void passOn() {
         if (used.get() < total) {
-            wake(provenWishes);
-            wake(unprovenWishes);
+            provenWishes.wake();
+            unprovenWishes.wake();
         }
     }
 
@@ -73,8 +102,23 @@ final class ConnectionBudget {
 
     /** Whether a site with that many connections should give one to those that wait. */
     boolean shouldGive(int connections) {
-        return used.get() >= total && !(provenWishes.isEmpty() && unprovenWishes.isEmpty())
+        return used.get() >= total && provenWishes.size + unprovenWishes.size > 0
                 && connections > Math.max(1, total / Math.max(1, sites.get()));
+    }
+
+    /**
+     * Whether a site with that many connections gives one up at once because transactional mail of
+     * another site waits for one: as many are promised as such sites wait. It must be closed soon,
+     * and then {@link #kept} called.
+     */
+    boolean promise(int connections) {
+        return used.get() >= total && connections > 1
+                && takeOne(promised, provenWishes.urgent + unprovenWishes.urgent);
+    }
+
+    /** A promised connection is closed and released. */
+    void kept() {
+        promised.decrementAndGet();
     }
 
     int used() {
@@ -88,12 +132,5 @@ final class ConnectionBudget {
             }
         }
         return false;
-    }
-
-    private static void wake(Queue<Runnable> wishes) {
-        Runnable next = wishes.poll();
-        if (next != null) {
-            next.run();
-        }
     }
 }

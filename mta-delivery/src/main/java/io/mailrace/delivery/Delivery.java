@@ -28,7 +28,9 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
@@ -36,6 +38,7 @@ import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -119,6 +122,40 @@ public final class Delivery {
         return resolver.asking(key.destination()) ? "waiting for DNS" : "";
     }
 
+    /**
+     * Tries sites and sources again at once that wait because they failed, if they concern a queue
+     * that is meant; each site sees to it a moment later. Parked queues stay parked: the caller
+     * unparks them with {@link MailQueue#park}, after this, for a queue that comes back to a site
+     * that still waits is parked again.
+     *
+     * @param which is asked on the event loops; must not block
+     */
+    public void wake(Predicate<QueueKey> which) {
+        sites.values().forEach(dispatcher -> {
+            try {
+                dispatcher.loop().execute(() -> dispatcher.wake(which));
+            } catch (RejectedExecutionException stopped) {
+                LOG.debug("event loop stopped before site={} was woken", dispatcher.name());
+            }
+        });
+    }
+
+    /**
+     * The name of the site mail of a queue goes to: the names of its hosts in order of the
+     * alphabet, with commas; a smart host as {@code host:port}. Empty when it has none or nobody
+     * knows now. Asks the DNS when need be, never blocks, never completes exceptionally.
+     */
+    public CompletionStage<Optional<String>> siteOf(QueueKey key) {
+        Destination destination = Destination.parse(key.destination());
+        if (destination instanceof Destination.SmartHost) {
+            return CompletableFuture.completedFuture(Optional.of(key.destination().substring(
+                    Destination.SMART_HOST.length())));
+        }
+        return resolver.resolve(destination).handle((answer, bug) -> answer instanceof Hosts hosts
+                ? Optional.of(hosts.names())
+                : Optional.empty());
+    }
+
     // ------------------------------------------------------------------ from queue to site
 
     /** Finds out where a queue with due mail goes. Any thread; never blocks. */
@@ -161,7 +198,7 @@ public final class Delivery {
                 int failures = unknownInARow.asMap().merge(name, 1, Integer::sum);
                 DeadEnd end = deadEnd(queue);
                 end.loop().execute(() -> end.defer(unknown.reply(),
-                        Dispatcher.parkMillis(config.delivery(), failures)));
+                        SitePace.parkMillis(config.delivery(), failures)));
             }
         }
     }

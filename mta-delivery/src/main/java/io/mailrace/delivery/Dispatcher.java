@@ -3,25 +3,29 @@ package io.mailrace.delivery;
 
 import io.mailrace.core.Disposition;
 import io.mailrace.core.Event;
+import io.mailrace.core.Lane;
 import io.mailrace.core.SmtpReply;
 import io.mailrace.delivery.DeliveryConfig.Settings;
 import io.mailrace.delivery.MxAnswer.Hosts;
 import io.mailrace.delivery.ReplyClassifier.Effect;
 import io.mailrace.delivery.ReplyClassifier.Failure;
 import io.mailrace.queue.MailQueue;
+import io.mailrace.queue.QueueKey;
 import io.netty.bootstrap.Bootstrap;
 import io.netty.buffer.ByteBufAllocator;
 import io.netty.channel.EventLoop;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.EnumSet;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -30,7 +34,7 @@ import org.slf4j.LoggerFactory;
  * Gets the mail of one site out: decides who sends next, over which source and connection, and when
  * the site as a whole must wait. Confined to one event loop, but for {@link #why} and what is said
  * to run on any thread. At hand, taken from the queues, is at most about twice what the connections
- * can use at once; the rest stays on disk in order. Long because who sends next, and when nobody
+ * can use at once of each lane and pool; the rest stays on disk in order. Long because who sends next, and when nobody
  * does, is one decision over the same state.
  */
 final class Dispatcher {
@@ -61,7 +65,7 @@ final class Dispatcher {
     private SmtpReply lastFailure = SmtpReply.of(451, "4.4.1", "no host could be reached");
     private long parkedUntilNanos;
     private boolean pumpScheduled;
-    private boolean wishesConnection;
+    private final Set<Lane> wishesConnection = EnumSet.noneOf(Lane.class);
     private boolean stopping;
     private boolean dropped;
 
@@ -126,7 +130,7 @@ final class Dispatcher {
             return null;
         }
         PoolShare pool = connection.pool();
-        Attempt next = pool.ready().pollFirst();
+        Attempt next = pool.ready().poll();
         if (next == null) {
             return null;
         }
@@ -140,19 +144,26 @@ final class Dispatcher {
 
     /** Whether a connection is to make room: for the end, for another site, for another pool. */
     private boolean mustGo(Connection connection) {
-        if (stopping || parts.budget().shouldGive(connections.size())) {
+        if (stopping || connection.promised()
+                || parts.budget().shouldGive(connections.size())) {
             return true;
         }
-        if (pools.size() == 1 || connections.size() < pace.connections()
-                || connection.session().messages() < MESSAGES_BEFORE_YIELDING) {
+        int sent = connection.session().messages();
+        PoolShare pool = connection.pool();
+        if (sent > 0 && !pool.urgent() && parts.budget().promise(connections.size())) {
+            connection.promise();
+            return true;
+        }
+        if (pools.size() == 1 || connections.size() < pace.connections() || sent == 0) {
             return false;
         }
         int share = pace.connections() / pools.size();
-        if (connection.pool().connections() <= share) {
+        if (pool.connections() <= share) {
             return false;
         }
         for (PoolShare other : pools.values()) {
-            if (other != connection.pool() && !other.ready().isEmpty()
+            boolean now = sent >= MESSAGES_BEFORE_YIELDING || (other.urgent() && !pool.urgent());
+            if (now && other != pool && !other.ready().isEmpty()
                     && other.connections() < Math.max(1, share)) {
                 return true;
             }
@@ -207,7 +218,7 @@ final class Dispatcher {
         if (stopping || parked) {
             feed.putBack(attempt);
         } else {
-            pool.ready().addFirst(attempt);
+            pool.ready().addFirst(attempt.lane(), attempt);
         }
         pumpSoon();
     }
@@ -222,6 +233,9 @@ final class Dispatcher {
             pool.opening(-1);
         }
         pool.idle().remove(connection);
+        if (connection.promised()) {
+            parts.budget().kept();
+        }
         parts.budget().release(!connection.endTrial());
         if (connections.isEmpty()) {
             parts.budget().siteCloses();
@@ -303,7 +317,7 @@ final class Dispatcher {
         if (parked) {
             long left = parkedUntilNanos - parts.time().nanos();
             if (left > 0) {
-                parts.park(queue, Math.max(1, TimeUnit.NANOSECONDS.toMillis(left)), restWhy);
+                feed.park(queue, Math.max(1, TimeUnit.NANOSECONDS.toMillis(left)), restWhy);
                 return;
             }
             unpark();
@@ -315,21 +329,26 @@ final class Dispatcher {
             return;
         }
         quiet = false;
-        feed.join(pools.computeIfAbsent(config.name(), key -> share(config)), queue, hosts);
+        feed.join(
+                pools.computeIfAbsent(config.name(), key -> PoolShare.of(config, parts.sources())),
+                queue, hosts);
         pumpSoon();
     }
 
-    private PoolShare share(PoolConfig config) {
-        List<EgressSource> sources = new ArrayList<>();
-        int[] weights = new int[config.sources().size()];
-        for (Map.Entry<String, Integer> one : config.sources().entrySet()) {
-            EgressSource source = parts.sources().get(one.getKey());
-            if (source != null) {
-                weights[sources.size()] = one.getValue();
-                sources.add(source);
+    /** Tries again at once what failed, if it concerns one of those queues. On this loop. */
+    void wake(Predicate<QueueKey> which) {
+        Set<String> concerned = feed.poolsOf(which);
+        if (concerned.isEmpty() || stopping) {
+            return;
+        }
+        for (PoolShare pool : pools.values()) {
+            if (concerned.contains(pool.name())) {
+                pool.wheel().sources().forEach(EgressSource::wake);
             }
         }
-        return new PoolShare(config.name(), new SourceWheel(sources, weights));
+        ladder.forgetDown();
+        unpark();
+        pumpSoon();
     }
 
     /** Begins to stop: what only waits is put back, what runs is finished. On this loop. */
@@ -407,13 +426,13 @@ final class Dispatcher {
         }
     }
 
-    private void connectionIsFree() {
+    private void connectionIsFree(Lane lane) {
         loop.execute(() -> {
-            wishesConnection = false;
+            wishesConnection.remove(lane);
             int before = connections.size();
             pump();
             // whoever was woken and took nothing wakes the next one, unless it waits again itself
-            if (connections.size() <= before && !wishesConnection) {
+            if (connections.size() <= before && !wishesConnection.contains(lane)) {
                 parts.budget().passOn();
             }
         });
@@ -448,11 +467,13 @@ final class Dispatcher {
             noteQuiet();
             return;
         }
-        for (PoolShare pool : List.copyOf(pools.values())) {
-            // Twice what the connections can carry: one message each, the next one at hand.
-            feed.fill(pool, 2 * pace.connections());
-            assign(pool);
+        List<PoolShare> order = new ArrayList<>(pools.values());
+        // Twice what the connections can carry: one message each, the next one at hand.
+        order.forEach(pool -> feed.fill(pool, 2 * pace.connections()));
+        if (order.size() > 1) {
+            order.sort(Comparator.comparing(pool -> !pool.urgent()));
         }
+        order.forEach(this::assign);
         describe();
     }
 
@@ -517,7 +538,7 @@ final class Dispatcher {
             return false;
         }
         boolean trusted = !proven.isEmpty();
-        if (!acquire(trusted)) {
+        if (!acquire(trusted, pool)) {
             return false;
         }
         SessionTerms terms = new SessionTerms(source.ehlo(), target.toString(), site.tls(),
@@ -537,15 +558,15 @@ final class Dispatcher {
         return true;
     }
 
-    private boolean acquire(boolean trusted) {
+    private boolean acquire(boolean trusted, PoolShare pool) {
         if (parts.budget().acquire(trusted)) {
             return true;
         }
-        if (wishesConnection) {
+        Lane lane = pool.ready().highest();
+        if (lane == null || !wishesConnection.add(lane)) {
             return false;
         }
-        wishesConnection = true;
-        parts.budget().wish(trusted, this::connectionIsFree);
+        parts.budget().wish(trusted, lane, () -> connectionIsFree(lane));
         return parts.budget().acquire(trusted);
     }
 
@@ -569,32 +590,26 @@ final class Dispatcher {
         if (!connections.isEmpty() || localPause) {
             return;
         }
-        long millis = parkMillis(settings(), pace.failed());
+        long millis = SitePace.parkMillis(settings(), pace.failed());
         parts.meters().parked();
         LOG.info("site waits site={} millis={} reason=\"{}\"", name, millis, lastFailure);
-        parkedUntilNanos = parts.time().nanos() + TimeUnit.MILLISECONDS.toNanos(millis);
+        long until = parts.time().nanos() + TimeUnit.MILLISECONDS.toNanos(millis);
+        parkedUntilNanos = until;
         parked = true;
         restWhy = "no host of site " + name + " could be used, the last failure was: "
                 + lastFailure;
         for (PoolShare pool : pools.values()) {
-            List<Attempt> atHand = List.copyOf(pool.ready());
-            pool.ready().clear();
-            for (Attempt attempt : atHand) {
+            for (Attempt attempt : pool.ready().clear()) {
                 defer(attempt, lastFailure);
             }
             feed.park(pool, millis, restWhy);
         }
-        loop.schedule(this::unpark, millis, TimeUnit.MILLISECONDS);
+        loop.schedule(() -> {
+            if (parkedUntilNanos == until) {
+                unpark();
+            }
+        }, millis, TimeUnit.MILLISECONDS);
         noteQuiet();
-    }
-
-    /** How long after that many failures in a row, with up to a tenth less or more. */
-    static long parkMillis(Settings settings, int failures) {
-        long first = settings.parkFirst().toMillis();
-        long max = settings.parkMax().toMillis();
-        long millis = Math.min(max, first << Math.min(20, failures - 1));
-        return Math.max(1, millis - millis / 10 + ThreadLocalRandom.current().nextLong(
-                millis / 5 + 1));
     }
 
     private void unpark() {
@@ -618,7 +633,7 @@ final class Dispatcher {
 
     private void describe() {
         noteQuiet();
-        waitsForConnection = wishesConnection;
+        waitsForConnection = !wishesConnection.isEmpty();
         waitsForSigning = feed.waitsForSigning();
         openNow = connections.size();
         provenNow = proven.size();

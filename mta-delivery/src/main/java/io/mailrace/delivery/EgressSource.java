@@ -41,6 +41,11 @@ final class EgressSource {
         rest = new Rest(time.nanos() + nanos, why);
     }
 
+    /** Its rest is over. */
+    void wake() {
+        rest = new Rest(0, "");
+    }
+
     boolean resting() {
         Rest now = rest;
         return !now.why().isEmpty() && now.untilNanos() - time.nanos() > 0;

@@ -12,30 +12,58 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Who is served next: lanes by priority, tenants of a lane in turn, queues of a tenant in turn.
+ * Whose mail of a lane is taken next: deficit round robin over the tenants, the queues of a tenant
+ * in turn. Which lane is served is not decided here but where mail leaves ({@link LaneQueue}).
  * Confined to its event loop; grows with the queues that have due mail, each is in it once.
  */
 final class FairQueues {
-    /** Each 16th turn belongs to bulk and each 8th to default: nobody starves. */
-    private static final int BULK_TURN = 16;
-    private static final int DEFAULT_TURN = 8;
+    /*
+     * A tenant's turn gives it QUANTUM units; a message costs one unit and one more for each full
+     * 64 KiB. What a message costs is known only once it is taken, so a turn goes on while there
+     * is credit and its last message may overdraw it; the debt is paid by the next turns, which
+     * are passed over. Between two tenants that both have mail the costs served differ by less
+     * than two quanta and two messages, however many queues they have and however they send.
+     *
+     * Credit does not outlive a tenant's mail, debt does: who leaves in debt stays in the round,
+     * without queues, until it is paid or until no tenant of the lane has mail. Else somebody
+     * with one large message at a time would pay for none.
+     *
+     * Constant time: passing a tenant over pays a quantum of debt, and debt is made only by
+     * sending that many units of 64 KiB.
+     */
+    static final int QUANTUM = 4;
+    private static final int UNIT_BYTES = 64 * 1024;
 
-    private record Tenant(String name, ArrayDeque<QueueVisit> queues) {}
+    private static final class Tenant {
+        final String name;
+        final ArrayDeque<QueueVisit> queues = new ArrayDeque<>(1);
+        int credit = QUANTUM;
 
-    private static final class LaneTurns {
-        final Map<String, Tenant> tenants = new HashMap<>();
-        final ArrayDeque<Tenant> turns = new ArrayDeque<>();
+        Tenant(String name) {
+            this.name = name;
+        }
     }
 
-    private final Map<Lane, LaneTurns> lanes = new EnumMap<>(Lane.class);
+    /** The first of {@code turns} is the one whose turn it is. */
+    private static final class Round {
+        final Map<String, Tenant> tenants = new HashMap<>();
+        final ArrayDeque<Tenant> turns = new ArrayDeque<>(1);
+        int queues;
+    }
+
+    private final Map<Lane, Round> rounds = new EnumMap<>(Lane.class);
     private int size;
-    private int turn;
-    private @Nullable QueueVisit last;
+    private @Nullable Round lastRound;
 
     FairQueues() {
         for (Lane lane : Lane.values()) {
-            lanes.put(lane, new LaneTurns());
+            rounds.put(lane, new Round());
         }
+    }
+
+    /** What a message of that size costs its tenant. */
+    static int cost(long sizeBytes) {
+        return (int) Math.min(Integer.MAX_VALUE / 2, 1 + sizeBytes / UNIT_BYTES);
     }
 
     boolean isEmpty() {
@@ -46,82 +74,98 @@ final class FairQueues {
         return size;
     }
 
+    boolean has(Lane lane) {
+        return round(lane).queues > 0;
+    }
+
     /** Adds a queue that is not in it. */
     void add(QueueVisit visit) {
-        LaneTurns lane = of(visit.queue().key().lane());
-        String name = visit.queue().key().tenant();
-        Tenant tenant = lane.tenants.get(name);
+        Round round = round(visit.queue().key().lane());
+        Tenant tenant = round.tenants.get(visit.queue().key().tenant());
         if (tenant == null) {
-            tenant = new Tenant(name, new ArrayDeque<>());
-            lane.tenants.put(name, tenant);
-            lane.turns.addLast(tenant);
+            tenant = new Tenant(visit.queue().key().tenant());
+            round.tenants.put(tenant.name, tenant);
+            round.turns.addLast(tenant);
         }
-        tenant.queues().addLast(visit);
+        tenant.queues.addLast(visit);
+        round.queues++;
         size++;
     }
 
-    /** The queue whose turn it is; it goes to the end of its line. Must not be empty. */
-    QueueVisit next() {
-        LaneTurns lane = laneOfTurn();
-        Tenant tenant = lane.turns.removeFirst();
-        lane.turns.addLast(tenant);
-        QueueVisit visit = tenant.queues().removeFirst();
-        tenant.queues().addLast(visit);
-        last = visit;
+    /** The queue whose turn it is; it goes to the end of its line. The lane must have one. */
+    QueueVisit next(Lane lane) {
+        Round round = round(lane);
+        if (round.queues == 0) {
+            throw new IllegalStateException("no queue is there");
+        }
+        Tenant tenant = round.turns.getFirst();
+        while (tenant.credit <= 0 || tenant.queues.isEmpty()) {
+            round.turns.removeFirst();
+            if (tenant.queues.isEmpty() && tenant.credit >= 0) {
+                round.tenants.remove(tenant.name);
+            } else {
+                tenant.credit += QUANTUM;
+                round.turns.addLast(tenant);
+            }
+            tenant = round.turns.getFirst();
+        }
+        lastRound = round;
+        QueueVisit visit = tenant.queues.removeFirst();
+        tenant.queues.addLast(visit);
         return visit;
+    }
+
+    /** How many messages the queue that {@link #next} gave may send now, if they are small. */
+    int credit() {
+        return last().turns.getFirst().credit;
+    }
+
+    /** It sends one; false when its tenant's turn is over with that. */
+    boolean pay(long sizeBytes) {
+        Tenant tenant = last().turns.getFirst();
+        tenant.credit -= cost(sizeBytes);
+        return tenant.credit > 0;
     }
 
     /** Takes out the queue that {@link #next} gave last. */
     void dropLast() {
-        QueueVisit visit = last;
-        if (visit == null) {
-            throw new IllegalStateException("nothing was given");
-        }
-        last = null;
-        LaneTurns lane = of(visit.queue().key().lane());
-        Tenant tenant = lane.turns.getLast();
-        tenant.queues().removeLast();
-        if (tenant.queues().isEmpty()) {
-            lane.turns.removeLast();
-            lane.tenants.remove(tenant.name());
-        }
+        Round round = last();
+        lastRound = null;
+        Tenant tenant = round.turns.getFirst();
+        tenant.queues.removeLast();
         size--;
+        if (--round.queues == 0) {
+            round.turns.clear();
+            round.tenants.clear();
+        } else if (tenant.queues.isEmpty() && tenant.credit >= 0) {
+            round.turns.removeFirst();
+            round.tenants.remove(tenant.name);
+        }
     }
 
     /** Takes out everything. */
     List<QueueVisit> clear() {
         List<QueueVisit> all = new ArrayList<>(size);
-        for (LaneTurns lane : lanes.values()) {
-            lane.turns.forEach(tenant -> all.addAll(tenant.queues()));
-            lane.turns.clear();
-            lane.tenants.clear();
+        for (Round round : rounds.values()) {
+            round.turns.forEach(tenant -> all.addAll(tenant.queues));
+            round.turns.clear();
+            round.tenants.clear();
+            round.queues = 0;
         }
         size = 0;
-        last = null;
+        lastRound = null;
         return all;
     }
 
-    private LaneTurns laneOfTurn() {
-        turn = (turn + 1) % BULK_TURN;
-        if (turn == 0 && has(Lane.BULK)) {
-            return of(Lane.BULK);
-        }
-        if (turn % DEFAULT_TURN == DEFAULT_TURN / 2 && has(Lane.DEFAULT)) {
-            return of(Lane.DEFAULT);
-        }
-        for (LaneTurns lane : lanes.values()) {
-            if (!lane.turns.isEmpty()) {
-                return lane;
-            }
-        }
-        throw new IllegalStateException("no queue is there");
+    private Round round(Lane lane) {
+        return Objects.requireNonNull(rounds.get(lane));
     }
 
-    private LaneTurns of(Lane lane) {
-        return Objects.requireNonNull(lanes.get(lane));
-    }
-
-    private boolean has(Lane lane) {
-        return !of(lane).turns.isEmpty();
+    private Round last() {
+        Round round = lastRound;
+        if (round == null) {
+            throw new IllegalStateException("nothing was given");
+        }
+        return round;
     }
 }

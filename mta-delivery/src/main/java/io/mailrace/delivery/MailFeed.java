@@ -1,26 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.mailrace.delivery;
 
+import io.mailrace.core.Lane;
 import io.mailrace.core.SmtpReply;
 import io.mailrace.delivery.MxAnswer.Hosts;
 import io.mailrace.queue.Envelope;
 import io.mailrace.queue.MailQueue;
 import io.mailrace.queue.QueueKey;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Predicate;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * Brings a dispatcher mail from its queues: taken in fair order, in small batches, signed before it
  * is ready. Confined to the dispatcher's event loop. Remembers each queue that waits for its turn
- * or has mail at hand; each envelope taken ends in {@link #gave} or {@link #putBack}.
+ * or has mail at hand, and the names of those it parked until they come back; each envelope taken
+ * ends in {@link #gave} or {@link #putBack}.
  */
 final class MailFeed {
-    private static final int BATCH = 8;
+    private static final Lane[] LANES = Lane.values();
     /** A destination is looked up at most that often for a queue that always has mail. */
     private static final long MIN_VALID_NANOS = TimeUnit.SECONDS.toNanos(1);
     private static final long STARVED_MILLIS = 1000;
@@ -29,7 +36,8 @@ final class MailFeed {
     private final DeliveryParts parts;
     private final Dispatcher dispatcher;
     private final Map<QueueKey, QueueVisit> visits = new HashMap<>();
-    private boolean wishesSigning;
+    private final Set<Lane> wishesSigning = EnumSet.noneOf(Lane.class);
+    private final Set<QueueKey> parked = new HashSet<>();
     private boolean starved;
 
     MailFeed(DeliveryParts parts, Dispatcher dispatcher) {
@@ -54,7 +62,7 @@ final class MailFeed {
     }
 
     boolean waitsForSigning() {
-        return wishesSigning;
+        return !wishesSigning.isEmpty();
     }
 
     /** Whether the dispatcher must try again when an outcome is written. */
@@ -62,33 +70,57 @@ final class MailFeed {
         return starved;
     }
 
-    /** Takes mail until {@code target} is at hand, as far as there is any. */
+    /**
+     * Takes mail until {@code target} of each lane is at hand, as far as there is any: what is at
+     * hand of one lane never keeps another from its turn.
+     */
     void fill(PoolShare pool, int target) {
-        int want = target - pool.ready().size() - pool.signing();
-        while (want > 0 && !pool.queues().isEmpty()) {
-            if (!parts.settlements().room()) {
-                starve();
-                return;
+        for (Lane lane : LANES) {
+            int want = target - pool.atHand(lane);
+            while (want > 0 && pool.queues().has(lane)) {
+                if (!parts.settlements().room()) {
+                    starve();
+                    return;
+                }
+                QueueVisit visit = pool.queues().next(lane);
+                if (visit.validUntilNanos() - parts.time().nanos() <= 0) {
+                    leaves(pool, visit);
+                    parts.reroute().accept(visit.queue());
+                    continue;
+                }
+                int granted = reserve(lane, Math.min(want, pool.queues().credit()));
+                if (granted == 0) {
+                    break;
+                }
+                want -= take(pool, visit, granted);
             }
-            QueueVisit visit = pool.queues().next();
-            if (visit.validUntilNanos() - parts.time().nanos() <= 0) {
-                leaves(pool, visit);
-                parts.reroute().accept(visit.queue());
-                continue;
-            }
-            int granted = reserve(Math.min(want, BATCH));
-            if (granted == 0) {
-                return;
-            }
-            List<Envelope> taken = visit.queue().take(granted);
-            parts.signing().release(granted - taken.size());
-            visit.took(taken.size());
-            if (taken.size() < granted) {
-                leaves(pool, visit);
-            }
-            want -= taken.size();
-            prepare(pool, visit.queue(), taken);
         }
+    }
+
+    /** Takes up to that many from a queue; how many stay at hand. */
+    private int take(PoolShare pool, QueueVisit visit, int granted) {
+        List<Envelope> taken = new ArrayList<>(visit.queue().take(granted));
+        boolean empty = taken.size() < granted;
+        int within = 0;
+        boolean turn = true;
+        while (turn && within < taken.size()) {
+            turn = pool.queues().pay(taken.get(within++).facts().sizeBytes());
+        }
+        visit.took(within);
+        if (within > 0 && !parked.isEmpty()) {
+            // Only now: a queue may also come because it was due before it was parked.
+            parked.remove(visit.queue().key());
+        }
+        if (empty && within == taken.size()) {
+            leaves(pool, visit);
+        }
+        // Large ones ended the turn early.
+        List<Envelope> beyond = taken.subList(within, taken.size());
+        beyond.forEach(visit.queue()::putBack);
+        beyond.clear();
+        parts.signing().release(visit.queue().key().lane(), granted - within);
+        prepare(pool, visit.queue(), taken);
+        return within;
     }
 
     /** Looks again by itself: the outcomes in the way may all be those of other sites. */
@@ -102,15 +134,14 @@ final class MailFeed {
         }
     }
 
-    private int reserve(int wanted) {
-        int granted = parts.signing().reserve(wanted);
-        if (granted == 0 && !wishesSigning) {
-            wishesSigning = true;
-            parts.signing().wish(() -> dispatcher.loop().execute(() -> {
-                wishesSigning = false;
+    private int reserve(Lane lane, int wanted) {
+        int granted = parts.signing().reserve(lane, wanted);
+        if (granted == 0 && wishesSigning.add(lane)) {
+            parts.signing().wish(lane, () -> dispatcher.loop().execute(() -> {
+                wishesSigning.remove(lane);
                 dispatcher.pumpSoon();
             }));
-            granted = parts.signing().reserve(wanted);
+            granted = parts.signing().reserve(lane, wanted);
         }
         return granted;
     }
@@ -124,6 +155,7 @@ final class MailFeed {
     }
 
     private void prepare(PoolShare pool, MailQueue queue, List<Envelope> taken) {
+        Lane lane = queue.key().lane();
         List<Attempt> unsigned = new ArrayList<>(taken.size());
         for (Envelope envelope : taken) {
             try {
@@ -135,10 +167,11 @@ final class MailFeed {
                 parts.park(queue, TROUBLE_MILLIS, "internal error");
             }
         }
-        parts.signing().release(taken.size() - unsigned.size());
+        parts.signing().release(lane, taken.size() - unsigned.size());
         if (!unsigned.isEmpty()) {
-            pool.signing(unsigned.size());
-            parts.signing().sign(unsigned, dispatcher.loop(), () -> signed(pool, unsigned));
+            pool.signing(lane, unsigned.size());
+            parts.signing().sign(lane, unsigned, dispatcher.loop(),
+                    () -> signed(pool, lane, unsigned));
         }
     }
 
@@ -152,12 +185,12 @@ final class MailFeed {
         if (parts.signing().mustSign(attempt)) {
             unsigned.add(attempt);
         } else {
-            pool.ready().addLast(attempt);
+            pool.ready().addLast(attempt.lane(), attempt);
         }
     }
 
-    private void signed(PoolShare pool, List<Attempt> batch) {
-        pool.signing(-batch.size());
+    private void signed(PoolShare pool, Lane lane, List<Attempt> batch) {
+        pool.signing(lane, -batch.size());
         for (Attempt attempt : batch) {
             SmtpReply trouble = attempt.whyUnsigned().orElse(null);
             if (dispatcher.resting()) {
@@ -165,7 +198,7 @@ final class MailFeed {
             } else if (trouble != null) {
                 dispatcher.defer(attempt, trouble);
             } else {
-                pool.ready().addLast(attempt);
+                pool.ready().addLast(lane, attempt);
             }
         }
         dispatcher.pumpSoon();
@@ -174,8 +207,7 @@ final class MailFeed {
     /** Puts back what waits for a connection and parks the queues it came from, and the others. */
     void park(PoolShare pool, long millis, String why) {
         Set<MailQueue> queues = new LinkedHashSet<>();
-        for (Attempt one = pool.ready().pollFirst(); one != null; one = pool.ready()
-                .pollFirst()) {
+        for (Attempt one : pool.ready().clear()) {
             queues.add(one.queue());
             putBack(one);
         }
@@ -186,15 +218,23 @@ final class MailFeed {
                 forget(visit);
             }
         }
-        queues.forEach(queue -> parts.park(queue, millis, why));
+        queues.forEach(queue -> park(queue, millis, why));
+    }
+
+    void park(MailQueue queue, long millis, String why) {
+        parked.add(queue.key());
+        parts.park(queue, millis, why);
+    }
+
+    /** The pools of those queues that are here or were parked from here. */
+    Set<String> poolsOf(Predicate<QueueKey> which) {
+        return Stream.concat(visits.keySet().stream(), parked.stream()).filter(which)
+                .map(QueueKey::pool).collect(Collectors.toSet());
     }
 
     /** Puts back what waits for a connection and forgets the queues: the service stops. */
     void stop(PoolShare pool) {
-        for (Attempt one = pool.ready().pollFirst(); one != null; one = pool.ready()
-                .pollFirst()) {
-            putBack(one);
-        }
+        pool.ready().clear().forEach(this::putBack);
         pool.queues().clear();
     }
 

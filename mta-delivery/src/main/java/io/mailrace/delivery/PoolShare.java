@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.mailrace.delivery;
 
+import io.mailrace.core.Lane;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.EnumMap;
 import java.util.Iterator;
+import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /** What one dispatcher holds for one pool. Confined to its event loop. */
@@ -10,15 +15,29 @@ final class PoolShare {
     private final String name;
     private final SourceWheel wheel;
     private final FairQueues queues = new FairQueues();
-    private final ArrayDeque<Attempt> ready = new ArrayDeque<>();
+    private final LaneQueue<Attempt> ready = new LaneQueue<>();
     private final ArrayDeque<Connection> idle = new ArrayDeque<>();
-    private int signing;
+    private final Map<Lane, Integer> signing = new EnumMap<>(Lane.class);
     private int opening;
     private int connections;
 
     PoolShare(String name, SourceWheel wheel) {
         this.name = name;
         this.wheel = wheel;
+    }
+
+    /** Nothing at hand yet; sources the configuration does not know are left out. */
+    static PoolShare of(PoolConfig config, Map<String, EgressSource> all) {
+        List<EgressSource> sources = new ArrayList<>();
+        int[] weights = new int[config.sources().size()];
+        for (Map.Entry<String, Integer> one : config.sources().entrySet()) {
+            EgressSource source = all.get(one.getKey());
+            if (source != null) {
+                weights[sources.size()] = one.getValue();
+                sources.add(source);
+            }
+        }
+        return new PoolShare(config.name(), new SourceWheel(sources, weights));
     }
 
     String name() {
@@ -35,7 +54,7 @@ final class PoolShare {
     }
 
     /** Taken, signed, waiting for a connection. Bounded by what the dispatcher takes. */
-    ArrayDeque<Attempt> ready() {
+    LaneQueue<Attempt> ready() {
         return ready;
     }
 
@@ -44,13 +63,18 @@ final class PoolShare {
         return idle;
     }
 
-    /** Taken envelopes that are being signed. */
-    int signing() {
-        return signing;
+    void signing(Lane lane, int change) {
+        signing.merge(lane, change, Integer::sum);
     }
 
-    void signing(int change) {
-        signing += change;
+    /** Envelopes of a lane that are being signed or wait for a connection. */
+    int atHand(Lane lane) {
+        return ready.size(lane) + signing.getOrDefault(lane, 0);
+    }
+
+    /** Whether mail of the highest lane waits for a connection. */
+    boolean urgent() {
+        return ready.size(Lane.TRANSACTIONAL) > 0;
     }
 
     /** Connections on their way, each of which will fetch mail. */
@@ -94,6 +118,7 @@ final class PoolShare {
     }
 
     boolean quiet() {
-        return queues.isEmpty() && ready.isEmpty() && signing == 0;
+        return queues.isEmpty() && ready.isEmpty()
+                && signing.values().stream().allMatch(count -> count == 0);
     }
 }

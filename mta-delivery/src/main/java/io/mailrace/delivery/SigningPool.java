@@ -3,12 +3,16 @@ package io.mailrace.delivery;
 
 import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
+import io.mailrace.core.Lane;
 import io.mailrace.core.SmtpReply;
 import io.mailrace.core.SpoolId;
 import io.mailrace.core.TimeSource;
 import io.mailrace.dkim.MessageSigner;
 import io.mailrace.dkim.Signature;
+import java.util.EnumMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.Executor;
@@ -22,21 +26,28 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Signs attempts on threads named {@code signing}, off the event loops, one batch of one dispatcher
- * at a time. Bounded: a dispatcher reserves room before it takes envelopes, and is woken when there
- * is room again; at most {@value #PER_THREAD} attempts a thread wait. Signatures of lately signed
- * contents are kept for their further envelopes, at most {@value #KEPT}. Any thread.
+ * and lane at a time, in the order of {@link LaneQueue}. Bounded: a dispatcher reserves room before
+ * it takes envelopes, and is woken when there is room again; at most {@value #PER_THREAD} attempts
+ * a thread wait in each lane, so that no lane fills the room of another. Signatures of lately
+ * signed contents are kept for their further envelopes, at most {@value #KEPT}. Any thread.
  */
 final class SigningPool implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(SigningPool.class);
     private static final int PER_THREAD = 64;
     private static final int KEPT = 4096;
 
+    /** What one lane has taken of its room, and who waits for more. */
+    private record Room(AtomicInteger reserved, Queue<Runnable> wishes) {}
+
+    private record Batch(Lane lane, List<Attempt> attempts, Executor loop, Runnable done) {}
+
     private final MessageSigner signer;
     private final TimeSource time;
     private final DeliveryMeters meters;
     private final int bound;
-    private final AtomicInteger reserved = new AtomicInteger();
-    private final Queue<Runnable> wishes = new ConcurrentLinkedQueue<>();
+    private final Map<Lane, Room> rooms = new EnumMap<>(Lane.class);
+    /** Guarded by itself. As many batches as tasks given to the threads. */
+    private final LaneQueue<Batch> waiting = new LaneQueue<>();
     private final Cache<SpoolId, Signature> kept;
     private final ExecutorService threads;
 
@@ -45,13 +56,17 @@ final class SigningPool implements AutoCloseable {
         this.time = time;
         this.meters = meters;
         bound = threads * PER_THREAD;
+        for (Lane lane : Lane.values()) {
+            rooms.put(lane, new Room(new AtomicInteger(), new ConcurrentLinkedQueue<>()));
+        }
         kept = Caffeine.newBuilder().maximumSize(KEPT).executor(Runnable::run).build();
         this.threads = Executors.newFixedThreadPool(threads,
                 Thread.ofPlatform().name("signing-", 0).daemon(true).factory());
     }
 
-    /** Room for up to that many attempts; 0 when signing is behind. */
-    int reserve(int wanted) {
+    /** Room for up to that many attempts of a lane; 0 when signing is behind. */
+    int reserve(Lane lane, int wanted) {
+        AtomicInteger reserved = room(lane).reserved();
         for (int now = reserved.get(); now < bound; now = reserved.get()) {
             int granted = Math.min(wanted, bound - now);
             if (reserved.compareAndSet(now, now + granted)) {
@@ -62,8 +77,10 @@ final class SigningPool implements AutoCloseable {
     }
 
     /** Gives reserved room back that is not used. */
-    void release(int attempts) {
-        if (attempts > 0 && reserved.addAndGet(-attempts) <= bound / 2) {
+    void release(Lane lane, int attempts) {
+        Room room = room(lane);
+        if (attempts > 0 && room.reserved().addAndGet(-attempts) <= bound / 2) {
+            Queue<Runnable> wishes = room.wishes();
             for (Runnable wish = wishes.poll(); wish != null; wish = wishes.poll()) {
                 wish.run();
             }
@@ -71,8 +88,12 @@ final class SigningPool implements AutoCloseable {
     }
 
     /** Runs {@code wake}, on any thread, when there is room. Try once more after this. */
-    void wish(Runnable wake) {
-        wishes.add(wake);
+    void wish(Lane lane, Runnable wake) {
+        room(lane).wishes().add(wake);
+    }
+
+    private Room room(Lane lane) {
+        return Objects.requireNonNull(rooms.get(lane));
     }
 
     /** Whether the attempt must pass by a signing thread; else it is ready as it is. */
@@ -86,24 +107,37 @@ final class SigningPool implements AutoCloseable {
     }
 
     /** Signs a batch with room reserved for it, then runs {@code done} on {@code loop}. */
-    void sign(List<Attempt> batch, Executor loop, Runnable done) {
+    void sign(Lane lane, List<Attempt> attempts, Executor loop, Runnable done) {
+        synchronized (waiting) {
+            waiting.addLast(lane, new Batch(lane, attempts, loop, done));
+        }
         try {
             threads.execute(() -> {
-                for (Attempt attempt : batch) {
-                    sign(attempt);
-                }
-                release(batch.size());
-                try {
-                    loop.execute(done);
-                } catch (RejectedExecutionException stopped) {
-                    LOG.debug("event loop stopped before a batch was signed");
-                }
+                Batch batch = nextBatch();
+                batch.attempts().forEach(this::sign);
+                end(batch);
             });
         } catch (RejectedExecutionException stopping) {
-            batch.forEach(attempt -> attempt.unsigned(SmtpReply.of(451, "4.3.2",
+            // There is one batch more than tasks now; which of them stays unsigned does not matter.
+            Batch batch = nextBatch();
+            batch.attempts().forEach(attempt -> attempt.unsigned(SmtpReply.of(451, "4.3.2",
                     "the service stops")));
-            release(batch.size());
-            loop.execute(done);
+            end(batch);
+        }
+    }
+
+    private Batch nextBatch() {
+        synchronized (waiting) {
+            return Objects.requireNonNull(waiting.poll(), "fewer batches than tasks");
+        }
+    }
+
+    private void end(Batch batch) {
+        release(batch.lane(), batch.attempts().size());
+        try {
+            batch.loop().execute(batch.done());
+        } catch (RejectedExecutionException stopped) {
+            LOG.debug("event loop stopped before a batch was signed");
         }
     }
 

@@ -5,6 +5,7 @@ import io.mailrace.core.TimeSource;
 import io.mailrace.delivery.DeliveryConfig.Settings;
 import io.mailrace.delivery.ReplyClassifier.Failure;
 import java.time.Duration;
+import java.util.concurrent.ThreadLocalRandom;
 
 /**
  * What a site has shown it can take: how many connections, how many messages on each, whether
@@ -123,5 +124,14 @@ final class SitePace {
 
     boolean failing() {
         return failures > 0;
+    }
+
+    /** How long after that many failures in a row, with up to a tenth less or more. */
+    static long parkMillis(Settings settings, int failures) {
+        long first = settings.parkFirst().toMillis();
+        long max = settings.parkMax().toMillis();
+        long millis = Math.min(max, first << Math.min(20, failures - 1));
+        return Math.max(1, millis - millis / 10 + ThreadLocalRandom.current().nextLong(
+                millis / 5 + 1));
     }
 }

@@ -3,6 +3,7 @@ package io.mailrace.delivery;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.mailrace.core.Lane;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -28,8 +29,8 @@ class ConnectionBudgetTest {
         for (int i = 0; i < 4; i++) {
             assertThat(budget.acquire(true)).isTrue();
         }
-        budget.wish(true, () -> woken.add("first"));
-        budget.wish(true, () -> woken.add("second"));
+        budget.wish(true, Lane.DEFAULT, () -> woken.add("first"));
+        budget.wish(true, Lane.DEFAULT, () -> woken.add("second"));
         budget.release(true);
         assertThat(woken).containsExactly("first");
         budget.passOn();
@@ -44,8 +45,36 @@ class ConnectionBudgetTest {
             assertThat(budget.acquire(true)).isTrue();
         }
         assertThat(budget.shouldGive(3)).as("nobody waits").isFalse();
-        budget.wish(false, () -> {});
+        budget.wish(false, Lane.DEFAULT, () -> {});
         assertThat(budget.shouldGive(3)).isTrue();
         assertThat(budget.shouldGive(2)).isFalse();
+    }
+
+    @Test
+    void release_transactionalWaitsBehindOthers_isWokenFirst() {
+        List<String> woken = new ArrayList<>();
+        for (int i = 0; i < 4; i++) {
+            assertThat(budget.acquire(true)).isTrue();
+        }
+        budget.wish(true, Lane.BULK, () -> woken.add("bulk"));
+        budget.wish(true, Lane.TRANSACTIONAL, () -> woken.add("reset"));
+        budget.release(true);
+        assertThat(woken).containsExactly("reset");
+    }
+
+    @Test
+    void promise_transactionalWaits_oneConnectionForEachWish() {
+        for (int i = 0; i < 4; i++) {
+            assertThat(budget.acquire(true)).isTrue();
+        }
+        budget.wish(true, Lane.BULK, () -> {});
+        assertThat(budget.promise(4)).as("only bulk waits").isFalse();
+        budget.wish(true, Lane.TRANSACTIONAL, () -> {});
+        assertThat(budget.promise(1)).as("its only one").isFalse();
+        assertThat(budget.promise(4)).isTrue();
+        assertThat(budget.promise(4)).as("promised already").isFalse();
+        budget.kept();
+        budget.release(true);
+        assertThat(budget.promise(4)).as("nobody waits").isFalse();
     }
 }

@@ -103,7 +103,15 @@ final class DeliveryFixture implements AutoCloseable {
         return submit("app@example.com", content, recipients);
     }
 
+    SpoolId submitAs(String tenant, String sender, String body, String... recipients) {
+        return submit(tenant, sender, message(body), recipients);
+    }
+
     private SpoolId submit(String sender, byte[] content, String... recipients) {
+        return submit("default", sender, content, recipients);
+    }
+
+    private SpoolId submit(String tenant, String sender, byte[] content, String... recipients) {
         IncomingContent incoming = spool.newContent(Runnable::run, () -> {});
         for (int at = 0; at < content.length; at += 60_000) {
             int from = at;
@@ -114,7 +122,7 @@ final class DeliveryFixture implements AutoCloseable {
         List<Recipient> to = Arrays.stream(recipients).map(one -> new Recipient(
                 TestMail.address(one))).toList();
         incoming.accept(new Submission(TestMail.address(sender), to,
-                MailOptions.NONE, TestMail.facts(content, false, false), "default",
+                MailOptions.NONE, TestMail.facts(content, false, false), tenant,
                 new Event.Intake("relay", "127.0.0.1", "", "test", "")), new CommitListener() {
                     @Override
                     public void committed() {

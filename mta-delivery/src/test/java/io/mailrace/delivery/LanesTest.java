@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.delivery;
+
+import static io.mailrace.delivery.DeliveryFixture.await;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.mailrace.core.Lane;
+import io.mailrace.queue.MailQueue;
+import io.mailrace.queue.QueueKey;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Who leaves first when much waits, and what is tried again when an operator says so. */
+class LanesTest {
+    private static final String LANES = """
+            routes = [ { when { sender-domain = "bulk.test" }, lane = bulk },
+              { when { sender-domain = "reset.test" }, lane = transactional } ]
+            """;
+
+    @TempDir
+    Path directory;
+    private TestDns dns;
+    private final List<AutoCloseable> open = new ArrayList<>();
+
+    @BeforeEach
+    void start() throws IOException {
+        dns = new TestDns();
+        open.add(dns);
+    }
+
+    @AfterEach
+    void stop() throws Exception {
+        for (AutoCloseable one : open.reversed()) {
+            one.close();
+        }
+    }
+
+    private DeliveryFixture deliver(int port, String more) {
+        dns.mx("d.test", 10, "mx.d.test").a("mx.d.test", "127.0.0.1");
+        DeliveryFixture fixture = new DeliveryFixture(directory, dns,
+                new DeliveryFixture.NoSigner(), "delivery { port = " + port + " }\n" + more);
+        open.add(fixture);
+        return fixture;
+    }
+
+    /** Takes one message for each permit and notes the senders of the transactions begun. */
+    private static final class Gate implements TestPeer.Script, AutoCloseable {
+        final Semaphore permits = new Semaphore(0);
+        final List<String> begun = new CopyOnWriteArrayList<>();
+
+        @Override
+        public @Nullable String reply(String verb, String line, InetAddress at,
+                int connection) {
+            if (verb.equals("MAIL")) {
+                begun.add(line.substring(line.indexOf('<') + 1, line.indexOf('>')));
+            } else if (verb.equals("DOT")) {
+                permits.acquireUninterruptibly();
+            }
+            return null;
+        }
+
+        void begun(int count) {
+            await(() -> begun.size() >= count);
+        }
+
+        @Override
+        public void close() {
+            permits.release(1_000_000);
+        }
+    }
+
+    /** Without PIPELINING nothing is begun behind a message that runs: the count is exact. */
+    private TestPeer gated(Gate gate) throws IOException {
+        TestPeer peer = TestPeer.on("127.0.0.1", 0, List.of("SIZE", "8BITMIME"), gate);
+        open.add(peer);
+        return peer;
+    }
+
+    private static MailQueue queue(DeliveryFixture fixture, Lane lane, String tenant) {
+        QueueKey key = new QueueKey(lane, tenant, "d.test", "default");
+        await(() -> fixture.spool.queues().find(key).isPresent());
+        return fixture.spool.queues().find(key).orElseThrow();
+    }
+
+    @Test
+    void delivery_transactionalBehindBulk_isTheNextTransaction() throws IOException {
+        Gate gate = new Gate();
+        DeliveryFixture fixture = deliver(gated(gate).port(), LANES
+                + "delivery { connections-per-site = 4, timeouts { end-of-data = 1m } }");
+        open.add(gate);
+        for (int i = 0; i < 500; i++) {
+            fixture.submitAs("a", "news@bulk.test", "n" + i, "r@d.test");
+        }
+        gate.begun(4);
+        fixture.submitAs("b", "app@reset.test", "password", "r@d.test");
+        MailQueue urgent = queue(fixture, Lane.TRANSACTIONAL, "b");
+        await(() -> urgent.status().taken() == 1);
+        gate.permits.release(2);
+        gate.begun(6);
+        assertThat(List.copyOf(gate.begun).subList(4, 6)).contains("app@reset.test");
+    }
+
+    @Test
+    void delivery_tenBehindFiveHundredOfAnotherTenant_leaveInTurnWithThem() throws IOException {
+        Gate gate = new Gate();
+        DeliveryFixture fixture = deliver(gated(gate).port(),
+                "delivery { connections-per-site = 2, timeouts { end-of-data = 1m } }");
+        open.add(gate);
+        for (int i = 0; i < 500; i++) {
+            fixture.submitAs("big", "big@app.test", "n" + i, "r@d.test");
+        }
+        gate.begun(2);
+        for (int i = 0; i < 10; i++) {
+            fixture.submitAs("small", "small@app.test", "n" + i, "r@d.test");
+        }
+        QueueKey small = queue(fixture, Lane.DEFAULT, "small").key();
+        await(() -> !fixture.delivery.why(small).isEmpty());
+        // two running, four at hand, then turns of both, the last one possibly of the big one
+        int within = 2 + 4 + 2 * 10 + 2 * FairQueues.QUANTUM;
+        gate.permits.release(within);
+        gate.begun(within);
+        assertThat(List.copyOf(gate.begun).subList(0, within)).filteredOn("small@app.test"::equals)
+                .hasSize(10);
+    }
+
+    @Test
+    void delivery_transactionalInAnotherPool_isGivenAConnectionAtOnce() throws IOException {
+        Gate gate = new Gate();
+        DeliveryFixture fixture = deliver(gated(gate).port(), """
+                sources { x { address = 127.0.0.8 }, y { address = 127.0.0.9 } }
+                pools { one { sources { x = 1 } }, two { sources { y = 1 } } }
+                routes = [ { when { tenant = a }, lane = bulk, pool = one },
+                  { when { tenant = b }, lane = transactional, pool = two } ]
+                delivery { connections-per-site = 2, timeouts { end-of-data = 1m } }
+                """);
+        open.add(gate);
+        for (int i = 0; i < 100; i++) {
+            fixture.submitAs("a", "news@bulk.test", "n" + i, "r@d.test");
+        }
+        gate.begun(2);
+        fixture.submitAs("b", "app@reset.test", "password", "r@d.test");
+        QueueKey urgent = new QueueKey(Lane.TRANSACTIONAL, "b", "d.test", "two");
+        await(() -> fixture.spool.queues().find(urgent)
+                .filter(queue -> queue.status().taken() == 1).isPresent());
+        gate.permits.release(1);
+        gate.begun(3);
+        assertThat(gate.begun.get(2)).isEqualTo("app@reset.test");
+    }
+
+    /** All of the budget is held by bulk of one site; the reset goes to another one. */
+    @Test
+    void delivery_transactionalWithoutConnectionInTheBudget_getsTheNextOne() throws IOException {
+        Gate gate = new Gate();
+        dns.mx("other.test", 10, "mx.other.test").a("mx.other.test", "127.0.0.1");
+        DeliveryFixture fixture = deliver(gated(gate).port(), LANES + "delivery { connections = "
+                + "4, connections-per-site = 4, timeouts { end-of-data = 1m } }");
+        open.add(gate);
+        for (int i = 0; i < 100; i++) {
+            fixture.submitAs("a", "news@bulk.test", "n" + i, "r@d.test");
+        }
+        gate.begun(4);
+        fixture.submitAs("b", "app@reset.test", "password", "r@other.test");
+        QueueKey urgent = new QueueKey(Lane.TRANSACTIONAL, "b", "other.test", "default");
+        await(() -> fixture.delivery.why(urgent).contains("delivery.connections"));
+        gate.permits.release(1);
+        gate.begun(5);
+        assertThat(gate.begun.get(4)).isEqualTo("app@reset.test");
+    }
+
+    @Test
+    void wake_siteWaitsAndQueueIsMeant_isTriedAtOnce() throws IOException {
+        AtomicBoolean up = new AtomicBoolean();
+        TestPeer peer = TestPeer.on("127.0.0.1", 0, List.of(), (verb, line, at, connection) -> verb
+                .equals("GREETING") && !up.get() ? "554 5.3.2 not today" : null);
+        open.add(peer);
+        DeliveryFixture fixture = deliver(peer.port(),
+                "delivery { park-first = 1h, park-max = 1h }");
+        fixture.submitAs("a", "app@example.com", "x", "r@d.test");
+        MailQueue queue = queue(fixture, Lane.DEFAULT, "a");
+        await(() -> queue.status().parkedUntilEpochMillis() > 0);
+        up.set(true);
+
+        fixture.delivery.wake(key -> key.tenant().equals("somebody else"));
+        queue.park(0, "");
+        await(() -> queue.status().parkedUntilEpochMillis() > 0);
+        assertThat(peer.received).isEmpty();
+
+        fixture.delivery.wake(queue.key()::equals);
+        queue.park(0, "");
+        fixture.awaitEmpty();
+        assertThat(peer.received).hasSize(1);
+    }
+
+    @Test
+    void wake_sourceRestsAndQueueIsMeant_isTriedAtOnce() {
+        DeliveryFixture fixture = deliver(1, "sources { bad { address = 198.51.100.1 } }");
+        fixture.submitAs("a", "app@example.com", "x", "r@d.test");
+        MailQueue queue = queue(fixture, Lane.DEFAULT, "a");
+        await(() -> queue.status().parkedUntilEpochMillis() > 0);
+        long opened = opened(fixture);
+
+        fixture.delivery.wake(queue.key()::equals);
+        queue.park(0, "");
+        await(() -> opened(fixture) > opened);
+    }
+
+    private static long opened(DeliveryFixture fixture) {
+        return fixture.metrics.counter("delivery_connections_total", "", Map.of("result",
+                "opened")).sum();
+    }
+
+    @Test
+    void siteOf_severalDestinations_namesWhereMailGoes() {
+        DeliveryFixture fixture = deliver(1, "");
+        dns.mx("two.test", 10, "mx2.test").mx("two.test", 20, "mx1.test")
+                .a("mx1.test", "127.0.0.1").a("mx2.test", "127.0.0.1");
+        assertThat(siteOf(fixture, "two.test")).contains("mx1.test,mx2.test");
+        assertThat(siteOf(fixture, "d.test")).contains("mx.d.test");
+        assertThat(siteOf(fixture, "smtp://relay.test:2525")).contains("relay.test:2525");
+        assertThat(siteOf(fixture, "nowhere.test")).isEmpty();
+    }
+
+    private static Optional<String> siteOf(DeliveryFixture fixture, String destination) {
+        return fixture.delivery.siteOf(new QueueKey(Lane.BULK, "a", destination, "default"))
+                .toCompletableFuture().orTimeout(DeliveryFixture.PATIENCE_SECONDS,
+                        TimeUnit.SECONDS)
+                .join();
+    }
+}

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.delivery;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.mailrace.core.Content;
+import io.mailrace.core.ContentFacts;
+import io.mailrace.core.Lane;
+import io.mailrace.core.MailOptions;
+import io.mailrace.core.Metrics;
+import io.mailrace.core.Recipient;
+import io.mailrace.core.TimeSource;
+import io.mailrace.dkim.Signature;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+class SigningPoolTest {
+    private static final int ROOM = 64;
+
+    /** Signs nothing before it may, and keeps the order. */
+    private static final class GatedSigner extends DeliveryFixture.NoSigner {
+        final CountDownLatch begun = new CountDownLatch(1);
+        final CountDownLatch goOn = new CountDownLatch(1);
+        final List<String> order = new ArrayList<>();
+
+        @Override
+        public boolean signs(ContentFacts facts) {
+            return true;
+        }
+
+        @Override
+        public Signature sign(Content content, ContentFacts facts) {
+            begun.countDown();
+            try {
+                goOn.await();
+            } catch (InterruptedException stop) {
+                Thread.currentThread().interrupt();
+            }
+            order.add(new String(content.chunk(0), StandardCharsets.US_ASCII));
+            return Signature.NONE;
+        }
+    }
+
+    private final GatedSigner signer = new GatedSigner();
+    private final SigningPool pool = new SigningPool(signer, 1, TimeSource.system(),
+            new DeliveryMeters(new Metrics()));
+    private final CountDownLatch done = new CountDownLatch(ROOM + 1);
+
+    @AfterEach
+    void stop() {
+        signer.goOn.countDown();
+        pool.close();
+    }
+
+    private void sign(Lane lane) {
+        assertThat(pool.reserve(lane, 1)).isEqualTo(1);
+        byte[] text = lane.word().getBytes(StandardCharsets.US_ASCII);
+        Attempt attempt = TestMail.attempt("a@example.com",
+                List.of(new Recipient(TestMail.address("b@example.net"))), MailOptions.NONE,
+                TestMail.facts(text, false, false), text);
+        pool.sign(lane, List.of(attempt), Runnable::run, done::countDown);
+    }
+
+    @Test
+    void sign_inputFullOfBulk_transactionalHasRoomAndIsNext() throws Exception {
+        for (int i = 0; i < ROOM; i++) {
+            sign(Lane.BULK);
+        }
+        assertThat(pool.reserve(Lane.BULK, 1)).isZero();
+        signer.begun.await();
+        sign(Lane.TRANSACTIONAL);
+        signer.goOn.countDown();
+        assertThat(done.await(DeliveryFixture.PATIENCE_SECONDS, TimeUnit.SECONDS)).isTrue();
+        assertThat(signer.order).hasSize(ROOM + 1);
+        assertThat(signer.order.get(1)).isEqualTo("transactional");
+    }
+
+    @Test
+    void release_ofOneLane_wakesThatLaneOnly() {
+        List<Lane> woken = new ArrayList<>();
+        for (Lane lane : Lane.values()) {
+            assertThat(pool.reserve(lane, ROOM)).isEqualTo(ROOM);
+            pool.wish(lane, () -> woken.add(lane));
+        }
+        pool.release(Lane.DEFAULT, ROOM);
+        assertThat(woken).containsExactly(Lane.DEFAULT);
+    }
+
+    @Test
+    void sign_closed_isDoneUnsigned() {
+        signer.goOn.countDown();
+        pool.close();
+        sign(Lane.DEFAULT);
+        assertThat(done.getCount()).isEqualTo(ROOM);
+        assertThat(signer.order).isEmpty();
+    }
+}

@@ -25,9 +25,9 @@ import picocli.CommandLine.Option;
  * spool. Two daemons take turns for the last, so that a noisy machine is noisy for both. Exit code
  * 0 only if all holds.
  */
-@Command(name = "backlog", mixinStandardHelpOptions = true, description = BacklogProgram.DESCRIPTION)
+@Command(name = "backlog", mixinStandardHelpOptions = true, description = BacklogProgram.TEXT)
 public final class BacklogProgram implements Callable<Integer> {
-    static final String DESCRIPTION = "A spool full of deferred mail: memory, restart, intake.";
+    static final String TEXT = "A spool full of deferred mail: memory, restart, intake.";
     private static final Duration PATIENCE = Duration.ofMinutes(90);
     private static final Duration STOP_LIMIT = Duration.ofMinutes(2);
     private static final int ADDRESSES = 20;

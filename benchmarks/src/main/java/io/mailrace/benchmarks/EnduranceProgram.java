@@ -22,9 +22,9 @@ import picocli.CommandLine.Option;
  * disk for each byte of mail, and does the disk come back to where it was when the queue is empty?
  * Every message is numbered; none may be lost or come twice. Exit code 0 only if all holds.
  */
-@Command(name = "endurance", mixinStandardHelpOptions = true, description = EnduranceProgram.DESCRIPTION)
+@Command(name = "endurance", mixinStandardHelpOptions = true, description = EnduranceProgram.TEXT)
 public final class EnduranceProgram implements Callable<Integer> {
-    static final String DESCRIPTION = "Runs mail through at full speed for long.";
+    static final String TEXT = "Runs mail through at full speed for long.";
     private static final Duration STALL = Duration.ofSeconds(60);
     private static final Duration STOP_LIMIT = Duration.ofSeconds(60);
     private static final Duration RETURN_LIMIT = Duration.ofMinutes(2);
@@ -77,7 +77,7 @@ public final class EnduranceProgram implements Callable<Integer> {
     private long size;
     @Option(names = "--domains", defaultValue = "50")
     private int domains;
-    @Option(names = "--ahead", defaultValue = "2000", description = "Messages acknowledged and not yet arrived, at most.")
+    @Option(names = "--ahead", defaultValue = "2000", description = "Messages acknowledged, not yet arrived.")
     private int ahead;
     @Option(names = "--keep", description = "Keeps the folder with spool and log.")
     private boolean keep;

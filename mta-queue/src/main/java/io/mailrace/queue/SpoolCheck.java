@@ -25,8 +25,9 @@ final class SpoolCheck {
      * Order of the passes: names and counts; contents, each with the size its envelopes say, so
      * that it is known which are whole; the schedule and what is held, each with its envelope and
      * content; envelopes, each with its place in schedule, hold or quarantine; messages that lack
-     * an envelope, which the journal may know; what is left over. Mending follows one rule: whatever can be delivered becomes due, whatever cannot is set
-     * aside with its reason, and only what nothing refers to is removed.
+     * an envelope, which the journal may know; what is left over. Mending follows one rule:
+     * whatever can be delivered becomes due, whatever cannot is set aside with its reason, and only
+     * what nothing refers to is removed.
      */
     private static final byte[] FIRST = {};
     private static final byte[] END = {-1};

@@ -77,7 +77,7 @@ public final class EnduranceProgram implements Callable<Integer> {
     private long size;
     @Option(names = "--domains", defaultValue = "50")
     private int domains;
-    @Option(names = "--ahead", defaultValue = "2000", description = "Messages acknowledged, not yet arrived.")
+    @Option(names = "--ahead", defaultValue = "2000", description = "Messages on their way.")
     private int ahead;
     @Option(names = "--keep", description = "Keeps the folder with spool and log.")
     private boolean keep;

@@ -6,17 +6,22 @@ import io.mailrace.core.SpoolId;
 import io.mailrace.core.TimeSource;
 import io.mailrace.queue.Spool;
 import io.netty.handler.codec.http.QueryStringDecoder;
+import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
 
 /**
- * What the admin address answers. Reading only. May read the disk (traces), so it runs on the admin
+ * What the admin address answers. May read the disk (traces), so it runs on the admin
  * threads, never on an event loop; at most {@value TraceReport#MAX_EVENTS} events or
  * {@value QueueReport#MAX_QUEUES} queues go into one answer.
  */
 final class AdminApi {
     private static final String TRACE = "/api/v1/trace/";
+    private static final String OPERATION = "/api/v1/operations/";
+    private static final String CANCEL = "/cancel";
+    private static final String CONTENT = "/api/v1/content/";
     private static final int MAX_SUBJECT = 400;
 
     /**
@@ -24,21 +29,28 @@ final class AdminApi {
      *
      * @param uri path and query as received
      * @param asText lines for people are wanted instead of JSON
+     * @param post something is to be changed, not only told
      * @param all everything may be asked: it came over the unix socket
      */
-    record Question(String uri, boolean asText, boolean all) {}
+    record Question(String uri, boolean asText, boolean post, boolean all) {}
 
     /** An answer with its HTTP status. */
-    record Answer(int status, String type, String body) {
+    @SuppressWarnings("ArrayRecordComponent") // never compared, never changed
+    record Answer(int status, String type, byte[] body) {
         static final String TEXT = "text/plain; charset=utf-8";
         static final String JSON = "application/json";
 
         static Answer text(int status, String text) {
-            return new Answer(status, TEXT, text + "\n");
+            return new Answer(status, TEXT, (text + "\n").getBytes(StandardCharsets.UTF_8));
         }
 
         static Answer json(int status, String body) {
-            return new Answer(status, JSON, body);
+            return new Answer(status, JSON, body.getBytes(StandardCharsets.UTF_8));
+        }
+
+        /** A good answer. */
+        static Answer of(String type, String body) {
+            return new Answer(200, type, body.getBytes(StandardCharsets.UTF_8));
         }
     }
 
@@ -46,13 +58,17 @@ final class AdminApi {
     private final MetricsPage metrics;
     private final QueueReport queues;
     private final TraceReport trace;
+    private final OperationsApi operations;
+    private final SpoolApi spoolApi;
 
-    AdminApi(Spool spool, QueueReport.Why why, BooleanSupplier accepting, MetricsPage metrics,
-            TimeSource time) {
+    AdminApi(Spool spool, QueueReport.Why why, OperationsApi.Sites sites,
+            BooleanSupplier accepting, MetricsPage metrics, TimeSource time) {
         this.metrics = metrics;
         health = new HealthReport(spool, accepting);
         queues = new QueueReport(spool.queues(), why, time);
         trace = new TraceReport(spool.journal());
+        operations = new OperationsApi(spool, sites);
+        spoolApi = new SpoolApi(spool);
     }
 
     Answer answer(Question question) {
@@ -63,8 +79,11 @@ final class AdminApi {
         } catch (IllegalArgumentException malformed) {
             return Answer.text(400, "the path is not well encoded");
         }
+        if (question.post()) {
+            return change(path, decoder.parameters());
+        }
         Optional<Answer> open = switch (path) {
-            case "/metrics" -> Optional.of(new Answer(200, MetricsPage.TYPE, metrics.render()));
+            case "/metrics" -> Optional.of(Answer.of(MetricsPage.TYPE, metrics.render()));
             case "/healthz" -> Optional.of(health.full());
             case "/healthz/live" -> Optional.of(health.live());
             case "/healthz/ready" -> Optional.of(health.ready());
@@ -80,10 +99,34 @@ final class AdminApi {
         if (path.startsWith(TRACE)) {
             return trace(path.substring(TRACE.length()), question.asText());
         }
+        if (path.startsWith(OPERATION)) {
+            return operations.one(path.substring(OPERATION.length()), false, question.asText());
+        }
+        if (path.startsWith(CONTENT)) {
+            return spoolApi.content(path.substring(CONTENT.length()));
+        }
         return switch (path) {
+            case "/api/v1/operations" -> operations.list(question.asText());
+            case "/api/v1/spool" -> spoolApi.statistics(question.asText());
+            case "/api/v1/spool/task" -> spoolApi.task();
             case "/api/v1/queues" -> queues(decoder, question.asText());
             case "/api/v1/version" -> version(question.asText());
             default -> Answer.text(404, "no such page");
+        };
+    }
+
+    /** Everything that changes something; reached over the unix socket only. */
+    private Answer change(String path, Map<String, List<String>> query) {
+        if (path.startsWith(OPERATION) && path.endsWith(CANCEL)) {
+            return operations.one(path.substring(OPERATION.length(),
+                    Math.max(OPERATION.length(), path.length() - CANCEL.length())), true, false);
+        }
+        return switch (path) {
+            case "/api/v1/operations" -> operations.start(query);
+            case "/api/v1/spool/backup" ->
+                spoolApi.backup(query.getOrDefault("directory", List.of("")).getFirst());
+            case "/api/v1/spool/compact" -> spoolApi.compact();
+            default -> Answer.text(404, "nothing to be changed there");
         };
     }
 
@@ -91,7 +134,7 @@ final class AdminApi {
         String filter = Ascii.lower(
                 decoder.parameters().getOrDefault("match", List.of("")).getFirst());
         return asText
-                ? new Answer(200, Answer.TEXT, queues.text(filter))
+                ? Answer.of(Answer.TEXT, queues.text(filter))
                 : Answer.json(200, queues.json(filter));
     }
 
@@ -111,7 +154,7 @@ final class AdminApi {
                                     + " events"));
         }
         return asText
-                ? new Answer(200, Answer.TEXT, trace.text(found))
+                ? Answer.of(Answer.TEXT, trace.text(found))
                 : Answer.json(200, trace.json(found));
     }
 

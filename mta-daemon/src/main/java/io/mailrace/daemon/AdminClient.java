@@ -12,6 +12,7 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Arrays;
 
 /**
  * Asks a running daemon over its unix socket. One request for each connection; answers of at most
@@ -22,9 +23,14 @@ final class AdminClient {
     private static final int LIMIT_SECONDS = 60;
 
     /** What came back. */
-    record Answer(int status, String body) {
+    @SuppressWarnings("ArrayRecordComponent") // never compared, never changed
+    record Answer(int status, byte[] bytes) {
         boolean good() {
             return status == 200;
+        }
+
+        String body() {
+            return new String(bytes, StandardCharsets.UTF_8);
         }
     }
 
@@ -40,7 +46,16 @@ final class AdminClient {
      * @throws IOException with a text for the operator when nobody answers
      */
     Answer get(String uri, boolean json) throws IOException {
-        String request = "GET " + uri
+        return ask("GET", uri, json);
+    }
+
+    /** Has something changed; answers come as JSON, refusals as a sentence. */
+    Answer post(String uri) throws IOException {
+        return ask("POST", uri, true);
+    }
+
+    private Answer ask(String method, String uri, boolean json) throws IOException {
+        String request = method + " " + uri
                 + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAccept: "
                 + (json ? "application/json" : "text/plain") + "\r\n\r\n";
         try (SocketChannel channel = connect()) {
@@ -115,7 +130,6 @@ final class AdminClient {
                 - body) {
             throw new IOException("the daemon's answer is cut short");
         }
-        return new Answer(status,
-                new String(bytes, body, bytes.length - body, StandardCharsets.UTF_8));
+        return new Answer(status, Arrays.copyOfRange(bytes, body, bytes.length));
     }
 }

@@ -14,7 +14,6 @@ import io.netty.handler.codec.http.HttpResponseStatus;
 import io.netty.handler.codec.http.HttpUtil;
 import io.netty.handler.codec.http.HttpVersion;
 import io.netty.handler.timeout.ReadTimeoutHandler;
-import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Executor;
@@ -55,8 +54,11 @@ final class AdminHandler extends SimpleChannelInboundHandler<HttpObject> {
             answer(ctx, AdminApi.Answer.text(400, "not a request this server reads"));
             return;
         }
-        if (!request.method().equals(HttpMethod.GET)) {
-            answer(ctx, AdminApi.Answer.text(405, "only GET is here"));
+        boolean post = request.method().equals(HttpMethod.POST);
+        if (!request.method().equals(HttpMethod.GET) && !(post && hosts.isEmpty())) {
+            answer(ctx, AdminApi.Answer.text(405, post
+                    ? "changes are made over the unix socket"
+                    : "only GET and POST are here"));
             return;
         }
         if (HttpUtil.isTransferEncodingChunked(request)
@@ -71,7 +73,7 @@ final class AdminHandler extends SimpleChannelInboundHandler<HttpObject> {
         }
         String accept = request.headers().get(HttpHeaderNames.ACCEPT, "");
         AdminApi.Question question = new AdminApi.Question(request.uri(),
-                accept.startsWith("text/plain"), hosts.isEmpty());
+                accept.startsWith("text/plain"), post, hosts.isEmpty());
         try {
             workers.execute(() -> answer(ctx, ask(question)));
         } catch (RejectedExecutionException full) {
@@ -95,7 +97,7 @@ final class AdminHandler extends SimpleChannelInboundHandler<HttpObject> {
     }
 
     private static void answer(ChannelHandlerContext ctx, AdminApi.Answer answer) {
-        byte[] body = answer.body().getBytes(StandardCharsets.UTF_8);
+        byte[] body = answer.body();
         DefaultFullHttpResponse response = new DefaultFullHttpResponse(HttpVersion.HTTP_1_1,
                 HttpResponseStatus.valueOf(answer.status()),
                 Unpooled.wrappedBuffer(body));

@@ -39,10 +39,10 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * HTTP on the unix socket and, when configured, on a TCP address. Read-only, one request for each
- * connection. Bounds: {@value #MAX_CONNECTIONS} connections, {@value #MAX_HEADER} bytes of header,
- * no body, {@value #IDLE_SECONDS} s of silence, {@value #THREADS} answers at a time and
- * {@value #QUEUE} waiting. Answers are made on threads {@code admin-N}.
+ * HTTP on the unix socket and, when configured, on a TCP address, where nothing can be changed. One
+ * request for each connection. Bounds: {@value #MAX_CONNECTIONS} connections, {@value #MAX_HEADER}
+ * bytes of header, no body, {@value #IDLE_SECONDS} s of silence, {@value #THREADS} answers at a
+ * time and {@value #QUEUE} waiting. Answers are made on threads {@code admin-N}.
  */
 final class AdminServer implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(AdminServer.class);

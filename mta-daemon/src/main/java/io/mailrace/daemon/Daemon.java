@@ -27,8 +27,10 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Predicate;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -125,7 +127,8 @@ public final class Daemon implements AutoCloseable {
     }
 
     private void openAdmin(Spool open, MetricsPage page, IoEventLoopGroup loops) {
-        AdminApi api = new AdminApi(open, this::why, this::accepting, page, time);
+        AdminApi api = new AdminApi(open, this::why, new DeliverySites(), this::accepting, page,
+                time);
         AdminServer admin = AdminServer.open(config.admin(), api, loops, config.hostname());
         parts.push(new Part("admin", admin));
         adminAddress = admin.address();
@@ -193,6 +196,25 @@ public final class Daemon implements AutoCloseable {
     boolean accepting() {
         SmtpServer listening = server;
         return listening != null && listening.accepting();
+    }
+
+    /** Delivery opens after the admin address, and closes before it. */
+    private final class DeliverySites implements OperationsApi.Sites {
+        @Override
+        public CompletionStage<Optional<String>> of(QueueKey queue) {
+            Delivery delivering = delivery;
+            return delivering == null
+                    ? CompletableFuture.completedFuture(Optional.empty())
+                    : delivering.siteOf(queue);
+        }
+
+        @Override
+        public void wake(Predicate<QueueKey> which) {
+            Delivery delivering = delivery;
+            if (delivering != null) {
+                delivering.wake(which);
+            }
+        }
     }
 
     private String why(QueueKey key) {

@@ -18,10 +18,21 @@ final class DaemonOption {
     @Option(names = "--json", description = "Answer in JSON.")
     private boolean json;
 
+    /** Whether the answer is wanted in JSON. */
+    boolean json() {
+        return json;
+    }
+
+    /** Asks the daemon the options name. */
+    AdminClient client() {
+        return new AdminClient(socket != null
+                ? socket
+                : AdminConfig.socketOf(config.sourceOrDefaults()));
+    }
+
     /** Prints the daemon's answer; 0 when it was a good one. */
     int show(CommandSpec spec, String uri) throws IOException {
-        Path path = socket != null ? socket : AdminConfig.socketOf(config.sourceOrDefaults());
-        AdminClient.Answer answer = new AdminClient(path).get(uri, json);
+        AdminClient.Answer answer = client().get(uri, json);
         var stream = answer.good() ? spec.commandLine().getOut() : spec.commandLine().getErr();
         stream.print(answer.body());
         stream.flush();

@@ -2,6 +2,7 @@
 package io.mailrace.daemon;
 
 import io.mailrace.queue.Spool;
+import io.mailrace.queue.SpoolCare;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -51,9 +52,29 @@ final class HealthReport {
             json.writeEndArray();
             if (full) {
                 json.writeNumberProperty("waiting", spool.queues().waiting());
+                json.writeArrayPropertyStart("damage");
+                damage().forEach(json::writeString);
+                json.writeEndArray();
             }
             json.writeEndObject();
         }));
+    }
+
+    /** What of the spool cannot be read; mail goes on around it. Reads the disk. */
+    private List<String> damage() {
+        List<String> damage = new ArrayList<>();
+        SpoolCare.Statistics spoolNow = spool.care().statistics();
+        add(damage, spoolNow.unreadableQueues(), "queues with mail that cannot be read");
+        add(damage, spoolNow.quarantined(), "envelopes set aside");
+        add(damage, spoolNow.lostBatches(), "committed batches lost before the start");
+        return damage;
+    }
+
+    private static void add(List<String> damage, long count, String what) {
+        if (count > 0) {
+            damage.add(count + " " + what
+                    + ": stop the daemon and run mailrace spool check --repair");
+        }
     }
 
     private List<String> reasons() {

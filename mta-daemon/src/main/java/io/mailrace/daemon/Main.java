@@ -17,7 +17,11 @@ import picocli.CommandLine.ScopeType;
  */
 @Command(name = "mailrace", description = "High-throughput outbound mail server.", subcommands = {
         ServeCommand.class, CheckCommand.class, ConfigCommand.class, QueueCommand.class,
-        TraceCommand.class, DkimCommand.class, UserCommand.class, DemoCommand.class,
+        TraceCommand.class, OperationCommands.Hold.class, OperationCommands.Release.class,
+        OperationCommands.Retry.class, OperationCommands.Bounce.class,
+        OperationCommands.Discard.class, OperationCommands.Rebind.class,
+        OperationsCommand.class, BackupCommand.class, RestoreCommand.class, SpoolCommand.class,
+        DkimCommand.class, UserCommand.class, DemoCommand.class,
         VersionCommand.class}, mixinStandardHelpOptions = true, scope = ScopeType.INHERIT)
 public final class Main implements Runnable {
     @CommandLine.Spec

@@ -46,6 +46,7 @@ final class QueueReport {
                 json.writeStringProperty("pool", status.key().pool());
                 json.writeNumberProperty("waiting", status.waiting());
                 json.writeNumberProperty("taken", status.taken());
+                json.writeNumberProperty("held", status.held());
                 Json.time(json, "oldest", status.oldestEpochMillis());
                 Json.time(json, "next-attempt", nextAttempt(status));
                 json.writeStringProperty("why", why(status));
@@ -69,6 +70,10 @@ final class QueueReport {
             text.append(String.format("%9d %6d  %-8s %-8s %s%n%37s%s%n", status.waiting(),
                     status.taken(), ago(status.oldestEpochMillis()), in(nextAttempt(status)),
                     status.key(), "", why(status)));
+            if (status.held() > 0) {
+                text.append(String.format("%37s%d held by an operator: mailrace release --domain"
+                        + " %s%n", "", status.held(), status.key().destination()));
+            }
         }
         text.append(String.format("%9d in %d queue%s%s%n", sum(all), all.size(),
                 all.size() == 1 ? "" : "s",
@@ -78,7 +83,6 @@ final class QueueReport {
 
     private List<QueueStatus> matching(String match) {
         return queues.statuses().stream()
-                .filter(status -> status.waiting() > 0)
                 .filter(status -> status.key().toString().contains(match))
                 .sorted(Comparator.comparingLong(QueueStatus::waiting).reversed()
                         .thenComparing(status -> status.key().toString()))
@@ -87,6 +91,9 @@ final class QueueReport {
 
     /** One sentence: the rule that keeps this queue's mail where it is. */
     private String why(QueueStatus status) {
+        if (status.waiting() == 0) {
+            return "nothing is to be sent";
+        }
         long now = time.epochMillis();
         if (status.parkedUntilEpochMillis() > now) {
             return "parked until " + Json.time(status.parkedUntilEpochMillis()) + ": "

@@ -16,6 +16,8 @@ import io.mailrace.queue.Settlement;
 import io.mailrace.queue.SetOperations;
 import io.mailrace.queue.Spool;
 import io.mailrace.queue.SpoolCare;
+import io.mailrace.queue.SpoolException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -31,6 +33,8 @@ final class StandInSpool implements Spool, MailQueues, EventJournal {
     private final List<Recorded> events = new ArrayList<>();
     private final List<Runnable> listeners = new CopyOnWriteArrayList<>();
     volatile Optional<String> refusal = Optional.empty();
+    volatile SpoolCare.Statistics statistics = new SpoolCare.Statistics(0, 0, 0, 0, 0, 0, 0, 0,
+            Long.MAX_VALUE, 0, 0, 0, 0, 0, Map.of());
     private long dropped;
 
     void happen(Event event) {
@@ -113,7 +117,27 @@ final class StandInSpool implements Spool, MailQueues, EventJournal {
 
     @Override
     public SpoolCare care() {
-        throw new UnsupportedOperationException();
+        return new SpoolCare() {
+            @Override
+            public Statistics statistics() {
+                return statistics;
+            }
+
+            @Override
+            public void backup(Path directory) {
+                throw new SpoolException("a stand-in makes no backups");
+            }
+
+            @Override
+            public void compact() {
+                throw new SpoolException("a stand-in is not compacted");
+            }
+
+            @Override
+            public Optional<Content> content(SpoolId id) {
+                return Optional.empty();
+            }
+        };
     }
 
     @Override

@@ -69,6 +69,11 @@ public sealed interface SetAction {
         /** For {@code via}: the MX hosts of the recipients' domains. */
         public static final String MX = "mx";
 
+        /** A smart host in the form {@code via} needs; empty when the text names none. */
+        public static Optional<String> nextHop(String text) {
+            return Route.smartHost(text);
+        }
+
         public Rebind {
             if (lane.isEmpty() && pool.isEmpty() && via.isEmpty()) {
                 throw new IllegalArgumentException("rebind needs a lane, a pool or a next hop");

@@ -18,7 +18,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Reads a whole spool that nobody has open and compares its parts; mends it when asked to. Holds
- * about 20 bytes for each message. One thread, used once.
+ * about 20 bytes for each message. One thread, used once. Long because each pass builds on what the
+ * others found.
  */
 final class SpoolCheck {
     /*

@@ -105,7 +105,12 @@ final class Journal implements EventJournal {
                     });
         }
         List<Recorded> found = new ArrayList<>(sequences.size());
+        long first = oldest();
         for (long sequence : sequences) {
+            if (sequence < first) {
+                // Its removal is on its way to the disk.
+                continue;
+            }
             byte[] value = store.get(Store.Family.EVENT, Keys.event(sequence));
             if (value != null) {
                 add(found, sequence, value);

@@ -340,6 +340,11 @@ public final class RocksSpool implements Spool {
         reads.close();
         commits.close();
         walWatch.close();
+        try {
+            store.settleLogs();
+        } catch (SpoolException refused) {
+            LOG.warn("the next start takes longer reason=\"{}\"", refused.getMessage());
+        }
         store.close();
     }
 

@@ -49,6 +49,11 @@ public final class SpoolFolder {
      */
     public static CheckResult check(QueueConfig config, Path directory, boolean repair,
             Consumer<String> out) {
+        return check(config, directory, repair, out, TimeSource.system());
+    }
+
+    static CheckResult check(QueueConfig config, Path directory, boolean repair,
+            Consumer<String> out, TimeSource time) {
         Path db = directory.resolve(DB);
         refuseInUse(db);
         SpoolCheck found;
@@ -65,12 +70,16 @@ public final class SpoolFolder {
         out.accept("repairing");
         try (Store store = Store.open(db, config.spool())) {
             SpoolCheck mending = new SpoolCheck(store, config, told -> {});
-            mending.mend(TimeSource.system());
+            mending.mend(time);
+            // It counts the batches of what was before.
+            Files.deleteIfExists(directory.resolve("commits"));
             out.accept("checking again");
             SpoolCheck again = new SpoolCheck(store, config, out);
             again.run();
             return new CheckResult(again.looked(), found.problems(),
                     Math.max(0, found.problems() - again.problems()));
+        } catch (IOException refused) {
+            throw SpoolException.ofDisk("not repaired: " + refused, refused);
         }
     }
 
@@ -92,8 +101,6 @@ public final class SpoolFolder {
         try {
             Files.move(db, damaged, StandardCopyOption.ATOMIC_MOVE);
             Files.move(fresh, db, StandardCopyOption.ATOMIC_MOVE);
-            // It counts the batches of a database that is no more.
-            Files.deleteIfExists(directory.resolve("commits"));
             Folders.sync(directory);
         } catch (IOException refused) {
             throw SpoolException.ofDisk("not repaired: " + refused, refused);

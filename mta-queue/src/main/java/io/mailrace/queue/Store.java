@@ -18,6 +18,7 @@ import org.rocksdb.Checkpoint;
 import org.rocksdb.ColumnFamilyDescriptor;
 import org.rocksdb.ColumnFamilyHandle;
 import org.rocksdb.DBOptions;
+import org.rocksdb.FlushOptions;
 import org.rocksdb.Options;
 import org.rocksdb.Range;
 import org.rocksdb.ReadOptions;
@@ -80,6 +81,7 @@ final class Store implements BatchSink, AutoCloseable {
     private record Opened(RocksDB db, List<ColumnFamilyHandle> handles, DBOptions options) {}
 
     private static final byte[] NO_KEY = {};
+    private static final long LONG_LOG = 16L << 20;
 
     static {
         RocksDB.loadLibrary();
@@ -410,6 +412,22 @@ final class Store implements BatchSink, AutoCloseable {
 
     Path directory() {
         return directory;
+    }
+
+    /** Writes what the logs hold to data files when it is much: the next start reads it back. */
+    void settleLogs() {
+        if (unwrittenBytes() < LONG_LOG) {
+            return;
+        }
+        lock.readLock().lock();
+        try (FlushOptions now = new FlushOptions().setWaitForFlush(true)) {
+            current().db().flush(now, List.copyOf(families.values()));
+        } catch (RocksDBException refused) {
+            // Then the next start reads the logs.
+            throw SpoolException.ofDisk("logs not settled: " + refused.getMessage(), refused);
+        } finally {
+            lock.readLock().unlock();
+        }
     }
 
     @Override

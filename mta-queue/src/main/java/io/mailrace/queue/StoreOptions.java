@@ -87,7 +87,7 @@ final class StoreOptions implements AutoCloseable {
                 .setMaxBackgroundJobs(2).setMaxOpenFiles(512).setSstFileManager(files)
                 .setBytesPerSync(1L << 20).setInfoLogLevel(InfoLogLevel.WARN_LEVEL)
                 .setMaxLogFileSize(4L << 20).setKeepLogFileNum(3).setStatsDumpPeriodSec(0)
-                // The log has it all; an orderly stop need not wait for data files.
+                // What is not in data files is in the logs; the spool decides itself about that.
                 .setAvoidFlushDuringShutdown(true).setAvoidFlushDuringRecovery(saveRoom);
     }
 

@@ -9,6 +9,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.mailrace.core.Content;
 import io.mailrace.core.SpoolId;
+import io.mailrace.core.testing.FakeTimeSource;
 import io.mailrace.queue.SpoolFolder.CheckResult;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
@@ -59,7 +60,7 @@ class SpoolFolderTest {
 
     private CheckResult check(boolean repair) {
         told.clear();
-        return SpoolFolder.check(config, spool, repair, told::add);
+        return SpoolFolder.check(config, spool, repair, told::add, new FakeTimeSource());
     }
 
     /** Changes the database behind the spool's back. */

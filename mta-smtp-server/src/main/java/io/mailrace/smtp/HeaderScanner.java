@@ -2,18 +2,22 @@
 package io.mailrace.smtp;
 
 import io.mailrace.core.Ascii;
+import io.mailrace.core.ContentFacts;
 import java.nio.charset.StandardCharsets;
 
 /**
  * Reads a header as it streams by (RFC 5322 2.2): finds its end, notes which fields are there and
- * keeps the values of From and Message-ID. Holds back at most one field name, because only its
- * colon tells whether the line belongs to the header; keeps at most {@value #MAX_FROM} octets of a
- * value. Expects lines ended by CRLF. Confined to its session.
+ * keeps the values of From and Message-ID. {@value #TAG} is meant for us: its value is kept and the
+ * field is not passed on. Holds back at most one field name, because only its colon tells whether
+ * the line belongs to the header; keeps at most {@value #MAX_FROM} octets of a value. Expects lines ended by CRLF. Confined to its session.
  */
 final class HeaderScanner {
     static final int MAX_NAME = 100;
     private static final int MAX_FROM = 8192;
     private static final int MAX_MESSAGE_ID = 1000;
+    /** More than a tag may have, so that one too long is seen as such. */
+    private static final int MAX_TAG_VALUE = 200;
+    static final String TAG = "x-mailrace-tag";
 
     private enum State {
         LINE_START, NAME, BLANK_AFTER_NAME, VALUE, ENDED
@@ -37,9 +41,13 @@ final class HeaderScanner {
     private int capturedLength;
     /** 0 while the value is of no interest. */
     private int captureLimit;
-    private boolean capturesFrom;
+    private String field = "";
+    /** The field being read is for us only. */
+    private boolean swallows;
+    private boolean hasTag;
     private byte[] from = new byte[0];
     private byte[] messageId = new byte[0];
+    private byte[] tag = new byte[0];
 
     HeaderScanner(ContentScanner.Sink sink) {
         this.sink = sink;
@@ -75,6 +83,7 @@ final class HeaderScanner {
                         state = State.VALUE;
                     } else {
                         finishField();
+                        swallows = false;
                         nameLength = 0;
                         state = State.NAME;
                     }
@@ -82,18 +91,24 @@ final class HeaderScanner {
                 case NAME, BLANK_AFTER_NAME -> {
                     if (b == ':' && nameLength > 0) {
                         at++;
-                        if (held > 0) {
-                            sink.content(name, 0, held);
-                            held = 0;
-                        }
                         beginField();
+                        if (swallows) {
+                            pass(bytes, passed, lineStart);
+                            passed = at;
+                        } else if (held > 0) {
+                            sink.content(name, 0, held);
+                        }
+                        held = 0;
                     } else if (nameByte(b)) {
                         at++;
                     } else {
                         return end(bytes, passed, lineStart, true);
                     }
                 }
-                case VALUE -> at = value(bytes, at, to);
+                case VALUE -> {
+                    at = value(bytes, at, to);
+                    passed = swallows ? at : passed;
+                }
                 case ENDED -> throw new IllegalStateException("the header has ended");
             }
         }
@@ -135,7 +150,7 @@ final class HeaderScanner {
     }
 
     private void beginField() {
-        String field = Ascii.lower(new String(name, 0, nameLength, StandardCharsets.US_ASCII))
+        field = Ascii.lower(new String(name, 0, nameLength, StandardCharsets.US_ASCII))
                 .strip();
         inField = true;
         state = State.VALUE;
@@ -146,12 +161,14 @@ final class HeaderScanner {
             case "date" -> hasDate = true;
             case "from" -> captureLimit = hasFrom ? 0 : MAX_FROM;
             case "message-id" -> captureLimit = hasMessageId ? 0 : MAX_MESSAGE_ID;
+            case TAG -> captureLimit = hasTag ? 0 : MAX_TAG_VALUE;
             default -> {
             }
         }
         hasFrom |= field.equals("from");
         hasMessageId |= field.equals("message-id");
-        capturesFrom = field.equals("from");
+        swallows = field.equals(TAG);
+        hasTag |= swallows;
     }
 
     private int value(byte[] bytes, int start, int to) {
@@ -194,10 +211,10 @@ final class HeaderScanner {
         }
         byte[] value = new byte[capturedLength];
         System.arraycopy(captured, 0, value, 0, capturedLength);
-        if (capturesFrom) {
-            from = value;
-        } else {
-            messageId = value;
+        switch (field) {
+            case "from" -> from = value;
+            case TAG -> tag = value;
+            default -> messageId = value;
         }
         captureLimit = 0;
     }
@@ -255,5 +272,13 @@ final class HeaderScanner {
     String messageId() {
         String text = new String(messageId, StandardCharsets.ISO_8859_1);
         return Ascii.clean(text.strip(), MAX_MESSAGE_ID);
+    }
+
+    /** What the application calls this mail, lower-case; empty when nothing fit was given. */
+    String tag() {
+        String text = Ascii.lower(new String(tag, StandardCharsets.ISO_8859_1).strip());
+        boolean fits = text.length() <= ContentFacts.MAX_TAG && text.chars().allMatch(
+                c -> (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || ".-_".indexOf(c) >= 0);
+        return fits ? text : "";
     }
 }

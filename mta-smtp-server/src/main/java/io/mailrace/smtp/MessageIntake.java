@@ -155,7 +155,8 @@ final class MessageIntake implements ContentScanner.Sink {
     /** Call after {@link #finish}. */
     ContentFacts facts() {
         return new ContentFacts(content.sizeBytes(), scanner.eightBit(), header.utf8(),
-                scanner.leadingDot(), scanner.longLine(), FromDomain.of(header.from()), messageId);
+                scanner.leadingDot(), scanner.longLine(), FromDomain.of(header.from()), messageId,
+                header.tag());
     }
 
     IncomingContent content() {

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.smtp;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.ByteArrayOutputStream;
+import java.nio.charset.StandardCharsets;
+import org.junit.jupiter.api.Test;
+
+/** X-Mailrace-Tag is read and goes no further, however the bytes come. */
+class HeaderTagTest {
+
+    /** What is passed on of a header, and the tag. */
+    private record Read(String passed, String tag) {}
+
+    /** Reads a header that comes in two parts. */
+    private static Read read(String header, int cut) {
+        byte[] bytes = header.getBytes(StandardCharsets.ISO_8859_1);
+        ByteArrayOutputStream passed = new ByteArrayOutputStream();
+        HeaderScanner scanner = new HeaderScanner(
+                (from, offset, length) -> passed.write(from, offset, length));
+        int at = scanner.scan(bytes, 0, cut);
+        if (!scanner.ended()) {
+            at = scanner.scan(bytes, cut, bytes.length);
+        }
+        assertThat(scanner.ended()).isTrue();
+        passed.write(bytes, at, bytes.length - at);
+        return new Read(passed.toString(StandardCharsets.ISO_8859_1), scanner.tag());
+    }
+
+    private static void always(String header, String passed, String tag) {
+        for (int cut = 0; cut < header.length(); cut++) {
+            assertThat(read(header, cut)).describedAs("cut at %d", cut)
+                    .isEqualTo(new Read(passed, tag));
+        }
+    }
+
+    @Test
+    void tag_anywhere_isReadAndTakenOut() {
+        always("X-Mailrace-Tag: news-48\r\nFrom: a@b\r\n\r\n", "From: a@b\r\n\r\n", "news-48");
+        always("From: a@b\r\nx-mailrace-TAG : News.48\r\nTo: c@d\r\n\r\n",
+                "From: a@b\r\nTo: c@d\r\n\r\n", "news.48");
+        always("From: a@b\r\nX-Mailrace-Tag:last\r\n\r\n", "From: a@b\r\n\r\n", "last");
+    }
+
+    @Test
+    void tag_folded_goesWithAllItsLines() {
+        always("X-Mailrace-Tag:\r\n folded\r\n\r\n", "\r\n", "folded");
+        always("X-Mailrace-Tag: one\r\n\ttwo\r\nTo: c@d\r\n more\r\n\r\n",
+                "To: c@d\r\n more\r\n\r\n", "");
+    }
+
+    @Test
+    void tag_twice_firstCountsAndBothGo() {
+        always("X-Mailrace-Tag: one\r\nX-Mailrace-Tag: two\r\nTo: c@d\r\n\r\n",
+                "To: c@d\r\n\r\n", "one");
+    }
+
+    @Test
+    void tag_unfit_isIgnoredAndGoesAllTheSame() {
+        always("X-Mailrace-Tag: a b\r\n\r\n", "\r\n", "");
+        always("X-Mailrace-Tag: caf\u00e9\r\n\r\n", "\r\n", "");
+        always("X-Mailrace-Tag: " + "x".repeat(65) + "\r\n\r\n", "\r\n", "");
+        always("X-Mailrace-Tag: " + "x".repeat(64) + "\r\n\r\n", "\r\n", "x".repeat(64));
+        always("X-Mailrace-Tag:\r\n\r\n", "\r\n", "");
+    }
+
+    @Test
+    void otherFields_passUntouched() {
+        String header = "X-Mailrace-Tagged: no\r\nX-Mailrace-Ta: no\r\nMessage-ID: <1@a>\r\n"
+                + "From: a@b\r\nX-Mailrace: no\r\n\r\n";
+        always(header, header, "");
+    }
+}

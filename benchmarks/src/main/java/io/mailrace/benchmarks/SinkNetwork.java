@@ -17,17 +17,24 @@ public final class SinkNetwork implements AutoCloseable {
     private static final String NET = "127.0.78.";
 
     private final DnsResponder dns = DnsResponder.start(InetAddress.getLoopbackAddress());
-    private final LoadSink sink = new LoadSink(SimulatedBehaviour.PLAIN, Optional.empty());
+    private final LoadSink sink;
     private final int domains;
     private int port;
 
-    private SinkNetwork(int domains) {
+    private SinkNetwork(int domains, SimulatedBehaviour behaviour) {
         this.domains = domains;
+        sink = new LoadSink(behaviour, Optional.empty());
     }
 
     /** Listening when this returns; at most 250 domains. */
     public static SinkNetwork start(int domains) throws IOException, InterruptedException {
-        var network = new SinkNetwork(domains);
+        return start(domains, SimulatedBehaviour.PLAIN);
+    }
+
+    /** As {@link #start(int)}, with receivers that behave as told. */
+    public static SinkNetwork start(int domains, SimulatedBehaviour behaviour)
+            throws IOException, InterruptedException {
+        var network = new SinkNetwork(domains, behaviour);
         network.port = freePort();
         for (int i = 1; i <= domains; i++) {
             network.sink.listen(new InetSocketAddress(NET + i, network.port));

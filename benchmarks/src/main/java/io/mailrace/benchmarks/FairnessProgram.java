@@ -28,9 +28,9 @@ import picocli.CommandLine.Option;
  * within these slots plus a second. Stops the daemon when it has measured; the backlog is not
  * delivered.
  */
-@Command(name = "fairness", mixinStandardHelpOptions = true, description = FairnessProgram.DESCRIPTION)
+@Command(name = "fairness", mixinStandardHelpOptions = true, description = FairnessProgram.ABOUT)
 public final class FairnessProgram implements Callable<Integer> {
-    static final String DESCRIPTION = "What few messages wait for behind another tenant's many.";
+    static final String ABOUT = "What few messages wait for behind another tenant's many.";
     private static final String PASSWORD = "loopback only";
     private static final String SENDER = "load@load.test";
     private static final String RESET_SENDER = "reset@reset.test";

@@ -17,6 +17,7 @@ import java.util.Arrays;
 import java.util.BitSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.concurrent.TimeUnit;
 import java.util.zip.CRC32C;
 
@@ -101,6 +102,24 @@ public final class LoadSink implements SimulatedInbox, AutoCloseable {
         BitSet missing = new BitSet();
         numbers.stream().filter(n -> n >= times.length || times[n] == 0).forEach(missing::set);
         return missing;
+    }
+
+    /** When the number came first, by {@link System#nanoTime}; empty when it did not come yet. */
+    public synchronized OptionalLong firstArrivalNanos(int number) {
+        return number < times.length && times[number] > 0
+                ? OptionalLong.of(firstNanos[number])
+                : OptionalLong.empty();
+    }
+
+    /** How many numbers came first after the one moment and before the other. */
+    public synchronized int arrivedBetween(long fromNanos, long untilNanos) {
+        int between = 0;
+        for (int i = 0; i < times.length; i++) {
+            if (times[i] > 0 && firstNanos[i] - fromNanos > 0 && untilNanos - firstNanos[i] > 0) {
+                between++;
+            }
+        }
+        return between;
     }
 
     private synchronized void arrived(int number) {

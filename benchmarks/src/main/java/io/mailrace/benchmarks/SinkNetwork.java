@@ -47,6 +47,12 @@ public final class SinkNetwork implements AutoCloseable {
         return new SinkNetwork(domains, behaviour).listen(addresses);
     }
 
+    /** As {@link #start(int)}, with receivers that behave as told. */
+    public static SinkNetwork start(int domains, SimulatedBehaviour behaviour)
+            throws IOException, InterruptedException {
+        return start(domains, domains, behaviour);
+    }
+
     private SinkNetwork listen(int addresses) throws IOException, InterruptedException {
         var network = this;
         network.port = freePort();

@@ -56,4 +56,9 @@ public interface SimulatedBehaviour {
     default Duration delay() {
         return Duration.ZERO;
     }
+
+    /** How long the reply after the final dot takes instead. */
+    default Duration endDelay() {
+        return delay();
+    }
 }

@@ -12,6 +12,7 @@ import io.netty.handler.codec.ByteToMessageDecoder;
 import io.netty.handler.ssl.SslContext;
 import io.netty.handler.ssl.SslHandler;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -307,7 +308,7 @@ final class SimulatedSession extends ByteToMessageDecoder {
         reset();
         taken.end(answered);
         if (answered) {
-            reply(ctx, "250 2.0.0 Taken");
+            reply(ctx, "250 2.0.0 Taken", behaviour.endDelay());
         } else {
             close(ctx);
         }
@@ -322,7 +323,11 @@ final class SimulatedSession extends ByteToMessageDecoder {
 
     /** Writes without flushing: the replies to pipelined commands go out together. */
     private void reply(ChannelHandlerContext ctx, String text) {
-        long delayMillis = behaviour.delay().toMillis();
+        reply(ctx, text, behaviour.delay());
+    }
+
+    private void reply(ChannelHandlerContext ctx, String text, Duration delay) {
+        long delayMillis = delay.toMillis();
         if (delayMillis == 0) {
             ctx.write(ByteBufUtil.writeUtf8(ctx.alloc(), text + "\r\n"), ctx.voidPromise());
             return;

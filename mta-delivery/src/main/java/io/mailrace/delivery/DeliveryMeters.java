@@ -2,8 +2,11 @@
 package io.mailrace.delivery;
 
 import io.mailrace.core.Disposition;
+import io.mailrace.core.Lane;
 import io.mailrace.core.Metrics;
+import java.util.EnumMap;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.atomic.LongAdder;
 
 /** The counters of delivery. Any thread. */
@@ -21,6 +24,7 @@ final class DeliveryMeters {
     private final LongAdder parked;
     private final LongAdder errors;
     private final LongAdder unsettled;
+    private final Map<Lane, LongAdder> begun = new EnumMap<>(Lane.class);
 
     DeliveryMeters(Metrics metrics) {
         delivered = outcome(metrics, "delivered");
@@ -41,6 +45,10 @@ final class DeliveryMeters {
         errors = metrics.counter("delivery_errors_total", "Unforeseen errors; each is logged");
         unsettled = metrics.counter("delivery_settlements_failed_total",
                 "Outcomes the spool could not write at first");
+        for (Lane lane : Lane.values()) {
+            begun.put(lane, metrics.counter("delivery_messages_begun_total",
+                    "Messages given to a connection, by lane", Map.of("lane", lane.word())));
+        }
     }
 
     private static LongAdder outcome(Metrics metrics, String outcome) {
@@ -64,6 +72,10 @@ final class DeliveryMeters {
                 }
             }
         }
+    }
+
+    void begun(Lane lane) {
+        Objects.requireNonNull(begun.get(lane)).increment();
     }
 
     void opened() {

@@ -33,9 +33,9 @@ import org.slf4j.LoggerFactory;
 /**
  * Gets the mail of one site out: decides who sends next, over which source and connection, and when
  * the site as a whole must wait. Confined to one event loop, but for {@link #why} and what is said
- * to run on any thread. At hand, taken from the queues, is at most about twice what the connections
- * can use at once of each lane and pool; the rest stays on disk in order. Long because who sends
- * next, and when nobody does, is one decision over the same state.
+ * to run on any thread. At hand, taken from the queues, is for each lane and pool at most about
+ * twice what the connections can use at once; the rest stays on disk in order. Long because who
+ * sends next, and when nobody does, is one decision over the same state.
  */
 final class Dispatcher {
     private static final Logger LOG = LoggerFactory.getLogger(Dispatcher.class);
@@ -134,6 +134,7 @@ final class Dispatcher {
         if (next == null) {
             return null;
         }
+        parts.meters().begun(next.lane());
         next.start(parts.time().nanos());
         if (!connection.useGrant()) {
             pool.wheel().charge(connection.source());

@@ -28,10 +28,13 @@ final class FairQueues {
      * without queues, until it is paid or until no tenant of the lane has mail. Else somebody
      * with one large message at a time would pay for none.
      *
+     * A tenant that is alone in its lane pays nothing and takes more at a time.
+     *
      * Constant time: passing a tenant over pays a quantum of debt, and debt is made only by
      * sending that many units of 64 KiB.
      */
     static final int QUANTUM = 4;
+    private static final int ALONE = 8;
     private static final int UNIT_BYTES = 64 * 1024;
 
     private static final class Tenant {
@@ -117,12 +120,17 @@ final class FairQueues {
 
     /** How many messages the queue that {@link #next} gave may send now, if they are small. */
     int credit() {
-        return last().turns.getFirst().credit;
+        Round round = last();
+        return round.turns.size() == 1 ? ALONE : round.turns.getFirst().credit;
     }
 
     /** It sends one; false when its tenant's turn is over with that. */
     boolean pay(long sizeBytes) {
-        Tenant tenant = last().turns.getFirst();
+        Round round = last();
+        if (round.turns.size() == 1) {
+            return true;
+        }
+        Tenant tenant = round.turns.getFirst();
         tenant.credit -= cost(sizeBytes);
         return tenant.credit > 0;
     }

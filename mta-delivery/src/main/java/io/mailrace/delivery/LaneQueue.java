@@ -11,11 +11,10 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A line with priority: the highest lane first, in a lane first in first out. A lower lane is
- * passed over a bounded number of times while it waits: default by at most 7 of others in a row and
- * bulk by at most 15, one more when both are due at once. So transactional has at most two of lower
- * lanes before it, and nobody starves. Each step takes constant time. Not thread-safe; its user
- * bounds it.
+ * A line with priority: the highest lane first, in a lane first in first out. While it waits, a
+ * lower lane is passed over a bounded number of times: default by at most 8 of others in a row,
+ * bulk by at most 15. So transactional has at most two of lower lanes before it and nobody starves.
+ * Each step takes constant time. Not thread-safe; its user bounds it.
  */
 final class LaneQueue<T> {
     private final Map<Lane, Line<T>> lines = new EnumMap<>(Lane.class);

@@ -27,7 +27,6 @@ public final class EnduranceProgram implements Callable<Integer> {
     static final String TEXT = "Runs mail through at full speed for long.";
     private static final Duration STALL = Duration.ofSeconds(60);
     private static final Duration STOP_LIMIT = Duration.ofSeconds(60);
-    private static final Duration RETURN_LIMIT = Duration.ofMinutes(2);
     private static final int PER_CONNECTION = 20;
     private static final double HOLDS = 0.9;
     private static final double BASE_FACTOR = 1.25;
@@ -79,6 +78,10 @@ public final class EnduranceProgram implements Callable<Integer> {
     private int domains;
     @Option(names = "--ahead", defaultValue = "2000", description = "Messages on their way.")
     private int ahead;
+    @Option(names = "--warm-up", defaultValue = "60", description = "Seconds.")
+    private int warmUpSeconds;
+    @Option(names = "--quiet", defaultValue = "120", description = "Seconds the disk is watched.")
+    private int quietSeconds;
     @Option(names = "--keep", description = "Keeps the folder with spool and log.")
     private boolean keep;
 
@@ -89,8 +92,10 @@ public final class EnduranceProgram implements Callable<Integer> {
     @Override
     public Integer call() throws Exception {
         Duration load = Duration.ofMinutes(minutes);
-        return run(new Plan(Duration.ofSeconds(60), load, load.dividedBy(6), sessions, size,
-                domains, ahead, RETURN_LIMIT, keep), System.out).holds() ? 0 : 1;
+        return run(
+                new Plan(Duration.ofSeconds(warmUpSeconds), load, load.dividedBy(6), sessions, size,
+                        domains, ahead, Duration.ofSeconds(quietSeconds), keep),
+                System.out).holds() ? 0 : 1;
     }
 
     /** Carries the plan out; blocks. */

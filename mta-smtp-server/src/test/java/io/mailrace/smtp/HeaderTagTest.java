@@ -67,8 +67,7 @@ class HeaderTagTest {
 
     @Test
     void otherFields_passUntouched() {
-        String header = "X-Mailrace-Tagged: no\r\nX-Mailrace-Ta: no\r\nMessage-ID: <1@a>\r\n"
-                + "From: a@b\r\nX-Mailrace: no\r\n\r\n";
+        String header = "X-Mailrace-Tagged: no\r\nX-Mailrace-Ta: no\r\nX-Mailrace: no\r\n\r\n";
         always(header, header, "");
     }
 }

@@ -3,6 +3,8 @@ package io.mailrace.benchmarks;
 
 import java.io.IOException;
 import java.io.PrintStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.BitSet;
@@ -13,6 +15,7 @@ import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
+import java.util.stream.Stream;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -28,6 +31,8 @@ public final class EnduranceProgram implements Callable<Integer> {
     private static final Duration STALL = Duration.ofSeconds(60);
     private static final Duration STOP_LIMIT = Duration.ofSeconds(60);
     private static final int PER_CONNECTION = 20;
+    private static final int SECTORS_WRITTEN = 9;
+    private static final int SECTOR = 512;
     private static final double HOLDS = 0.9;
     private static final double BASE_FACTOR = 1.25;
     private static final long BASE_SLACK = 64L << 20;
@@ -50,7 +55,8 @@ public final class EnduranceProgram implements Callable<Integer> {
      * What came of it.
      *
      * @param firstRate messages delivered a second in the first part, {@code lastRate} in the last
-     * @param amplification bytes the daemon wrote to disk for each byte of content
+     * @param amplification bytes the disk wrote for each byte of content, whoever wrote them; when
+     *        the disk cannot be asked, bytes of the pages that the daemon made dirty
      */
     public record Outcome(int acknowledged, int lost, int copies, int corrupt, double firstRate,
             double lastRate, double amplification, long baseBytes, long endBytes,
@@ -136,12 +142,12 @@ public final class EnduranceProgram implements Callable<Integer> {
             out.printf(Locale.ROOT, "base: %,d bytes on disk after a warm-up of %d s%n", base,
                     plan.warmUp().toSeconds());
             List<Look> looks = new ArrayList<>();
-            long before = daemon.proc("io", "write_bytes");
+            long before = diskBytes();
             int firstNumber = all.length();
             BitSet measured = load(plan.load(), firstNumber, looks);
             all.or(measured);
             drain();
-            long written = daemon.proc("io", "write_bytes") - before;
+            long written = diskBytes() - before;
             Size end = quietSize((long) (base * BASE_FACTOR) + BASE_SLACK, plan.quiet());
             int lost = sink.missing(all).cardinality();
             int code = daemon.stop(STOP_LIMIT);
@@ -154,6 +160,19 @@ public final class EnduranceProgram implements Callable<Integer> {
                     base, end.bytes(), end.seconds());
             print(outcome);
             return outcome;
+        }
+
+        /** Bytes written so far by the disk under the spool. */
+        private long diskBytes() throws IOException {
+            String device = Path.of(Files.getFileStore(daemon.spool()).name()).getFileName()
+                    .toString();
+            try (Stream<String> lines = Files.lines(Path.of("/proc/diskstats"))) {
+                return lines.map(line -> line.strip().split(" +"))
+                        .filter(words -> words.length > SECTORS_WRITTEN
+                                && words[2].equals(device))
+                        .mapToLong(words -> Long.parseLong(words[SECTORS_WRITTEN]) * SECTOR)
+                        .findFirst().orElseGet(() -> daemon.proc("io", "write_bytes"));
+            }
         }
 
         /** Loads for a time; a look each second. Returns what was acknowledged. */
@@ -251,7 +270,8 @@ public final class EnduranceProgram implements Callable<Integer> {
             out.printf(Locale.ROOT, "delivered      %,.0f/s in the first %d s, %,.0f/s in the last:"
                     + " %.2f%n", outcome.firstRate(), plan.edge().toSeconds(), outcome.lastRate(),
                     outcome.lastRate() / outcome.firstRate());
-            out.printf(Locale.ROOT, "written        %.2f bytes to disk for each byte of content%n",
+            out.printf(Locale.ROOT,
+                    "written        %.2f bytes by the disk for each byte of content%n",
                     outcome.amplification());
             out.printf(Locale.ROOT, "disk           base %,d bytes, %,d bytes %.0f s after the"
                     + " queue was empty%n", outcome.baseBytes(), outcome.endBytes(),

@@ -34,8 +34,9 @@ final class CommitSlots {
         return new Operation.Told(Runnable::run, new CommitListener() {
             @Override
             public void committed() {
-                free.release();
+                // In this order: whoever waits for the room may ask what was done.
                 committed.run();
+                free.release();
             }
 
             @Override

@@ -49,10 +49,13 @@ final class KeptSweep {
         try {
             long now = clock.now();
             // When the configured time became shorter, what was promised more goes too.
-            remove(now + config.contentFor().toMillis() + 1, Long.MAX_VALUE, () -> true);
-            remove(0, now, () -> true);
-            remove(0, Long.MAX_VALUE, () -> keptBytes.getAsLong() > config.maxSize()
-                    || roomShort.getAsBoolean());
+            remove(now + config.contentFor().toMillis() + 1, Long.MAX_VALUE, Long.MAX_VALUE);
+            remove(0, now, Long.MAX_VALUE);
+            remove(0, Long.MAX_VALUE, keptBytes.getAsLong() - config.maxSize());
+            if (roomShort.getAsBoolean()) {
+                // Room is looked at again before the next run.
+                forget(page(0, Long.MAX_VALUE), Long.MAX_VALUE);
+            }
         } catch (SpoolException unusable) {
             LOG.error("kept contents not removed reason=\"{}\"", unusable.getMessage());
         } catch (InterruptedException closing) {
@@ -62,23 +65,35 @@ final class KeptSweep {
         }
     }
 
-    /** Removes those kept until between two times, page by page, as long as {@code must} holds. */
-    private void remove(long from, long to, BooleanSupplier must) throws InterruptedException {
+    /** Removes those kept until between two times, oldest first, until that many bytes are gone. */
+    private void remove(long from, long to, long bytes) throws InterruptedException {
+        long left = bytes;
         long at = from;
-        while (must.getAsBoolean()) {
+        while (left > 0) {
             List<Row> page = page(at, to);
-            for (Row row : page) {
-                commits.accept(new Operation.Forget(row.untilEpochMillis(), new SpoolId(row.id()),
-                        row.sizeBytes(), slots.take(() -> {}, () -> {})));
-            }
-            if (!slots.settled()) {
-                throw new SpoolException("the disk takes no writes");
-            }
+            left = forget(page, left);
             if (page.size() < PAGE) {
                 return;
             }
             at = page.getLast().untilEpochMillis();
         }
+    }
+
+    /** Removes contents until that many bytes are gone; returns how many are not. */
+    private long forget(List<Row> page, long bytes) throws InterruptedException {
+        long left = bytes;
+        for (Row row : page) {
+            if (left <= 0) {
+                break;
+            }
+            commits.accept(new Operation.Forget(row.untilEpochMillis(), new SpoolId(row.id()),
+                    row.sizeBytes(), slots.take(() -> {}, () -> {})));
+            left -= row.sizeBytes();
+        }
+        if (!slots.settled()) {
+            throw new SpoolException("the disk takes no writes");
+        }
+        return left;
     }
 
     private List<Row> page(long from, long to) {

@@ -40,8 +40,10 @@ final class SpoolClock {
     }
 
     long now() {
+        // The wall clock first: being held up in between must not push spool time ahead for ever.
+        long wall = time.epochMillis();
         long mono = mono();
-        long wanted = time.epochMillis() - mono;
+        long wanted = wall - mono;
         long had = offset.get();
         while (wanted > had && !offset.compareAndSet(had, wanted)) {
             had = offset.get();

@@ -19,6 +19,7 @@ import org.rocksdb.ColumnFamilyDescriptor;
 import org.rocksdb.ColumnFamilyHandle;
 import org.rocksdb.DBOptions;
 import org.rocksdb.FlushOptions;
+import org.rocksdb.NativeLibraryLoader;
 import org.rocksdb.Options;
 import org.rocksdb.Range;
 import org.rocksdb.ReadOptions;
@@ -84,7 +85,7 @@ final class Store implements BatchSink, AutoCloseable {
     private static final long LONG_LOG = 16L << 20;
 
     static {
-        RocksDB.loadLibrary();
+        loadLibrary();
     }
 
     private final Path directory;
@@ -97,6 +98,22 @@ final class Store implements BatchSink, AutoCloseable {
     private final ReentrantReadWriteLock lock = new ReentrantReadWriteLock();
     private final Map<Family, ColumnFamilyHandle> families = new EnumMap<>(Family.class);
     private @Nullable Opened opened;
+
+    /** Unpacked only for the moment of loading: what a killed process left would pile up. */
+    private static void loadLibrary() {
+        try {
+            Path unpacked = Files.createTempDirectory("mailrace-native");
+            try {
+                NativeLibraryLoader.getInstance().loadLibrary(unpacked.toString());
+            } finally {
+                Folders.remove(unpacked);
+            }
+        } catch (IOException refused) {
+            throw new SpoolException("RocksDB's library cannot be unpacked to "
+                    + System.getProperty("java.io.tmpdir") + ": " + refused, refused);
+        }
+        RocksDB.loadLibrary();
+    }
 
     private Store(Path directory, SpoolConfig config, boolean readOnly) {
         this.directory = directory;

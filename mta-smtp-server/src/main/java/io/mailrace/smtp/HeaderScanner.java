@@ -9,7 +9,8 @@ import java.nio.charset.StandardCharsets;
  * Reads a header as it streams by (RFC 5322 2.2): finds its end, notes which fields are there and
  * keeps the values of From and Message-ID. {@value #TAG} is meant for us: its value is kept and the
  * field is not passed on. Holds back at most one field name, because only its colon tells whether
- * the line belongs to the header; keeps at most {@value #MAX_FROM} octets of a value. Expects lines ended by CRLF. Confined to its session.
+ * the line belongs to the header; keeps at most {@value #MAX_FROM} octets of a value. Expects lines
+ * ended by CRLF. Confined to its session.
  */
 final class HeaderScanner {
     static final int MAX_NAME = 100;

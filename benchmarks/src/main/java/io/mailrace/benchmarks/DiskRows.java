@@ -138,8 +138,8 @@ final class DiskRows {
     private static void refusesAndDelivers(FaultLab lab) {
         FaultLab.Load load = lab.load();
         lab.check(load.until(REFUSAL_LIMIT, () -> load.source().refused() > 0), "never refused");
-        lab.check(load.source().lastTrouble().startsWith("452 "), "refused with: "
-                + load.source().lastTrouble());
+        lab.check(load.source().lastRefusal().startsWith("452 "), "refused with: "
+                + load.source().lastRefusal());
         load.end();
         lab.network().refuse(false);
         lab.check(FaultLab.await(FaultLab.PATIENCE, () -> lab.missing() == 0),

@@ -215,8 +215,8 @@ final class FaultLab implements AutoCloseable {
                 text.append(" (").append(source.lastTrouble()).append(')');
             }
             saw(text.toString());
-            check(!source.lastTrouble().matches("5\\d\\d .*"), "a permanent refusal: "
-                    + source.lastTrouble());
+            check(!source.lastRefusal().matches("5\\d\\d .*"), "a permanent refusal: "
+                    + source.lastRefusal());
         }
     }
 

@@ -51,6 +51,7 @@ public final class LoadSource implements AutoCloseable {
     private final long startNanos = System.nanoTime();
     private volatile boolean stopping;
     private volatile String lastTrouble = "";
+    private volatile String lastRefusal = "";
 
     /** Starts at once. */
     public LoadSource(Options options) {
@@ -117,8 +118,9 @@ public final class LoadSource implements AutoCloseable {
                 acknowledgedNow++;
             }
         } else {
-            refused.incrementAndGet();
             lastTrouble = reply.toString();
+            lastRefusal = lastTrouble;
+            refused.incrementAndGet();
         }
     }
 
@@ -166,6 +168,11 @@ public final class LoadSource implements AutoCloseable {
     /** Connections that failed or broke. */
     public long lostLines() {
         return lostLines.get();
+    }
+
+    /** The last reply that was no 250; empty when there was none. */
+    public String lastRefusal() {
+        return lastRefusal;
     }
 
     /** The last refusal or failure, for people. */

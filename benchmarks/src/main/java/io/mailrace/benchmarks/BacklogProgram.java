@@ -30,6 +30,7 @@ public final class BacklogProgram implements Callable<Integer> {
     static final String TEXT = "A spool full of deferred mail: memory, restart, intake.";
     private static final Duration PATIENCE = Duration.ofMinutes(90);
     private static final Duration STOP_LIMIT = Duration.ofMinutes(2);
+    private static final Duration STALL = Duration.ofMinutes(1);
     private static final int ADDRESSES = 20;
     private static final int PER_CONNECTION = 1000;
     /** Messages that fall due just before the restart. */
@@ -253,7 +254,7 @@ public final class BacklogProgram implements Callable<Integer> {
             full.restart();
             double first = 0;
             double greeting = 0;
-            while (System.nanoTime() - start < plan.watch().toNanos()) {
+            while (System.nanoTime() - start < (first == 0 ? STALL : plan.watch()).toNanos()) {
                 if (first == 0 && network.sink().distinct() > arrived) {
                     first = (System.nanoTime() - start) / 1e9;
                 }

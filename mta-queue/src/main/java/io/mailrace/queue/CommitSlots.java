@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.mailrace.queue;
 
+import io.mailrace.core.TimeSource;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 
@@ -10,12 +11,15 @@ import java.util.concurrent.TimeUnit;
  */
 final class CommitSlots {
     private static final long MAX_WAIT_SECONDS = 30;
+    private static final long LOOK_MILLIS = 50;
 
     private final int size;
+    private final TimeSource time;
     private final Semaphore free;
 
-    CommitSlots(int size) {
+    CommitSlots(int size, TimeSource time) {
         this.size = size;
+        this.time = time;
         free = new Semaphore(size);
     }
 
@@ -27,7 +31,7 @@ final class CommitSlots {
      * @throws SpoolException when the disk takes no writes for {@value #MAX_WAIT_SECONDS} s
      */
     Operation.Told take(Runnable committed, Runnable withoutRoom) throws InterruptedException {
-        if (!free.tryAcquire(MAX_WAIT_SECONDS, TimeUnit.SECONDS)) {
+        if (!acquire(1)) {
             withoutRoom.run();
             throw new SpoolException("the disk takes no writes");
         }
@@ -53,10 +57,20 @@ final class CommitSlots {
 
     /** Waits until everything taken so far is written, for a bounded time; false when it is not. */
     boolean settled() throws InterruptedException {
-        if (!free.tryAcquire(size, MAX_WAIT_SECONDS, TimeUnit.SECONDS)) {
+        if (!acquire(size)) {
             return false;
         }
         free.release(size);
+        return true;
+    }
+
+    private boolean acquire(int slots) throws InterruptedException {
+        long begun = time.nanos();
+        while (!free.tryAcquire(slots, LOOK_MILLIS, TimeUnit.MILLISECONDS)) {
+            if (time.nanos() - begun >= TimeUnit.SECONDS.toNanos(MAX_WAIT_SECONDS)) {
+                return false;
+            }
+        }
         return true;
     }
 }

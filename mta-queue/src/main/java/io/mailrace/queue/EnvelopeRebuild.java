@@ -142,7 +142,7 @@ final class EnvelopeRebuild {
                                 .forEach(one -> waiting.remove(one.address()));
                     } catch (SpoolException damaged) {
                         // Its recipients are among those who wait.
-                        highest[0] = Math.max(highest[0], Keys.intAt(key, 8));
+                        return true;
                     }
                     return true;
                 }, (after, next, why) -> {

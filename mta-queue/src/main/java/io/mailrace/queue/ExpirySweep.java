@@ -34,7 +34,7 @@ final class ExpirySweep {
     private final QueueTable queues;
     private final QueueLoader loader;
     private final Settler settler;
-    private final CommitSlots slots = new CommitSlots(MAX_RUNNING);
+    private final CommitSlots slots;
     private final AtomicBoolean busy = new AtomicBoolean();
 
     ExpirySweep(Store store, SpoolClock clock, TimeSource time, RetrySchedule retry,
@@ -42,6 +42,7 @@ final class ExpirySweep {
         walk = new ScheduleWalk(store, loader);
         this.clock = clock;
         this.time = time;
+        slots = new CommitSlots(MAX_RUNNING, time);
         this.retry = retry;
         this.queues = queues;
         this.loader = loader;

@@ -2,6 +2,7 @@
 package io.mailrace.queue;
 
 import io.mailrace.core.SpoolId;
+import io.mailrace.core.TimeSource;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -29,10 +30,11 @@ final class KeptSweep {
     private final LongSupplier keptBytes;
     private final BooleanSupplier roomShort;
     private final Consumer<Operation> commits;
-    private final CommitSlots slots = new CommitSlots(PAGE);
+    private final CommitSlots slots;
     private final AtomicBoolean busy = new AtomicBoolean();
 
-    KeptSweep(Store store, SpoolClock clock, SpoolConfig.Keep config, LongSupplier keptBytes,
+    KeptSweep(Store store, SpoolClock clock, TimeSource time, SpoolConfig.Keep config,
+            LongSupplier keptBytes,
             BooleanSupplier roomShort, Consumer<Operation> commits) {
         this.store = store;
         this.clock = clock;
@@ -40,6 +42,7 @@ final class KeptSweep {
         this.keptBytes = keptBytes;
         this.roomShort = roomShort;
         this.commits = commits;
+        slots = new CommitSlots(PAGE, time);
     }
 
     void run() {

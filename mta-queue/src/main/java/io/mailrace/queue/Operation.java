@@ -167,6 +167,12 @@ sealed interface Operation {
         public int bytes() {
             return 64;
         }
+
+        /** The next sweep finds it again. */
+        @Override
+        public boolean isKept() {
+            return false;
+        }
     }
 
     /** Adds a loose event; lost when the disk refuses it. */

@@ -141,7 +141,7 @@ public final class RocksSpool implements Spool {
         ballast = new Ballast(config.spool().path());
         stallNanos = config.spool().stallLimit().toNanos();
         care = new RocksCare(parts, admission, commits);
-        keptSweep = new KeptSweep(store, clock, config.spool().keep(), commits::keptBytes,
+        keptSweep = new KeptSweep(store, clock, time, config.spool().keep(), commits::keptBytes,
                 () -> admission.refusal().isPresent(), this::submit);
         operations = new SetWorker(store, clock, time, queues, loader, journal,
                 new SetChange(store, clock, settler, this::submit));

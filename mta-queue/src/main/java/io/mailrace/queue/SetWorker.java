@@ -55,7 +55,7 @@ final class SetWorker implements SetOperations, AutoCloseable {
     private final QueueLoader loader;
     private final Journal journal;
     private final SetChange change;
-    private final CommitSlots slots = new CommitSlots(MAX_UNDER_WAY);
+    private final CommitSlots slots;
     private final ThreadPoolExecutor thread = new ThreadPoolExecutor(1, 1, 10, TimeUnit.SECONDS,
             new ArrayBlockingQueue<>(MAX_WAITING + 1),
             task -> Thread.ofPlatform().daemon(true).name("spool-operations").unstarted(task));
@@ -68,6 +68,7 @@ final class SetWorker implements SetOperations, AutoCloseable {
         this.store = store;
         this.clock = clock;
         this.time = time;
+        slots = new CommitSlots(MAX_UNDER_WAY, time);
         this.queues = queues;
         this.loader = loader;
         this.journal = journal;
@@ -120,6 +121,10 @@ final class SetWorker implements SetOperations, AutoCloseable {
     private void carryOut(Job job) {
         begin(job);
         try {
+            if (!slots.settled()) {
+                // Held rows are not claimed: those of an operation before would be changed twice.
+                throw new SpoolException("changes made before still wait for the disk");
+            }
             walk(job);
             if (!slots.settled()) {
                 throw new SpoolException("the disk takes no writes");

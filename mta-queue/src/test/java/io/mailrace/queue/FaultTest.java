@@ -10,6 +10,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.mailrace.core.Content;
 import io.mailrace.core.Recipient;
+import io.mailrace.core.SpoolId;
 import io.mailrace.core.testing.FakeTimeSource;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -84,13 +85,13 @@ class FaultTest {
     /** A spool and the disk under it. */
     private record Faulty(FaultyDisk disk, SpoolFixture fixture) {}
 
-    private Faulty open() {
+    private Faulty open(String... config) {
         AtomicReference<@Nullable FaultyDisk> disk = new AtomicReference<>();
         SpoolFixture fixture = new SpoolFixture(directory, new FakeTimeSource(), real -> {
             FaultyDisk made = new FaultyDisk(real);
             disk.set(made);
             return made;
-        });
+        }, config);
         return new Faulty(Objects.requireNonNull(disk.get()), fixture);
     }
 
@@ -241,5 +242,71 @@ class FaultTest {
                 return fixture.spool.refusal().isEmpty();
             });
         }
+    }
+
+    /** An operation gives up on a disk that refuses; its changes wait, and are not made twice. */
+    @Test
+    void refusedRelease_givenAgain_releasesOnce() {
+        Faulty faulty = open();
+        try (SpoolFixture fixture = faulty.fixture) {
+            fixture.accept(message("x"), "a@one.test");
+            run(fixture, new SetAction.Hold(""), SetOperations.State.DONE);
+            faulty.disk.failing = true;
+            run(fixture, new SetAction.Release(), SetOperations.State.FAILED);
+            run(fixture, new SetAction.Release(), SetOperations.State.FAILED);
+            faulty.disk.failing = false;
+            await(() -> {
+                letTimePass(fixture);
+                return fixture.queue("one.test").status().held() <= 0;
+            });
+            run(fixture, new SetAction.Release(), SetOperations.State.DONE);
+            assertThat(fixture.queue("one.test").status().held()).isZero();
+            assertThat(fixture.spool.queues().waiting()).isEqualTo(1);
+            fixture.settle(fixture.take("one.test"), delivered());
+            assertThat(fixture.spool.queues().waiting()).isZero();
+        }
+        assertThat(SpoolFolder.check(SpoolFixture.config(directory), directory, false,
+                line -> {}).problems()).isZero();
+    }
+
+    private static void run(SpoolFixture fixture, SetAction action, SetOperations.State end) {
+        long number = fixture.spool.operations().start(Selection.ALL, action, "tester");
+        await(() -> {
+            letTimePass(fixture);
+            return fixture.spool.operations().statuses().getFirst().endedEpochMillis() != 0;
+        });
+        SetOperations.Status status = fixture.spool.operations().statuses().getFirst();
+        assertThat(status.number()).isEqualTo(number);
+        assertThat(status.state()).describedAs(status.why()).isEqualTo(end);
+    }
+
+    @Test
+    void refusedRemovalOfKeptContent_isCountedOnce() {
+        Faulty faulty = open("spool.keep.content-for = 1h");
+        try (SpoolFixture fixture = faulty.fixture) {
+            SpoolId id = fixture.accept(message("x"), "a@one.test");
+            fixture.settle(fixture.take("one.test"), delivered());
+            faulty.disk.failing = true;
+            fixture.time.advance(Duration.ofHours(2));
+            long refusals = refusals(fixture);
+            await(() -> {
+                letTimePass(fixture);
+                return refusals(fixture) > refusals + 40;
+            });
+            assertThat(fixture.spool.care().content(id)).isPresent();
+            faulty.disk.failing = false;
+            await(() -> {
+                letTimePass(fixture);
+                return fixture.spool.care().content(id).isEmpty();
+            });
+            fixture.accept(message("y"), "a@one.test");
+            assertThat(fixture.spool.care().statistics().keptContentBytes()).isZero();
+        }
+        assertThat(SpoolFolder.check(SpoolFixture.config(directory), directory, false,
+                line -> {}).problems()).isZero();
+    }
+
+    private static long refusals(SpoolFixture fixture) {
+        return fixture.metrics.snapshot().getOrDefault("spool_write_errors_total", 0L);
     }
 }

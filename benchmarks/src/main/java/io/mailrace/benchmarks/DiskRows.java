@@ -148,25 +148,20 @@ final class DiskRows {
     }
 
     private static String inodes(FaultLab lab) throws IOException, InterruptedException {
-        lab.send(MAIL);
-        lab.backlog(MAIL);
-        lab.daemon().configure("spool.min-free-inodes = 2000000000");
-        lab.kill();
-        lab.restart();
-        refusesAndDelivers(lab);
-        lab.daemon().configure("");
-        lab.kill();
-        lab.restart();
-        lab.awaitAccepting();
-        lab.send(MAIL);
-        return "";
+        return limit(lab, "spool.min-free-inodes = 2000000000");
     }
 
     private static String maxSize(FaultLab lab) throws IOException, InterruptedException {
+        // recovery puts what was in the log into data files, which is what counts
+        return limit(lab, "spool.max-size = 1m");
+    }
+
+    /** Started with a limit that is reached already, then without it. */
+    private static String limit(FaultLab lab, String configuration)
+            throws IOException, InterruptedException {
         lab.send(MAIL);
         lab.backlog(5 * MAIL);
-        // recovery puts what was in the log into data files, which is what counts
-        lab.daemon().configure("spool.max-size = 1m");
+        lab.daemon().configure(configuration);
         lab.kill();
         lab.restart();
         refusesAndDelivers(lab);

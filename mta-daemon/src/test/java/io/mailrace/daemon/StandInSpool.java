@@ -35,6 +35,7 @@ final class StandInSpool implements Spool, MailQueues, EventJournal {
     volatile Optional<String> refusal = Optional.empty();
     volatile SpoolCare.Statistics statistics = new SpoolCare.Statistics(0, 0, 0, 0, 0, 0, 0, 0,
             Long.MAX_VALUE, 0, 0, 0, 0, 0, Map.of());
+    final AskedOperations operations = new AskedOperations();
     private long dropped;
 
     void happen(Event event) {
@@ -112,7 +113,7 @@ final class StandInSpool implements Spool, MailQueues, EventJournal {
 
     @Override
     public SetOperations operations() {
-        throw new UnsupportedOperationException();
+        return operations;
     }
 
     @Override

@@ -37,6 +37,20 @@ public record Cidr(InetAddress network, int prefixLength) {
         return length > bits ? Optional.empty() : Optional.of(new Cidr(address.get(), length));
     }
 
+    /** The block of that length an address lies in. */
+    public static Cidr around(InetAddress address, int prefixLength) {
+        byte[] bytes = address.getAddress();
+        for (int i = 0; i < bytes.length; i++) {
+            int kept = Math.clamp(prefixLength - 8L * i, 0, 8);
+            bytes[i] &= (byte) (0xff00 >>> kept);
+        }
+        try {
+            return new Cidr(InetAddress.getByAddress(bytes), prefixLength);
+        } catch (UnknownHostException impossible) {
+            throw new IllegalStateException(impossible);
+        }
+    }
+
     public boolean contains(InetAddress address) {
         byte[] mine = network.getAddress();
         byte[] other = address.getAddress();

@@ -99,6 +99,33 @@ public final class ConfigReader {
         return read(key, "a list of texts", List.<String>of(), c -> c.getStringList("v"));
     }
 
+    /** A list of texts, or one text alone; none when the key is absent. */
+    public List<String> texts(String key) {
+        if (!has(key)) {
+            return List.of();
+        }
+        return section.get(key) instanceof ConfigList ? strings(key) : List.of(string(key));
+    }
+
+    /** Constants of an enum, as {@link #texts}; what is none of them is a problem. */
+    public <E extends Enum<E>> List<E> choices(String key, Class<E> type) {
+        List<E> chosen = new ArrayList<>();
+        for (String text : texts(key)) {
+            Optional<E> found = Stream.of(type.getEnumConstants())
+                    .filter(one -> word(one).equals(text)).findFirst();
+            if (found.isEmpty()) {
+                problem(key, "must be of: " + words(type) + "; not \"" + text + "\"");
+            }
+            found.ifPresent(chosen::add);
+        }
+        return List.copyOf(chosen);
+    }
+
+    private static <E extends Enum<E>> String words(Class<E> type) {
+        return Stream.of(type.getEnumConstants()).map(ConfigReader::word)
+                .collect(Collectors.joining(", "));
+    }
+
     /** One of an enum's constants, written in lower case with dashes. */
     public <E extends Enum<E>> E choice(String key, Class<E> type) {
         E[] all = type.getEnumConstants();
@@ -108,9 +135,8 @@ public final class ConfigReader {
                 return one;
             }
         }
-        String words = Stream.of(all).map(ConfigReader::word).collect(Collectors.joining(", "));
         if (has(key)) {
-            problem(key, "must be one of: " + words + "; not \"" + text + "\"");
+            problem(key, "must be one of: " + words(type) + "; not \"" + text + "\"");
         }
         return all[0];
     }

@@ -61,6 +61,26 @@ public sealed interface Event {
                 Event {}
 
     /**
+     * Mail of one envelope was set aside by a rule: nothing was tried and no attempt is counted.
+     *
+     * @param why one sentence, naming the rule
+     */
+    record Postponed(long epochMillis, SpoolId id, int envelope, String tenant, String destination,
+            long untilEpochMillis, String why) implements OfMessage {}
+
+    /**
+     * A reply met a rule that does something to more than the mail at hand, or an operator did.
+     *
+     * @param rule as {@code provider/rule}; {@code operator} when it was one
+     * @param subject to whom it is done, such as {@code source a at gmail}
+     * @param action what is done, such as {@code suspend}
+     * @param untilEpochMillis 0: it does not last
+     * @param why the reply, or the operator's words
+     */
+    record RuleFired(long epochMillis, String rule, String subject, String action,
+            long untilEpochMillis, String why) implements Event {}
+
+    /**
      * An operator changed the fate of one envelope.
      *
      * @param detail why, or where it goes now; one sentence or empty

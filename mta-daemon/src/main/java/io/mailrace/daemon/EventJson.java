@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.mailrace.daemon;
 
+import io.mailrace.core.Cause;
 import io.mailrace.core.Disposition;
 import io.mailrace.core.Event;
 import io.mailrace.core.MailAddress;
 import io.mailrace.core.RecipientOutcome;
+import io.mailrace.core.ReplyClass;
 import io.mailrace.core.SmtpReply;
 import java.util.List;
 import tools.jackson.core.JsonGenerator;
@@ -28,6 +30,8 @@ final class EventJson {
             case Event.QueueParked e -> "queue-parked";
             case Event.Operated e -> e.change().word();
             case Event.AdminAction e -> "admin-action";
+            case Event.Postponed e -> "postponed";
+            case Event.RuleFired e -> "rule-fired";
         };
     }
 
@@ -86,6 +90,20 @@ final class EventJson {
                 json.writeStringProperty("who", e.who());
                 json.writeStringProperty("what", e.what());
             }
+            case Event.Postponed e -> {
+                json.writeNumberProperty("envelope", e.envelope());
+                json.writeStringProperty("tenant", e.tenant());
+                json.writeStringProperty("destination", e.destination());
+                Json.time(json, "until", e.untilEpochMillis());
+                json.writeStringProperty("why", e.why());
+            }
+            case Event.RuleFired e -> {
+                json.writeStringProperty("rule", e.rule());
+                json.writeStringProperty("subject", e.subject());
+                json.writeStringProperty("action", e.action());
+                Json.time(json, "until", e.untilEpochMillis());
+                json.writeStringProperty("why", e.why());
+            }
         }
         json.writeEndObject();
     }
@@ -119,6 +137,11 @@ final class EventJson {
             json.writeStringProperty("address", outcome.address().toString());
             json.writeStringProperty("outcome", word(outcome.disposition()));
             reply(json, outcome.disposition().reply());
+            Cause cause = outcome.disposition().cause();
+            if (cause.category() != ReplyClass.NONE) {
+                json.writeStringProperty("class", cause.category().word());
+                Json.text(json, "rule", cause.rule());
+            }
             if (outcome.disposition() instanceof Disposition.Deferred d
                     && d.possibleDuplicate()) {
                 json.writeBooleanProperty("possible-duplicate", true);

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.mailrace.daemon;
 
+import io.mailrace.core.Cause;
 import io.mailrace.core.Disposition;
 import io.mailrace.core.Event;
 import io.mailrace.core.MailAddress;
 import io.mailrace.core.RecipientOutcome;
+import io.mailrace.core.ReplyClass;
 import java.util.List;
 
 /** An event as lines for people at a terminal. No control character comes through. */
@@ -42,6 +44,13 @@ final class EventText {
                     .append(all(e.recipients()))
                     .append(e.detail().isEmpty() ? "" : "; " + e.detail());
             case Event.AdminAction e -> text.append(e.who()).append(": ").append(e.what());
+            case Event.Postponed e -> text.append("set aside until ")
+                    .append(Json.time(e.untilEpochMillis())).append(": ").append(e.why());
+            case Event.RuleFired e -> text.append("rule ").append(e.rule()).append(": ")
+                    .append(e.action()).append(' ').append(e.subject())
+                    .append(e.untilEpochMillis() == 0 ? ""
+                            : " until " + Json.time(e.untilEpochMillis()))
+                    .append(": ").append(e.why());
         }
         return printable(text.append('\n'));
     }
@@ -59,6 +68,12 @@ final class EventText {
             Disposition disposition = outcome.disposition();
             text.append('\n').append(INDENT).append(EventJson.word(disposition)).append(' ')
                     .append(angle(outcome.address())).append(": ").append(disposition.reply());
+            Cause cause = disposition.cause();
+            if (cause.category() != ReplyClass.NONE && cause.category() != ReplyClass.UNKNOWN) {
+                text.append(" (").append(cause.category().word())
+                        .append(cause.rule().isEmpty() ? "" : ", rule " + cause.rule())
+                        .append(')');
+            }
             if (disposition instanceof Disposition.Deferred d && d.possibleDuplicate()) {
                 text.append(" (the receiver may have it: possible duplicate)");
             }

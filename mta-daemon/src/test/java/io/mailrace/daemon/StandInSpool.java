@@ -10,6 +10,7 @@ import io.mailrace.queue.EventJournal;
 import io.mailrace.queue.IncomingContent;
 import io.mailrace.queue.MailQueue;
 import io.mailrace.queue.MailQueues;
+import io.mailrace.queue.Memos;
 import io.mailrace.queue.QueueKey;
 import io.mailrace.queue.QueueStatus;
 import io.mailrace.queue.Settlement;
@@ -114,6 +115,11 @@ final class StandInSpool implements Spool, MailQueues, EventJournal {
     @Override
     public SetOperations operations() {
         return operations;
+    }
+
+    @Override
+    public Memos memos() {
+        throw new UnsupportedOperationException();
     }
 
     @Override

@@ -128,6 +128,22 @@ final class Attempt {
         }
     }
 
+    /** The peer took it for somebody. */
+    boolean delivered() {
+        for (Disposition disposition : dispositions) {
+            if (disposition instanceof Disposition.Delivered) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /** The domain receivers judge it by: that of the author, else of the sender. */
+    String authorDomain() {
+        String from = envelope.facts().fromDomain();
+        return from.isEmpty() ? envelope.sender().domain() : from;
+    }
+
     /** The peer took it, or refused it for good, for somebody. */
     boolean progressed() {
         for (Disposition disposition : dispositions) {

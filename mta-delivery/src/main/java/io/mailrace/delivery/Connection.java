@@ -44,6 +44,7 @@ final class Connection extends ChannelInboundHandlerAdapter implements SmtpClien
 
     private final Dispatcher dispatcher;
     private final PoolShare pool;
+    private final EgressPath path;
     private final EgressSource source;
     private final Target target;
     private final SmtpClientSession session;
@@ -65,12 +66,13 @@ final class Connection extends ChannelInboundHandlerAdapter implements SmtpClien
     private boolean promised;
     private int grants;
 
-    Connection(Dispatcher dispatcher, PoolShare pool, EgressSource source, Target target,
+    Connection(Dispatcher dispatcher, PoolShare pool, EgressPath path, Target target,
             SessionTerms terms, boolean onTrial) {
         this.dispatcher = dispatcher;
         this.onTrial = onTrial;
         this.pool = pool;
-        this.source = source;
+        this.path = path;
+        source = path.source();
         this.target = target;
         session = new SmtpClientSession(terms, this);
     }
@@ -81,6 +83,10 @@ final class Connection extends ChannelInboundHandlerAdapter implements SmtpClien
 
     EgressSource source() {
         return source;
+    }
+
+    EgressPath path() {
+        return path;
     }
 
     Target target() {
@@ -348,13 +354,22 @@ final class Connection extends ChannelInboundHandlerAdapter implements SmtpClien
     @Override
     public void finished(Attempt attempt, boolean peerTakesDsn) {
         held.remove(attempt);
+        if (attempt.delivered()) {
+            path.accepted();
+        }
         dispatcher.finished(attempt, route(attempt), peerTakesDsn);
     }
 
     @Override
     public void handBack(Attempt attempt) {
         held.remove(attempt);
+        path.giveBack();
         dispatcher.handBack(pool, attempt);
+    }
+
+    @Override
+    public Ruling judge(Stage stage, SmtpReply reply, @Nullable Attempt attempt) {
+        return dispatcher.paths().judge(this, stage, reply, attempt);
     }
 
     @Override

@@ -60,6 +60,7 @@ public final class Delivery {
     private final Spool spool;
     private final EventLoopGroup loops;
     private final DeliveryParts parts;
+    private final Gates gates;
     private final MxResolver resolver;
     private final Map<EventLoop, byte[]> scratches = new ConcurrentHashMap<>();
     private final Map<Site, Dispatcher> sites = new ConcurrentHashMap<>();
@@ -82,9 +83,14 @@ public final class Delivery {
                 : Runtime.getRuntime().availableProcessors();
         ConnectionBudget budget = new ConnectionBudget(config.delivery().connections());
         Settlements settlements = new Settlements(spool, time, meters);
+        gates = new Gates(time, spool.memos());
+        Measures measures = new Measures(time, spool.memos(), meters);
+        measures.onChange(this::measuresChanged);
+        Shaping shaping = new Shaping(config.providers(), gates, measures,
+                new MailLimits(config.limits(), gates));
         parts = new DeliveryParts(config, spool, time, meters,
                 new SigningPool(signer, threads, time, meters), budget, settlements,
-                DeliveryTls.load(), sources, this::route, places::remove);
+                DeliveryTls.load(), sources, shaping, this::route, places::remove);
         resolver = new MxResolver(config, time, metrics);
         unknownInARow = Caffeine.newBuilder().maximumSize(FAILING_DOMAINS)
                 .executor(Runnable::run).expireAfterWrite(Duration.ofHours(2)).build();
@@ -238,8 +244,19 @@ public final class Delivery {
                         new WriteBufferWaterMark(32 * 1024, 64 * 1024));
     }
 
-    /** Bounds memory: a site nobody has mail for is forgotten. */
+    private void measuresChanged() {
+        sites.values().forEach(dispatcher -> {
+            try {
+                dispatcher.loop().execute(dispatcher::measuresChanged);
+            } catch (RejectedExecutionException stopped) {
+                LOG.debug("event loop stopped before site={} was told", dispatcher.name());
+            }
+        });
+    }
+
+    /** Bounds memory: a site nobody has mail for is forgotten, and what is in force no more. */
     private void forgetSites() {
+        parts.shaping().measures().sweep();
         long now = parts.time().nanos();
         sites.forEach((site, dispatcher) -> {
             if (dispatcher.seemsForgotten(now)) {
@@ -272,6 +289,7 @@ public final class Delivery {
             // One may have been opened by a look-up that ended meanwhile.
             within(stopSites(), LAST_SETTLEMENTS);
         }
+        gates.close();
         awaitSettlements();
         parts.signing().close();
     }

@@ -13,20 +13,23 @@ import java.util.Optional;
 import java.util.stream.Collectors;
 
 /**
- * Everything delivery can be told: sections {@code delivery}, {@code sources}, {@code pools} and
- * {@code dns}. The keys are explained in this module's {@code reference.conf}.
+ * Everything delivery can be told: sections {@code delivery}, {@code sources}, {@code pools},
+ * {@code providers}, {@code limits} and {@code dns}. The keys are explained in this module's
+ * {@code reference.conf}.
  *
  * @param hostname the machine's own mail name: an MX naming it is a loop
  * @param sources by name; never empty
  * @param pools by name; holds {@code default}
  */
 public record DeliveryConfig(String hostname, Settings delivery,
-        Map<String, SourceConfig> sources, Map<String, PoolConfig> pools, DnsConfig dns) {
+        Map<String, SourceConfig> sources, Map<String, PoolConfig> pools, Providers providers,
+        List<MailLimit> limits, DnsConfig dns) {
     static final String DEFAULT = "default";
 
     public DeliveryConfig {
         sources = Collections.unmodifiableMap(new LinkedHashMap<>(sources));
         pools = Collections.unmodifiableMap(new LinkedHashMap<>(pools));
+        limits = List.copyOf(limits);
     }
 
     /** Section {@code delivery}. */
@@ -63,7 +66,7 @@ public record DeliveryConfig(String hostname, Settings delivery,
                 .from(name, reader, hostname).ifPresent(source -> sources.put(name, source)));
         if (sources.isEmpty()) {
             sources.put(DEFAULT, new SourceConfig(DEFAULT, Optional.empty(),
-                    hostname.isEmpty() ? "localhost" : hostname));
+                    hostname.isEmpty() ? "localhost" : hostname, SourceConfig.Bounds.NONE));
         }
         Map<String, PoolConfig> pools = new LinkedHashMap<>();
         root.sections("pools", "pool-defaults").forEach((name, reader) -> PoolConfig
@@ -71,7 +74,9 @@ public record DeliveryConfig(String hostname, Settings delivery,
         pools.computeIfAbsent(DEFAULT, name -> new PoolConfig(name, sources.keySet().stream()
                 .collect(Collectors.toMap(source -> source, source -> 1, (a, b) -> a,
                         LinkedHashMap::new))));
+        Providers providers = Providers.from(root);
         return new DeliveryConfig(hostname, settings(root.section("delivery")), sources, pools,
+                providers, MailLimit.listFrom(root, providers),
                 DnsConfig.from(root.section("dns")));
     }
 

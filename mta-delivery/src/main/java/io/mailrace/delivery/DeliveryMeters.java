@@ -14,6 +14,8 @@ final class DeliveryMeters {
     private final LongAdder delivered;
     private final LongAdder deferred;
     private final LongAdder bounced;
+    private final LongAdder postponed;
+    private final LongAdder alerts;
     private final LongAdder possibleDuplicates;
     private final LongAdder opened;
     private final LongAdder established;
@@ -30,6 +32,10 @@ final class DeliveryMeters {
         delivered = outcome(metrics, "delivered");
         deferred = outcome(metrics, "deferred");
         bounced = outcome(metrics, "bounced");
+        postponed = metrics.counter("delivery_postponed_total",
+                "Recipients set aside by a rule or limit; no attempt is counted");
+        alerts = metrics.counter("delivery_alerts_total",
+                "Replies that need an operator; logged once in ten minutes each");
         possibleDuplicates = metrics.counter("delivery_possible_duplicates_total",
                 "Recipients deferred after the line was lost behind the final dot");
         opened = connection(metrics, "opened");
@@ -66,7 +72,7 @@ final class DeliveryMeters {
             case Disposition.Delivered one -> delivered.increment();
             case Disposition.Bounced one -> bounced.increment();
             case Disposition.Deferred one -> {
-                deferred.increment();
+                (one.next().counted() ? deferred : postponed).increment();
                 if (one.possibleDuplicate()) {
                     possibleDuplicates.increment();
                 }
@@ -101,6 +107,10 @@ final class DeliveryMeters {
 
     void parked() {
         parked.increment();
+    }
+
+    void alert() {
+        alerts.increment();
     }
 
     void error() {

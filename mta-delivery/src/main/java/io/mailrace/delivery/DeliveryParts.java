@@ -22,7 +22,7 @@ import org.slf4j.LoggerFactory;
  */
 record DeliveryParts(DeliveryConfig config, Spool spool, TimeSource time, DeliveryMeters meters,
         SigningPool signing, ConnectionBudget budget, Settlements settlements, DeliveryTls tls,
-        Map<String, EgressSource> sources, Consumer<MailQueue> reroute,
+        Map<String, EgressSource> sources, Shaping shaping, Consumer<MailQueue> reroute,
         BiConsumer<QueueKey, Dispatcher> left) {
     private static final Logger LOG = LoggerFactory.getLogger(Delivery.class);
 

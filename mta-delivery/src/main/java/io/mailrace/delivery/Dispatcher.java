@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.mailrace.delivery;
 
+import io.mailrace.core.Cause;
 import io.mailrace.core.Disposition;
 import io.mailrace.core.Event;
 import io.mailrace.core.Lane;
+import io.mailrace.core.NextTry;
+import io.mailrace.core.ReplyClass;
 import io.mailrace.core.SmtpReply;
 import io.mailrace.delivery.DeliveryConfig.Settings;
 import io.mailrace.delivery.MxAnswer.Hosts;
@@ -18,6 +21,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.EnumSet;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -42,6 +46,8 @@ final class Dispatcher {
     private static final int MESSAGES_BEFORE_YIELDING = 10;
     private static final Duration SOURCE_REST = Duration.ofMinutes(1);
     private static final Duration LOCAL_PAUSE = Duration.ofSeconds(5);
+    /** A longer wait parks the queues; a shorter one keeps the mail at hand. */
+    private static final long PARKING_NANOS = TimeUnit.SECONDS.toNanos(5);
     private static final long SMALL_CONTENT = 64 * 1024;
     private static final long QUIET_NANOS = TimeUnit.MINUTES.toNanos(1);
     private static final long FORGET_NANOS = TimeUnit.MINUTES.toNanos(40);
@@ -54,6 +60,8 @@ final class Dispatcher {
     private final HostLadder ladder;
     private final SitePace pace;
     private final String name;
+    private final SitePaths paths;
+    private final Set<SourceGate> wishesSource = new HashSet<>();
     private final Map<String, PoolShare> pools = new LinkedHashMap<>();
     private final MailFeed feed;
     private final Set<Connection> connections = new LinkedHashSet<>();
@@ -65,6 +73,7 @@ final class Dispatcher {
     private SmtpReply lastFailure = SmtpReply.of(451, "4.4.1", "no host could be reached");
     private long parkedUntilNanos;
     private boolean pumpScheduled;
+    private boolean pumpTimed;
     private final Set<Lane> wishesConnection = EnumSet.noneOf(Lane.class);
     private boolean stopping;
     private boolean dropped;
@@ -74,6 +83,7 @@ final class Dispatcher {
     private volatile boolean parked;
     private volatile String restWhy = "";
     private volatile String trying = "";
+    private volatile String limitWhy = "";
     private volatile boolean waitsForConnection;
     private volatile boolean waitsForSigning;
     private volatile int openNow;
@@ -90,6 +100,7 @@ final class Dispatcher {
         pace = new SitePace(parts.config().delivery(), parts.time());
         feed = new MailFeed(parts, this);
         name = ladder.firstName();
+        paths = new SitePaths(parts.shaping(), site, ladder.hostNames(), parts.time());
         quietSinceNanos = parts.time().nanos();
     }
 
@@ -105,6 +116,10 @@ final class Dispatcher {
 
     String name() {
         return name;
+    }
+
+    SitePaths paths() {
+        return paths;
     }
 
     EventLoop loop() {
@@ -130,8 +145,12 @@ final class Dispatcher {
             return null;
         }
         PoolShare pool = connection.pool();
+        if (pool.ready().isEmpty() || connection.path().take() != null) {
+            return null;
+        }
         Attempt next = pool.ready().poll();
         if (next == null) {
+            connection.path().giveBack();
             return null;
         }
         parts.meters().begun(next.lane());
@@ -145,7 +164,7 @@ final class Dispatcher {
 
     /** Whether a connection is to make room: for the end, for another site, for another pool. */
     private boolean mustGo(Connection connection) {
-        if (stopping || connection.promised()
+        if (stopping || connection.promised() || outOfBounds(connection)
                 || parts.budget().shouldGive(connections.size())) {
             return true;
         }
@@ -170,6 +189,11 @@ final class Dispatcher {
             }
         }
         return false;
+    }
+
+    /** Whether its source may send nothing, or has more connections than it may have now. */
+    private boolean outOfBounds(Connection connection) {
+        return connection.path().stopped() || connection.path().tooMany();
     }
 
     void established(Connection connection) {
@@ -201,6 +225,15 @@ final class Dispatcher {
         }
         feed.gave(attempt.queue());
         parts.settlements().settle(attempt, route, peerTakesDsn, loop, settled);
+    }
+
+    /** It is set aside: nothing was tried, no attempt is counted. */
+    void postpone(Attempt attempt, SourceGate.Wait wait) {
+        Duration until = Duration.ofNanos(Math.min(wait.nanos(),
+                Duration.ofDays(NextTry.MAX_DAYS).toNanos()));
+        attempt.decideRest(new Disposition.Deferred(SmtpReply.of(451, "4.7.1", wait.why()), false,
+                NextTry.uncounted(until), Cause.of(ReplyClass.LOCAL)));
+        finished(attempt, Event.Route.NONE, false);
     }
 
     /** No connection was used for it. */
@@ -237,6 +270,7 @@ final class Dispatcher {
         if (connection.promised()) {
             parts.budget().kept();
         }
+        connection.path().gate().closed();
         parts.budget().release(!connection.endTrial());
         if (connections.isEmpty()) {
             parts.budget().siteCloses();
@@ -276,6 +310,9 @@ final class Dispatcher {
                 ladder.markClear(connection.target().host());
                 return;
             }
+        }
+        if (connection.path().stopped()) {
+            return; // it was about the source: the host may be fine for others
         }
         if (provenAt(connection.target())) {
             // Others to the same address work: it wants fewer, it is not down.
@@ -400,6 +437,10 @@ final class Dispatcher {
         if (!rest.isEmpty()) {
             return rest;
         }
+        String limit = limitWhy;
+        if (!limit.isEmpty()) {
+            return limit;
+        }
         if (waitsForConnection) {
             return "all connections of this server (delivery.connections) are in use";
         }
@@ -468,6 +509,7 @@ final class Dispatcher {
             noteQuiet();
             return;
         }
+        limitWhy = "";
         List<PoolShare> order = new ArrayList<>(pools.values());
         // Twice what the connections can carry: one message each, the next one at hand.
         order.forEach(pool -> feed.fill(pool, 2 * pace.connections()));
@@ -486,10 +528,10 @@ final class Dispatcher {
                 closeIdleOfOthers(pool);
                 return;
             }
-            EgressSource source = pool.wheel().next(one -> !one.resting()
-                    && (ladder.reaches(one) || pool.hasIdle(one)));
+            EgressSource source = pool.wheel().next(one -> usable(pool, one)
+                    && paths.of(one).peek() == null);
             if (source == null) {
-                nothingReachable(pool);
+                holdBack(pool);
                 return;
             }
             Connection idle = pool.takeIdle(source);
@@ -505,6 +547,56 @@ final class Dispatcher {
             idle.grant();
             idle.mailAtHand();
         }
+    }
+
+    private boolean usable(PoolShare pool, EgressSource source) {
+        return !source.resting() && (ladder.reaches(source, paths.of(source).narrowing().ipv4Only())
+                || pool.hasIdle(source));
+    }
+
+    /** No source may send now: the mail waits for the first that may, or for a host. */
+    private void holdBack(PoolShare pool) {
+        SourceGate.Wait first = null;
+        for (EgressSource source : pool.wheel().sources()) {
+            SourceGate.Wait wait = usable(pool, source) ? paths.of(source).peek() : null;
+            if (wait != null && (first == null || wait.nanos() < first.nanos())) {
+                first = wait;
+            }
+        }
+        if (first == null) {
+            nothingReachable(pool);
+            return;
+        }
+        limitWhy = first.why();
+        if (first.nanos() >= PARKING_NANOS) {
+            feed.park(pool, Math.max(1, TimeUnit.NANOSECONDS.toMillis(first.nanos())),
+                    first.why());
+        } else {
+            pumpLater(first.nanos());
+        }
+    }
+
+    private void pumpLater(long nanos) {
+        if (!pumpTimed) {
+            pumpTimed = true;
+            loop.schedule(() -> {
+                pumpTimed = false;
+                pump();
+            }, nanos, TimeUnit.NANOSECONDS);
+        }
+    }
+
+    /** Something was put in force or ended. On this loop. */
+    void measuresChanged() {
+        for (PoolShare pool : pools.values()) {
+            for (Connection idle : List.copyOf(pool.idle())) {
+                if (outOfBounds(idle)) {
+                    pool.idle().remove(idle);
+                    idle.drain();
+                }
+            }
+        }
+        pumpSoon();
     }
 
     /** The site's connections are all taken: one that another pool does not use makes room. */
@@ -534,19 +626,26 @@ final class Dispatcher {
     }
 
     private boolean open(PoolShare pool, EgressSource source) {
-        Target target = ladder.next(source);
-        if (target == null) {
+        EgressPath path = paths.of(source);
+        Target target = ladder.next(source, path.narrowing().ipv4Only());
+        if (target == null || !mayOpen(path)) {
             return false;
         }
         boolean trusted = !proven.isEmpty();
         if (!acquire(trusted, pool)) {
+            path.gate().closed();
             return false;
         }
+        Provider.Limits limits = paths.limits();
         SessionTerms terms = new SessionTerms(source.ehlo(), target.toString(), site.tls(),
                 ladder.inTheClear(target.host()), settings().pipelining(),
-                settings().chunking(), pace.lookAhead(), settings().recipientsPerTransaction(),
-                pace.messages(), SMALL_CONTENT);
-        Connection connection = new Connection(this, pool, source, target, terms, !trusted);
+                settings().chunking(), pace.lookAhead(),
+                Math.min(settings().recipientsPerTransaction(),
+                        limits.recipientsPerTransaction()),
+                Math.min(pace.messages(), Math.min(limits.messagesPerConnection(),
+                        path.narrowing().messages())),
+                SMALL_CONTENT);
+        Connection connection = new Connection(this, pool, path, target, terms, !trusted);
         connection.grant();
         if (connections.isEmpty()) {
             parts.budget().siteOpens();
@@ -557,6 +656,26 @@ final class Dispatcher {
         parts.meters().opened();
         connection.open();
         return true;
+    }
+
+    /** Takes the source's right to a connection; when there is none, comes back when there is. */
+    private boolean mayOpen(EgressPath path) {
+        SourceGate.Wait wait = path.open();
+        if (wait != null && wait.nanos() == Long.MAX_VALUE && wishesSource.add(path.gate())) {
+            path.gate().wish(() -> loop.execute(() -> {
+                wishesSource.remove(path.gate());
+                pump();
+            }));
+            wait = path.open();
+        }
+        if (wait == null) {
+            return true;
+        }
+        limitWhy = wait.why();
+        if (wait.nanos() != Long.MAX_VALUE) {
+            pumpLater(wait.nanos());
+        }
+        return false;
     }
 
     private boolean acquire(boolean trusted, PoolShare pool) {

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.mailrace.delivery;
 
+import io.mailrace.core.Rate;
 import io.mailrace.core.TimeSource;
 import java.net.InetAddress;
+import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /** A sending identity at work, shared by all event loops: it may rest for a while. */
 final class EgressSource {
@@ -12,6 +15,7 @@ final class EgressSource {
 
     private final SourceConfig config;
     private final TimeSource time;
+    private final AtomicInteger connections = new AtomicInteger();
     private volatile Rest rest = new Rest(0, "");
 
     EgressSource(SourceConfig config, TimeSource time) {
@@ -25,6 +29,38 @@ final class EgressSource {
 
     Optional<InetAddress> address() {
         return config.address();
+    }
+
+    /** The block of addresses receivers may judge it by; empty when its address is unknown. */
+    Optional<String> block() {
+        return Subject.blockOf(config.address());
+    }
+
+    /** Connections it may have to all receivers together. */
+    int mostConnections() {
+        return config.bounds().connections();
+    }
+
+    List<Rate> rates() {
+        return config.bounds().rates();
+    }
+
+    List<Rate> connectionRates() {
+        return config.bounds().connectionRates();
+    }
+
+    /** Takes the right to one connection; {@link #closeOne} must follow. */
+    boolean openOne() {
+        for (int now = connections.get(); now < mostConnections(); now = connections.get()) {
+            if (connections.compareAndSet(now, now + 1)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    void closeOne() {
+        connections.decrementAndGet();
     }
 
     String ehlo() {

@@ -4,10 +4,12 @@ package io.mailrace.delivery;
 import io.mailrace.core.TimeSource;
 import io.mailrace.delivery.MxAnswer.Hosts;
 import io.mailrace.delivery.MxAnswer.MxHost;
+import java.net.Inet6Address;
 import java.net.InetAddress;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.Iterator;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ThreadLocalRandom;
 import org.jspecify.annotations.Nullable;
@@ -38,17 +40,26 @@ final class HostLadder {
         hosts = newer;
     }
 
+    List<String> hostNames() {
+        return hosts.hosts().stream().map(MxHost::name).toList();
+    }
+
     String firstName() {
         return hosts.hosts().getFirst().name();
     }
 
-    /** Null when every address that fits the source failed lately, or none fits. */
+    /**
+     * Null when every address that fits the source failed lately, or none fits.
+     *
+     * @param ipv4Only IPv6 is left out
+     */
     @Nullable
-    Target next(EgressSource source) {
+    Target next(EgressSource source, boolean ipv4Only) {
         int considered = 0;
         for (MxHost host : hosts.shuffled(ThreadLocalRandom.current())) {
             for (InetAddress address : host.addresses()) {
-                if (source.fits(address) && considered++ < MxResolver.MAX_ADDRESSES
+                if (fits(source, address, ipv4Only)
+                        && considered++ < MxResolver.MAX_ADDRESSES
                         && !marked(downUntil, address)) {
                     return new Target(host.name(), address, port);
                 }
@@ -58,17 +69,22 @@ final class HostLadder {
     }
 
     /** Whether {@link #next} has an address for that source. */
-    boolean reaches(EgressSource source) {
+    boolean reaches(EgressSource source, boolean ipv4Only) {
         int considered = 0;
         for (MxHost host : hosts.hosts()) {
             for (InetAddress address : host.addresses()) {
-                if (source.fits(address) && considered++ < MxResolver.MAX_ADDRESSES
+                if (fits(source, address, ipv4Only)
+                        && considered++ < MxResolver.MAX_ADDRESSES
                         && !marked(downUntil, address)) {
                     return true;
                 }
             }
         }
         return false;
+    }
+
+    private static boolean fits(EgressSource source, InetAddress address, boolean ipv4Only) {
+        return source.fits(address) && !(ipv4Only && address instanceof Inet6Address);
     }
 
     boolean fits(EgressSource source) {

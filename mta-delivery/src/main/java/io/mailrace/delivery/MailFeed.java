@@ -88,6 +88,12 @@ final class MailFeed {
                     parts.reroute().accept(visit.queue());
                     continue;
                 }
+                SourceGate.Wait wait = dispatcher.paths().queueWait(visit.queue().key());
+                if (wait != null) {
+                    leaves(pool, visit);
+                    park(visit.queue(), millis(wait), wait.why());
+                    continue;
+                }
                 int granted = reserve(lane, Math.min(want, pool.queues().credit()));
                 if (granted == 0) {
                     break;
@@ -97,10 +103,16 @@ final class MailFeed {
         }
     }
 
+    private static long millis(SourceGate.Wait wait) {
+        return Math.max(1, TimeUnit.NANOSECONDS.toMillis(wait.nanos()));
+    }
+
     /** Takes up to that many from a queue; how many stay at hand. */
     private int take(PoolShare pool, QueueVisit visit, int granted) {
-        List<Envelope> taken = new ArrayList<>(visit.queue().take(granted));
-        boolean empty = taken.size() < granted;
+        List<Limit> limits = dispatcher.paths().queueLimits(visit.queue().key());
+        int allowed = permits(limits, granted);
+        List<Envelope> taken = new ArrayList<>(visit.queue().take(allowed));
+        boolean empty = taken.size() < allowed;
         int within = 0;
         boolean turn = true;
         while (turn && within < taken.size()) {
@@ -118,9 +130,24 @@ final class MailFeed {
         List<Envelope> beyond = taken.subList(within, taken.size());
         beyond.forEach(visit.queue()::putBack);
         beyond.clear();
+        for (int unused = within; unused < allowed; unused++) {
+            limits.forEach(Limit::giveBack);
+        }
         parts.signing().release(visit.queue().key().lane(), granted - within);
         prepare(pool, visit.queue(), taken);
         return within;
+    }
+
+    /** How many of so many the limits allow; each is taken. */
+    private static int permits(List<Limit> limits, int wanted) {
+        if (limits.isEmpty()) {
+            return wanted;
+        }
+        int allowed = 0;
+        while (allowed < wanted && SourceGate.takeAll(limits) == null) {
+            allowed++;
+        }
+        return allowed;
     }
 
     /** Looks again by itself: the outcomes in the way may all be those of other sites. */
@@ -182,6 +209,11 @@ final class MailFeed {
             return;
         }
         Attempt attempt = new Attempt(envelope, queue, parts.spool().content(envelope));
+        SourceGate.Wait wait = dispatcher.paths().mailWait(attempt);
+        if (wait != null) {
+            dispatcher.postpone(attempt, wait);
+            return;
+        }
         if (parts.signing().mustSign(attempt)) {
             unsigned.add(attempt);
         } else {

@@ -15,6 +15,7 @@ import static io.mailrace.delivery.ReplyClassifier.Fate.SETTLED;
 import static io.mailrace.delivery.ReplyClassifier.Fate.UNTOUCHED;
 
 import io.mailrace.core.Disposition;
+import io.mailrace.core.NextTry;
 import io.mailrace.core.SmtpReply;
 import java.util.EnumMap;
 import java.util.Map;
@@ -164,11 +165,14 @@ final class ReplyClassifier {
     }
 
     /** The disposition a fate means; there is none for untouched mail. */
-    static Disposition disposition(Fate fate, SmtpReply reply) {
+    static Disposition disposition(Fate fate, SmtpReply reply, Ruling ruling) {
         return switch (fate) {
-            case BOUNCE -> new Disposition.Bounced(reply);
-            case MAYBE_DELIVERED -> new Disposition.Deferred(reply, true);
-            case DEFER, UNTOUCHED, SETTLED -> new Disposition.Deferred(reply);
+            case MAYBE_DELIVERED ->
+                new Disposition.Deferred(reply, true, NextTry.SCHEDULE, ruling.cause());
+            case BOUNCE -> ruling.disposition(reply);
+            case DEFER, UNTOUCHED, SETTLED -> ruling.fails()
+                    ? new Disposition.Deferred(reply, false, NextTry.SCHEDULE, ruling.cause())
+                    : ruling.disposition(reply);
         };
     }
 }

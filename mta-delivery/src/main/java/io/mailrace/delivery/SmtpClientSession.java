@@ -2,6 +2,8 @@
 package io.mailrace.delivery;
 
 import io.mailrace.core.Disposition;
+import io.mailrace.core.NextTry;
+import io.mailrace.core.ReplyClass;
 import io.mailrace.core.SmtpReply;
 import io.mailrace.delivery.ReplyClassifier.Effect;
 import io.mailrace.delivery.ReplyClassifier.Failure;
@@ -69,6 +71,13 @@ final class SmtpClientSession {
 
         /** Nothing happened to it. */
         void handBack(Attempt attempt);
+
+        /**
+         * What a refusal means; asked once for each.
+         *
+         * @param attempt it is about; null when it is about none
+         */
+        Ruling judge(Stage stage, SmtpReply reply, @Nullable Attempt attempt);
 
         /** Ends the connection. The session does nothing any more. */
         void close(Ending ending);
@@ -377,8 +386,12 @@ final class SmtpClientSession {
             fail(asked, failure, ours("4.5.0", "answered MAIL with " + reply));
             return;
         }
-        Fate fate = ReplyClassifier.verdict(Stage.MAIL, failure).fate();
-        transaction.refuseMail(ReplyClassifier.disposition(fate, reply));
+        Ruling ruling = wire.judge(Stage.MAIL, reply, transaction.attempt());
+        if (ruling.category() == ReplyClass.MESSAGE_LIMIT && messages > 1) {
+            end(asked, Failure.CLOSING, reply, ruling);
+            return;
+        }
+        transaction.refuseMail(ruling.disposition(reply));
         if (!expectsMoreOf(transaction)) {
             complete(transaction);
         }
@@ -397,11 +410,13 @@ final class SmtpClientSession {
                     fail(asked, failure, ours("4.5.0", "answered RCPT with " + reply));
                     return;
                 }
-                if (ReplyClassifier.tooManyRecipients(reply) && transaction.accepted() > 0) {
+                Ruling ruling = wire.judge(Stage.RCPT, reply, transaction.attempt());
+                boolean split = ruling.does(RuleAction.SPLIT)
+                        || ReplyClassifier.tooManyRecipients(reply);
+                if (split && transaction.accepted() > 0) {
                     recipientLimit = transaction.accepted();
                 } else {
-                    transaction.attempt().decide(place, ReplyClassifier.disposition(
-                            ReplyClassifier.verdict(Stage.RCPT, failure).fate(), reply));
+                    transaction.attempt().decide(place, ruling.disposition(reply));
                 }
             }
         }
@@ -439,8 +454,8 @@ final class SmtpClientSession {
             fail(asked, failure, ours("4.5.0", "answered DATA with " + reply));
             return;
         }
-        transaction.decideAccepted(ReplyClassifier.disposition(
-                ReplyClassifier.verdict(Stage.DATA, failure).fate(), reply));
+        transaction.decideAccepted(wire.judge(Stage.DATA, reply, transaction.attempt())
+                .disposition(reply));
         needsReset = !transaction.mailRefused();
         complete(transaction);
     }
@@ -474,9 +489,8 @@ final class SmtpClientSession {
         if (reply.code() == 250) {
             transaction.decideAccepted(new Disposition.Delivered(reply));
         } else {
-            transaction.decideAccepted(ReplyClassifier.disposition(ReplyClassifier.verdict(
-                    Stage.END_OF_DATA, ReplyClassifier.failureOf(Stage.END_OF_DATA, reply))
-                    .fate(), reply));
+            transaction.decideAccepted(wire.judge(Stage.END_OF_DATA, reply,
+                    transaction.attempt()).disposition(reply));
             needsReset = bdat();
         }
         complete(transaction);
@@ -516,13 +530,23 @@ final class SmtpClientSession {
 
     private void fail(Expected asked, Failure failure, SmtpReply reply) {
         Stage stage = stageOf(asked);
+        Transaction of = asked.transaction();
+        boolean said = failure == Failure.TRANSIENT || failure == Failure.PERMANENT
+                || failure == Failure.CLOSING;
+        end(asked, failure, reply, said && stage != Stage.QUIT
+                ? wire.judge(stage, reply, of == null ? null : of.attempt())
+                : Ruling.ours(failure));
+    }
+
+    private void end(Expected asked, Failure failure, SmtpReply reply, Ruling ruling) {
+        Stage stage = stageOf(asked);
         Verdict verdict = ReplyClassifier.verdict(stage, failure);
         closed = true;
         streaming = null;
         boolean ahead = false;
         Transaction head = asked.transaction();
         if (head != null) {
-            give(head, stage, failure, verdict.fate(), reply);
+            give(head, stage, failure, verdict.fate(), reply, ruling);
         }
         Transaction last = head;
         for (Expected later : expected) {
@@ -539,12 +563,18 @@ final class SmtpClientSession {
 
     /** Decides, or gives back, the mail of the command that failed. */
     private void give(Transaction transaction, Stage stage, Failure failure, Fate fate,
-            SmtpReply reply) {
+            SmtpReply reply, Ruling ruling) {
         // A refused RSET says nothing about the group behind it.
         boolean answered = failure == Failure.CLOSING || (stage != Stage.RSET
                 && (failure == Failure.TRANSIENT || failure == Failure.PERMANENT));
         boolean unknown = transaction.contentSent() && !answered && !transaction.mailRefused();
         boolean fresh = stage == Stage.RSET || (stage == Stage.MAIL && transaction.afterOthers());
+        boolean aboutConnection = ruling.category() == ReplyClass.MESSAGE_LIMIT
+                || ruling.category() == ReplyClass.CONNECTION_LIMIT;
+        if (aboutConnection && !transaction.contentSent()) {
+            handBack(transaction, reply);
+            return;
+        }
         if (fresh && !unknown && (failure == Failure.LOST || failure == Failure.CLOSING
                 || stage == Stage.RSET)) {
             handBack(transaction, reply);
@@ -552,9 +582,11 @@ final class SmtpClientSession {
         }
         if (unknown) {
             // Part of the group may have been taken in before the connection was lost.
-            transaction.decideAll(ReplyClassifier.disposition(Fate.MAYBE_DELIVERED, reply));
+            transaction.decideAll(ReplyClassifier.disposition(Fate.MAYBE_DELIVERED, reply,
+                    ruling));
         }
-        transaction.decideRest(ReplyClassifier.disposition(fate, reply), reply);
+        transaction.decideRest(ReplyClassifier.disposition(fate, reply, ruling),
+                new Disposition.Deferred(reply, false, NextTry.SCHEDULE, ruling.cause()));
         wire.finished(transaction.attempt(), offered.dsn());
     }
 

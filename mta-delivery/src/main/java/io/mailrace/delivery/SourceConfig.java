@@ -3,7 +3,9 @@ package io.mailrace.delivery;
 
 import io.mailrace.core.Cidr;
 import io.mailrace.core.ConfigReader;
+import io.mailrace.core.Rate;
 import java.net.InetAddress;
+import java.util.List;
 import java.util.Optional;
 
 /**
@@ -11,8 +13,24 @@ import java.util.Optional;
  *
  * @param address local address to bind; empty: the system chooses
  * @param ehlo the name given in EHLO
+ * @param bounds on what it does, whoever receives it
  */
-record SourceConfig(String name, Optional<InetAddress> address, String ehlo) {
+record SourceConfig(String name, Optional<InetAddress> address, String ehlo, Bounds bounds) {
+
+    /**
+     * What one source may do to all receivers together.
+     *
+     * @param connections open at once
+     */
+    record Bounds(int connections, List<Rate> rates, List<Rate> connectionRates) {
+        static final Bounds NONE = new Bounds(Integer.MAX_VALUE, List.of(), List.of());
+
+        Bounds {
+            rates = List.copyOf(rates);
+            connectionRates = List.copyOf(connectionRates);
+        }
+    }
+
     SourceConfig {
         if (ehlo.isEmpty() || ehlo.length() > 255 || !ehlo.chars().allMatch(
                 SourceConfig::inHostName)) {
@@ -28,8 +46,10 @@ record SourceConfig(String name, Optional<InetAddress> address, String ehlo) {
                     + "or empty; not \"" + address + "\"");
         }
         String ehlo = reader.string("ehlo");
+        Bounds bounds = new Bounds(reader.integer("connections", 1, 100_000),
+                Provider.readRates(reader, "rate"), Provider.readRates(reader, "connection-rate"));
         return reader.build(() -> new SourceConfig(name, local, ehlo.isEmpty() ? hostname
-                : ehlo));
+                : ehlo, bounds));
     }
 
     private static boolean inHostName(int c) {

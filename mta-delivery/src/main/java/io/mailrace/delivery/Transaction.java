@@ -2,7 +2,6 @@
 package io.mailrace.delivery;
 
 import io.mailrace.core.Disposition;
-import io.mailrace.core.SmtpReply;
 import java.util.BitSet;
 
 /**
@@ -118,9 +117,9 @@ final class Transaction {
         return contentSent;
     }
 
-    /** The reply decides everything that is still open in the whole envelope. */
-    void decideRest(Disposition ofAccepted, SmtpReply reply) {
+    /** Decides everything that is still open in the whole envelope. */
+    void decideRest(Disposition ofAccepted, Disposition ofOthers) {
         decideAccepted(ofAccepted);
-        attempt.decideRest(new Disposition.Deferred(reply));
+        attempt.decideRest(ofOthers);
     }
 }

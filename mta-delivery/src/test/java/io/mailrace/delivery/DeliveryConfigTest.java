@@ -74,7 +74,8 @@ class DeliveryConfigTest {
                 DeliveryTimeouts.class));
         assertThat(keys("dns")).containsExactlyInAnyOrderElementsOf(components(DnsConfig.class));
         Set<String> source = components(SourceConfig.class);
-        source.remove("name");
+        source.removeAll(Set.of("name", "bounds"));
+        source.addAll(Set.of("connections", "rate", "connection-rate"));
         assertThat(keys("source-defaults")).containsExactlyInAnyOrderElementsOf(source);
         Set<String> pool = components(PoolConfig.class);
         pool.remove("name");

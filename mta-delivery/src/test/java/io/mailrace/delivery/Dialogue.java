@@ -232,6 +232,11 @@ final class Dialogue implements SmtpClientSession.Wire {
     }
 
     @Override
+    public Ruling judge(Stage stage, SmtpReply reply, @Nullable Attempt attempt) {
+        return Ruling.standard(stage, reply);
+    }
+
+    @Override
     public void close(Ending ending) {
         said.add("<close>");
         outcomes.add("ended " + ending.stage() + " " + ending.effect()

@@ -3,7 +3,10 @@ package io.mailrace.delivery;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.mailrace.core.Cause;
 import io.mailrace.core.Disposition;
+import io.mailrace.core.NextTry;
+import io.mailrace.core.ReplyClass;
 import io.mailrace.core.SmtpReply;
 import io.mailrace.delivery.ReplyClassifier.Effect;
 import io.mailrace.delivery.ReplyClassifier.Failure;
@@ -11,6 +14,8 @@ import io.mailrace.delivery.ReplyClassifier.Fate;
 import io.mailrace.delivery.ReplyClassifier.Verdict;
 import java.util.EnumSet;
 import java.util.Set;
+import java.time.Duration;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
 class ReplyClassifierTest {
@@ -50,15 +55,27 @@ class ReplyClassifierTest {
 
     @Test
     void disposition_eachFate_isOfItsKind() {
-        SmtpReply reply = SmtpReply.of(451, "4.0.0", "x");
+        SmtpReply reply = SmtpReply.of(551, "5.0.0", "x");
         for (Fate fate : Fate.values()) {
-            Disposition disposition = ReplyClassifier.disposition(fate, reply);
+            Disposition disposition = ReplyClassifier.disposition(fate, reply,
+                    Ruling.standard(Stage.MAIL, reply));
             assertThat(disposition instanceof Disposition.Bounced)
                     .isEqualTo(fate == Fate.BOUNCE);
             assertThat(disposition instanceof Disposition.Deferred deferred
                     && deferred.possibleDuplicate()).isEqualTo(fate == Fate.MAYBE_DELIVERED);
             assertThat(disposition).isNotInstanceOf(Disposition.Delivered.class);
         }
+    }
+
+    /** Some receivers say 5xx and mean later. */
+    @Test
+    void disposition_ruleSaysRetry_never_bounces() {
+        SmtpReply reply = SmtpReply.of(550, "5.7.28", "blocked");
+        Ruling kept = new Ruling(ReplyClass.BLOCKED, Optional.empty(), "x/y", false,
+                Duration.ofHours(1));
+        assertThat(ReplyClassifier.disposition(Fate.BOUNCE, reply, kept)).isEqualTo(
+                new Disposition.Deferred(reply, false, NextTry.notBefore(Duration.ofHours(1)),
+                        new Cause(ReplyClass.BLOCKED, "x/y")));
     }
 
     @Test

@@ -16,6 +16,7 @@ import io.mailrace.queue.Envelope;
 import io.mailrace.queue.EventJournal;
 import io.mailrace.queue.IncomingContent;
 import io.mailrace.queue.MailQueues;
+import io.mailrace.queue.Memos;
 import io.mailrace.queue.Settlement;
 import io.mailrace.queue.SetOperations;
 import io.mailrace.queue.Spool;
@@ -66,6 +67,11 @@ class SettlementsTest {
 
         @Override
         public SetOperations operations() {
+            throw new UnsupportedOperationException();
+        }
+
+        @Override
+        public Memos memos() {
             throw new UnsupportedOperationException();
         }
 

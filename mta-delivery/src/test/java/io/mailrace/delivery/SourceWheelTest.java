@@ -18,7 +18,8 @@ class SourceWheelTest {
     private final SourceWheel wheel = new SourceWheel(List.of(a, b), new int[]{1, 3});
 
     private EgressSource source(String name) {
-        return new EgressSource(new SourceConfig(name, Optional.empty(), "mta.test"), time);
+        return new EgressSource(new SourceConfig(name, Optional.empty(), "mta.test",
+                SourceConfig.Bounds.NONE), time);
     }
 
     private Map<String, Integer> turns(int count) {

@@ -74,6 +74,10 @@ final class Batch implements AutoCloseable {
             case Operation.Move move -> move(move);
             case Operation.Forget forget -> forget(forget);
             case Operation.Append append -> event(append.event());
+            case Operation.Memo memo -> {
+                memo(memo);
+                mustSync = true;
+            }
             case Operation.SavePosition save -> rocks.put(store.handle(Store.Family.STATE),
                     Keys.reader(save.reader()), QueueCodec.number(save.sequence()));
             case Operation.TrimEvents trim -> trim(trim);
@@ -126,6 +130,21 @@ final class Batch implements AutoCloseable {
             queue.publish(change.departures, change.arrivals, change.held);
         });
         dropped.forEach(table::remove);
+    }
+
+    private void memo(Operation.Memo memo) throws RocksDBException {
+        for (Memos.Change change : memo.changes()) {
+            byte[] key = Keys.memo(change.name());
+            if (change.value().isPresent()) {
+                rocks.put(store.handle(Store.Family.STATE), key,
+                        QueueCodec.memo(change.value().get()));
+            } else {
+                rocks.delete(store.handle(Store.Family.STATE), key);
+            }
+        }
+        for (Operation.Recorded event : memo.events()) {
+            event(event);
+        }
     }
 
     List<Operation> operations() {
@@ -185,6 +204,7 @@ final class Batch implements AutoCloseable {
             case Operation.Chunk none -> null;
             case Operation.Discard none -> null;
             case Operation.Append none -> null;
+            case Operation.Memo none -> null;
             case Operation.SavePosition none -> null;
             case Operation.TrimEvents none -> null;
             case Operation.Quarantine none -> null;

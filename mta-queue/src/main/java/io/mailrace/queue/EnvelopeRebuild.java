@@ -128,6 +128,10 @@ final class EnvelopeRebuild {
             }
             case Event.AdminAction none -> {
             }
+            case Event.Postponed none -> {
+            }
+            case Event.RuleFired none -> {
+            }
         }
     }
 

@@ -1,18 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.mailrace.queue;
 
+import io.mailrace.core.Cause;
 import io.mailrace.core.Disposition;
 import io.mailrace.core.Event;
 import io.mailrace.core.Lane;
 import io.mailrace.core.MailAddress;
+import io.mailrace.core.NextTry;
 import io.mailrace.core.RecipientOutcome;
+import io.mailrace.core.ReplyClass;
+import io.mailrace.core.SmtpReply;
 import io.mailrace.core.SpoolId;
 import java.util.ArrayList;
 import java.util.List;
 
 /** Values of the family {@code event} (FORMAT.md). */
 final class EventCodec {
-    private static final int VERSION = 1;
+    /** 2 added why mail was not delivered. */
+    private static final int VERSION = 2;
     private static final int RECEIVED = 1;
     private static final int REJECTED = 2;
     private static final int ATTEMPTED = 3;
@@ -22,6 +27,8 @@ final class EventCodec {
     private static final int QUEUE_PARKED = 7;
     private static final int OPERATED = 8;
     private static final int ADMIN_ACTION = 9;
+    private static final int POSTPONED = 10;
+    private static final int RULE_FIRED = 11;
     private static final int DELIVERED = 1;
     private static final int DEFERRED = 2;
     private static final int DEFERRED_POSSIBLE_DUPLICATE = 3;
@@ -73,6 +80,11 @@ final class EventCodec {
             }
             case Event.AdminAction e ->
                 start(out, ADMIN_ACTION, e).text(e.who()).text(e.what());
+            case Event.Postponed e -> start(out, POSTPONED, e).i64(e.id().value())
+                    .count(e.envelope()).text(e.tenant()).text(e.destination())
+                    .i64(e.untilEpochMillis()).text(e.why());
+            case Event.RuleFired e -> start(out, RULE_FIRED, e).text(e.rule()).text(e.subject())
+                    .text(e.action()).i64(e.untilEpochMillis()).text(e.why());
         }
         return out.finish();
     }
@@ -100,6 +112,10 @@ final class EventCodec {
             case OPERATED -> new Event.Operated(time, id(in), in.number(), in.text(), in.text(),
                     change(in.u8()), addresses(in), in.text());
             case ADMIN_ACTION -> new Event.AdminAction(time, in.text(), in.text());
+            case POSTPONED -> new Event.Postponed(time, id(in), in.number(), in.text(), in.text(),
+                    in.i64(), in.text());
+            case RULE_FIRED -> new Event.RuleFired(time, in.text(), in.text(), in.text(), in.i64(),
+                    in.text());
             default -> throw new SpoolException("event record has unknown kind " + kind);
         };
     }
@@ -177,7 +193,16 @@ final class EventCodec {
                 case Disposition.Bounced d -> BOUNCED;
             });
             ReplyCodec.write(out, outcome.disposition().reply());
+            Cause cause = outcome.disposition().cause();
+            out.text(cause.category().word()).text(cause.rule());
         }
+    }
+
+    /** Classes go by their words: what a newer or older program calls otherwise is unknown. */
+    private static Cause cause(RecordReader in) {
+        return in.version() < 2
+                ? Cause.UNKNOWN
+                : new Cause(ReplyClass.ofWord(in.text()).orElse(ReplyClass.UNKNOWN), in.text());
     }
 
     private static List<RecipientOutcome> outcomes(RecordReader in) {
@@ -186,12 +211,14 @@ final class EventCodec {
         for (int i = 0; i < count; i++) {
             MailAddress address = EnvelopeCodec.address(in);
             int code = in.u8();
-            var reply = ReplyCodec.read(in);
+            SmtpReply reply = ReplyCodec.read(in);
+            Cause cause = cause(in);
             outcomes.add(new RecipientOutcome(address, switch (code) {
                 case DELIVERED -> new Disposition.Delivered(reply);
-                case DEFERRED -> new Disposition.Deferred(reply);
-                case DEFERRED_POSSIBLE_DUPLICATE -> new Disposition.Deferred(reply, true);
-                case BOUNCED -> new Disposition.Bounced(reply);
+                case DEFERRED -> new Disposition.Deferred(reply, false, NextTry.SCHEDULE, cause);
+                case DEFERRED_POSSIBLE_DUPLICATE ->
+                    new Disposition.Deferred(reply, true, NextTry.SCHEDULE, cause);
+                case BOUNCED -> new Disposition.Bounced(reply, cause);
                 default -> throw new SpoolException("event record has unknown outcome " + code);
             }));
         }

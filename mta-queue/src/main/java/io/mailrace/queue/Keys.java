@@ -18,6 +18,7 @@ final class Keys {
     static final byte MARKER = 'M';
     static final byte READER = 'R';
     static final byte QUARANTINE = 'X';
+    static final byte MEMO = 'D';
 
     private Keys() {}
 
@@ -94,6 +95,11 @@ final class Keys {
         return ByteBuffer.allocate(1 + text.length).put(READER).put(text).array();
     }
 
+    static byte[] memo(String name) {
+        byte[] text = name.getBytes(StandardCharsets.UTF_8);
+        return ByteBuffer.allocate(1 + text.length).put(MEMO).put(text).array();
+    }
+
     static byte[] quarantine(byte[] scheduleKey) {
         return ByteBuffer.allocate(1 + scheduleKey.length).put(QUARANTINE).put(scheduleKey).array();
     }
@@ -111,6 +117,7 @@ final class Keys {
         return ByteBuffer.wrap(key).getInt(offset);
     }
 
+    /** Of a reader or a memo. */
     static String readerName(byte[] key) {
         return new String(Arrays.copyOfRange(key, 1, key.length), StandardCharsets.UTF_8);
     }

@@ -188,6 +188,28 @@ sealed interface Operation {
         }
     }
 
+    /** Writes values other modules must not forget; lost when the disk refuses it. */
+    record Memo(List<Memos.Change> changes, List<Recorded> events, Told told)
+            implements
+                Operation {
+        @Override
+        public int bytes() {
+            int bytes = 0;
+            for (Memos.Change change : changes) {
+                bytes += 64 + change.name().length() + change.value().map(v -> v.length).orElse(0);
+            }
+            for (Recorded event : events) {
+                bytes += event.record().length;
+            }
+            return bytes;
+        }
+
+        @Override
+        public boolean isKept() {
+            return false;
+        }
+    }
+
     /** Stores how far a reader of the journal has come. */
     record SavePosition(String reader, long sequence) implements Operation {
         @Override

@@ -74,6 +74,14 @@ final class QueueCodec {
         return RecordReader.decode(record, VERSION, what, RecordReader::i64);
     }
 
+    static byte[] memo(byte[] value) {
+        return new RecordWriter(VERSION, value.length + 16).bytes(value).finish();
+    }
+
+    static byte[] memoOf(byte[] record) {
+        return RecordReader.decode(record, VERSION, "memo", RecordReader::bytes);
+    }
+
     static byte[] quarantine(byte[] scheduleRecord, String why) {
         return new RecordWriter(VERSION, 64).text(why).bytes(scheduleRecord).finish();
     }

@@ -29,12 +29,15 @@ final class RetrySchedule {
      * has expired comes at that moment instead: it is the last.
      *
      * @param attempts made so far, 1 or more
+     * @param notBeforeMillis it waits at least that long
      */
-    long nextDue(Lane lane, int attempts, long nowEpochMillis, long expiresEpochMillis) {
+    long nextDue(Lane lane, int attempts, long nowEpochMillis, long expiresEpochMillis,
+            long notBeforeMillis) {
         List<Duration> intervals = config.of(lane).intervals();
         long interval = intervals.get(Math.min(attempts, intervals.size()) - 1).toMillis();
         double vary = 1 + ThreadLocalRandom.current().nextDouble(-JITTER, JITTER);
-        long due = nowEpochMillis + Math.max(1, Math.round(interval * vary));
+        long due = nowEpochMillis + Math.max(1, Math.max(notBeforeMillis,
+                Math.round(interval * vary)));
         return due > expiresEpochMillis && expiresEpochMillis > nowEpochMillis
                 ? expiresEpochMillis
                 : due;

@@ -60,6 +60,7 @@ public final class RocksSpool implements Spool {
     private final long stallNanos;
     private final long minFree;
     private final Ballast ballast;
+    private final StoredMemos memos;
     private final AtomicBoolean looking = new AtomicBoolean();
     private volatile boolean closing;
 
@@ -137,6 +138,7 @@ public final class RocksSpool implements Spool {
         SpoolParts parts = new SpoolParts(config, time, clock, ids, store, walWatch, fresh, queues,
                 journal, meters);
         commits = new CommitThread(parts, disk.apply(store), progress);
+        memos = new StoredMemos(store, this::submit);
         minFree = config.spool().minFree();
         ballast = new Ballast(config.spool().path());
         stallNanos = config.spool().stallLimit().toNanos();
@@ -306,6 +308,11 @@ public final class RocksSpool implements Spool {
     @Override
     public SetOperations operations() {
         return operations;
+    }
+
+    @Override
+    public Memos memos() {
+        return memos;
     }
 
     @Override

@@ -4,6 +4,7 @@ package io.mailrace.queue;
 import io.mailrace.core.Content;
 import io.mailrace.core.Disposition;
 import io.mailrace.core.Event;
+import io.mailrace.core.NextTry;
 import io.mailrace.core.Recipient;
 import io.mailrace.core.SmtpReply;
 import io.mailrace.core.TimeSource;
@@ -122,6 +123,7 @@ final class Settler {
         List<Recipient> waiting = new ArrayList<>();
         List<Recipient> given = new ArrayList<>();
         SmtpReply lastDeferral = NEVER_TRIED;
+        Waiting waits = new Waiting();
         for (int i = 0; i < envelope.recipients().size(); i++) {
             Recipient recipient = envelope.recipients().get(i);
             Disposition disposition = settlement.outcomes().get(i).disposition();
@@ -135,6 +137,7 @@ final class Settler {
                     reports.add(report(recipient, DsnWriter.Fate.REFUSED, disposition));
                 case Disposition.Deferred deferred -> {
                     lastDeferral = deferred.reply();
+                    waits.add(deferred.next());
                     if (tooOld) {
                         given.add(recipient);
                         reports.add(report(recipient, DsnWriter.Fate.EXPIRED, disposition));
@@ -145,14 +148,21 @@ final class Settler {
             }
         }
         List<Event> events = new ArrayList<>(4);
-        events.add(new Event.Attempted(time.epochMillis(), envelope.id(), envelope.ordinal(),
-                envelope.queue().tenant(), envelope.queue().destination(), settlement.route(),
-                envelope.attempts() + 1, settlement.durationMillis(), settlement.outcomes()));
+        boolean tried = waits.counted || waiting.size() < envelope.recipients().size();
+        events.add(tried
+                ? new Event.Attempted(time.epochMillis(), envelope.id(), envelope.ordinal(),
+                        envelope.queue().tenant(), envelope.queue().destination(),
+                        settlement.route(), envelope.attempts() + 1, settlement.durationMillis(),
+                        settlement.outcomes())
+                : new Event.Postponed(time.epochMillis(), envelope.id(), envelope.ordinal(),
+                        envelope.queue().tenant(), envelope.queue().destination(),
+                        time.epochMillis() + waits.uncountedMillis, lastDeferral.text()));
         if (!given.isEmpty()) {
             events.add(expired(envelope, given, lastDeferral));
         }
         return new Verdict(queue, entry, false, true, settlement.route(),
-                waiting.isEmpty() ? null : rest(entry, waiting, lastDeferral), reports, events,
+                waiting.isEmpty() ? null : rest(entry, waiting, lastDeferral, waits), reports,
+                events,
                 told);
     }
 
@@ -168,19 +178,39 @@ final class Settler {
                 MailBuilder.addresses(recipients), lastReply);
     }
 
-    private Operation.Rest rest(Entry entry, List<Recipient> waiting, SmtpReply lastReply) {
+    /** How long the recipients that wait are to wait: they share one due time, the latest. */
+    private static final class Waiting {
+        private boolean counted;
+        private long uncountedMillis;
+        private long notBeforeMillis;
+
+        void add(NextTry next) {
+            counted |= next.counted();
+            if (next.counted()) {
+                notBeforeMillis = Math.max(notBeforeMillis, next.pause().toMillis());
+            } else {
+                uncountedMillis = Math.max(uncountedMillis, next.pause().toMillis());
+            }
+        }
+    }
+
+    private Operation.Rest rest(Entry entry, List<Recipient> waiting, SmtpReply lastReply,
+            Waiting waits) {
         Envelope old = entry.envelope();
-        int attempts = old.attempts() + 1;
+        int attempts = old.attempts() + (waits.counted ? 1 : 0);
+        long next = waits.counted
+                ? retry.nextDue(old.queue().lane(), attempts, clock.now(),
+                        old.expiresEpochMillis(), waits.notBeforeMillis)
+                : clock.now() + waits.uncountedMillis;
         // After clock steps too a new due time is later than the old: keys are written once.
-        long due = Math.max(old.dueEpochMillis() + 1, retry.nextDue(old.queue().lane(), attempts,
-                clock.now(), old.expiresEpochMillis()));
-        Envelope next = new Envelope(old.id(), old.ordinal(), old.queue(), old.sender(), waiting,
+        long due = Math.max(old.dueEpochMillis() + 1, next);
+        Envelope rest = new Envelope(old.id(), old.ordinal(), old.queue(), old.sender(), waiting,
                 old.options(), old.facts(), attempts, old.acceptedEpochMillis(), due,
                 old.expiresEpochMillis());
         byte[] record = waiting.size() == old.recipients().size()
                 ? null
-                : EnvelopeCodec.encode(next, entry.envelopesOfMessage());
-        return new Operation.Rest(new Entry(next, entry.envelopesOfMessage()), record,
+                : EnvelopeCodec.encode(rest, entry.envelopesOfMessage());
+        return new Operation.Rest(new Entry(rest, entry.envelopesOfMessage()), record,
                 new Schedule(attempts, old.acceptedEpochMillis(), old.expiresEpochMillis(),
                         Optional.of(lastReply)).encode());
     }

@@ -41,6 +41,9 @@ public interface Spool extends AutoCloseable {
     /** Operators' changes to many envelopes at once. */
     SetOperations operations();
 
+    /** Small values other modules must not forget. */
+    Memos memos();
+
     /** What operators do to the spool itself. */
     SpoolCare care();
 

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.mailrace.core.ContentFacts;
+import io.mailrace.core.Cause;
 import io.mailrace.core.Disposition;
 import io.mailrace.core.EnhancedStatus;
 import io.mailrace.core.Event;
@@ -13,6 +14,7 @@ import io.mailrace.core.MailAddress;
 import io.mailrace.core.MailOptions;
 import io.mailrace.core.Recipient;
 import io.mailrace.core.RecipientOutcome;
+import io.mailrace.core.ReplyClass;
 import io.mailrace.core.SmtpReply;
 import io.mailrace.core.SpoolId;
 import java.util.Arrays;
@@ -52,14 +54,17 @@ class CodecTest {
                         List.of(new RecipientOutcome(BOB, new Disposition.Delivered(REPLY)),
                                 new RecipientOutcome(BOB, new Disposition.Deferred(REPLY)),
                                 new RecipientOutcome(UTF8, new Disposition.Deferred(REPLY, true)),
-                                new RecipientOutcome(BOB, new Disposition.Bounced(REPLY)))),
+                                new RecipientOutcome(BOB, new Disposition.Bounced(REPLY,
+                                        new Cause(ReplyClass.UNKNOWN_USER, "gmail/x"))))),
                 new Event.Expired(4, id, 1, "t", "example.net", List.of(BOB), REPLY),
                 new Event.DsnSent(5, id, new SpoolId(9), BOB, "failed"),
                 new Event.DsnOmitted(6, id, "null sender"),
                 new Event.QueueParked(7, "default/t/example.net/default", 8, "why"),
                 new Event.Operated(8, new SpoolId(5), 2, "t", "example.net",
                         Event.Operated.Change.REBOUND, List.of(UTF8), "to pool b"),
-                new Event.AdminAction(9, "root", "hold everything"));
+                new Event.AdminAction(9, "root", "hold everything"),
+                new Event.Postponed(10, id, 3, "t", "example.net", 11, "held by gmail/x"),
+                new Event.RuleFired(11, "gmail/x", "source a at gmail", "suspend", 12, "421 no"));
     }
 
     @Test

@@ -76,11 +76,12 @@ class RouterTest {
         long now = 1_000_000;
         long late = now + Duration.ofHours(9).toMillis();
         for (int i = 0; i < 200; i++) {
-            assertThat(retry.nextDue(Lane.DEFAULT, 1, now, late) - now).isBetween(9000L, 11_000L);
-            assertThat(retry.nextDue(Lane.DEFAULT, 9, now, late) - now)
+            assertThat(retry.nextDue(Lane.DEFAULT, 1, now, late, 0) - now).isBetween(9000L,
+                    11_000L);
+            assertThat(retry.nextDue(Lane.DEFAULT, 9, now, late, 0) - now)
                     .isBetween(90_000L, 110_000L);
         }
-        assertThat(retry.nextDue(Lane.DEFAULT, 2, now, now + 5)).isEqualTo(now + 5);
+        assertThat(retry.nextDue(Lane.DEFAULT, 2, now, now + 5, 0)).isEqualTo(now + 5);
         assertThat(retry.expires(Lane.DEFAULT, now)).isEqualTo(now + 3_600_000);
     }
 }

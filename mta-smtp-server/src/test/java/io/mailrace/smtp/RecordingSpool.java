@@ -9,6 +9,7 @@ import io.mailrace.queue.Envelope;
 import io.mailrace.queue.EventJournal;
 import io.mailrace.queue.IncomingContent;
 import io.mailrace.queue.MailQueues;
+import io.mailrace.queue.Memos;
 import io.mailrace.queue.Settlement;
 import io.mailrace.queue.SetOperations;
 import io.mailrace.queue.Spool;
@@ -144,6 +145,11 @@ final class RecordingSpool implements Spool {
 
     @Override
     public SetOperations operations() {
+        throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public Memos memos() {
         throw new UnsupportedOperationException();
     }
 

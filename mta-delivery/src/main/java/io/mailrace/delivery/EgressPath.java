@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.delivery;
+
+import io.mailrace.core.ReplyClass;
+import io.mailrace.core.TimeSource;
+import io.mailrace.delivery.SourceGate.Wait;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One source towards one site: what it may do now, by its limits and by what is in force. Confined
+ * to the site's event loop; what it looks into is shared.
+ */
+final class EgressPath {
+    private final SourceGate gate;
+    private final Measures measures;
+    private final String site;
+    private final Optional<String> block;
+    private final TimeSource time;
+    private Narrowing narrowing = Narrowing.NONE;
+    private long version = -1;
+
+    EgressPath(SourceGate gate, Measures measures, String site, TimeSource time) {
+        this.gate = gate;
+        this.measures = measures;
+        this.site = site;
+        this.time = time;
+        block = gate.source().block();
+    }
+
+    EgressSource source() {
+        return gate.source();
+    }
+
+    SourceGate gate() {
+        return gate;
+    }
+
+    Optional<String> block() {
+        return block;
+    }
+
+    Narrowing narrowing() {
+        long now = measures.version();
+        if (now != version || time.epochMillis() >= narrowing.validUntil()) {
+            version = now;
+            narrowing = measures.narrowing(source().name(), block, gate.receiver(), site);
+        }
+        return narrowing;
+    }
+
+    /** Whether nothing may be sent, however many permits there are. */
+    boolean stopped() {
+        return narrowing().stopped(time.epochMillis());
+    }
+
+    /** Why no message may go now; null when one may. Takes nothing. */
+    @Nullable
+    Wait peek() {
+        Narrowing now = narrowing();
+        long stopped = now.stoppedUntil() - time.epochMillis();
+        if (stopped > 0) {
+            return new Wait(TimeUnit.MILLISECONDS.toNanos(stopped), why(now));
+        }
+        if (now.slow() != null && now.slow().peek() > 0) {
+            return new Wait(now.slow().peek(), why(now));
+        }
+        return gate.peek();
+    }
+
+    /** Takes the right to send one message; null when it is granted. */
+    @Nullable
+    Wait take() {
+        Wait wait = peek();
+        if (wait != null) {
+            return wait;
+        }
+        EvenRate slow = narrowing.slow();
+        if (slow != null) {
+            long nanos = slow.take();
+            if (nanos > 0) {
+                return new Wait(nanos, why(narrowing));
+            }
+        }
+        Wait refused = gate.take();
+        if (refused != null && slow != null) {
+            slow.giveBack();
+        }
+        return refused;
+    }
+
+    /** The message did not begin after all. */
+    void giveBack() {
+        gate.giveBack();
+        EvenRate slow = narrowing.slow();
+        if (slow != null) {
+            slow.giveBack();
+        }
+    }
+
+    /** Takes the right to open a connection; null when it is granted. */
+    @Nullable
+    Wait open() {
+        return gate.open(narrowing().connections());
+    }
+
+    /** Whether it has more connections than it may have now. */
+    boolean tooMany() {
+        return gate.connections() > Math.min(gate.most(), narrowing().connections());
+    }
+
+    void accepted() {
+        gate.accepted();
+    }
+
+    void refused(ReplyClass category) {
+        gate.refused(category);
+    }
+
+    private static String why(Narrowing narrowing) {
+        Measure measure = narrowing.why();
+        return measure == null ? "" : Measures.sentence(measure);
+    }
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.delivery;
+
+import io.mailrace.core.SmtpReply;
+import io.mailrace.core.TimeSource;
+import io.mailrace.delivery.SourceGate.Wait;
+import io.mailrace.queue.QueueKey;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What shaping says about one site: its provider, its path for each source, which mail must wait,
+ * what refusals mean. Confined to the site's event loop.
+ */
+final class SitePaths {
+    private static final int MAX_NAME = 300;
+
+    private final Shaping shaping;
+    private final Provider provider;
+    private final String site;
+    private final String receiver;
+    private final TimeSource time;
+    private final Map<EgressSource, EgressPath> paths = new HashMap<>();
+
+    /** @param hosts its MX hosts */
+    SitePaths(Shaping shaping, Site site, List<String> hosts, TimeSource time) {
+        this.shaping = shaping;
+        this.time = time;
+        this.site = nameOf(site);
+        provider = shaping.providers().of(hosts);
+        receiver = receiverOf(provider, this.site);
+    }
+
+    /** The name of a site in limits and measures. */
+    static String nameOf(Site site) {
+        String hosts = site.hosts();
+        return hosts.length() <= MAX_NAME ? hosts
+                : hosts.substring(0, MAX_NAME) + '+' + Integer.toHexString(hosts.hashCode());
+    }
+
+    /** A site that no provider covers is its own receiver. */
+    static String receiverOf(Provider provider, String site) {
+        return provider.name().equals(Provider.DEFAULT) ? site : provider.name();
+    }
+
+    EgressPath of(EgressSource source) {
+        return paths.computeIfAbsent(source, key -> new EgressPath(
+                shaping.gates().of(key, provider, receiver), shaping.measures(), site, time));
+    }
+
+    Provider.Limits limits() {
+        return provider.limits();
+    }
+
+    /** What a refusal means; does what its rule says to others than the mail at hand. */
+    Ruling judge(Connection connection, Stage stage, SmtpReply reply, @Nullable Attempt attempt) {
+        Ruling ruling = shaping.providers().judge(provider, stage, reply);
+        EgressPath path = connection.path();
+        path.refused(ruling.category());
+        ruling.rule().filter(rule -> !rule.actions().isEmpty()).ifPresent(rule -> {
+            AdaptivePace adaptive = path.gate().adaptive();
+            if (ruling.does(RuleAction.HALVE) && adaptive != null) {
+                adaptive.halve();
+            }
+            shaping.measures().fire(ruling.source(), rule, reply, new Measures.Place(receiver,
+                    site, path.source().name(), path.block(),
+                    attempt == null ? "" : attempt.authorDomain(), path.gate().connections(),
+                    connection.session().messages()));
+        });
+        return ruling;
+    }
+
+    /** For how long all mail of a queue must wait; null when it may go now. */
+    @Nullable
+    Wait queueWait(QueueKey key) {
+        Measures measures = shaping.measures();
+        Wait wait = measures.aboutMail() ? measures.tenantWait(receiver, site, key.tenant()) : null;
+        if (wait != null) {
+            return wait;
+        }
+        for (Limit limit : queueLimits(key)) {
+            long nanos = limit.peek();
+            if (nanos > 0) {
+                return new Wait(nanos, limit.name());
+            }
+        }
+        return null;
+    }
+
+    /** The limits each mail of a queue must pass. */
+    List<Limit> queueLimits(QueueKey key) {
+        return shaping.mailLimits().ofQueue(key.tenant(), provider.name());
+    }
+
+    /** For how long this mail must wait for its author's domain; null when it may go now. */
+    @Nullable
+    Wait mailWait(Attempt attempt) {
+        String domain = attempt.authorDomain();
+        Measures measures = shaping.measures();
+        Wait wait = measures.aboutMail() ? measures.mailWait(receiver, site, domain) : null;
+        return wait != null ? wait
+                : SourceGate.takeAll(shaping.mailLimits().ofMail(attempt.queue().key().tenant(),
+                        provider.name(), domain));
+    }
+}

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.delivery;
+
+import io.mailrace.core.ReplyClass;
+import java.util.List;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What one source may do at one receiver: connections, messages, both shared by all sites of the
+ * receiver and so by event loops. Never blocks.
+ */
+final class SourceGate {
+
+    /**
+     * Something that must wait.
+     *
+     * @param nanos for how long, at least 1
+     */
+    record Wait(long nanos, String why) {}
+
+    private final EgressSource source;
+    private final String receiver;
+    private final Provider.Limits limits;
+    private final List<Limit> messages;
+    private final List<Limit> openings;
+    private final @Nullable AdaptivePace adaptive;
+    private final AtomicInteger connections = new AtomicInteger();
+    private final AtomicLong used = new AtomicLong();
+    private final ConcurrentLinkedQueue<Runnable> wishes = new ConcurrentLinkedQueue<>();
+
+    /**
+     * @param messages limits each message must pass, those of the source itself among them
+     * @param openings limits each new connection must pass
+     */
+    SourceGate(EgressSource source, String receiver, Provider.Limits limits, List<Limit> messages,
+            List<Limit> openings, @Nullable AdaptivePace adaptive) {
+        this.source = source;
+        this.receiver = receiver;
+        this.limits = limits;
+        this.messages = List.copyOf(messages);
+        this.openings = List.copyOf(openings);
+        this.adaptive = adaptive;
+    }
+
+    EgressSource source() {
+        return source;
+    }
+
+    String receiver() {
+        return receiver;
+    }
+
+    /** Connections it has. */
+    int connections() {
+        return connections.get();
+    }
+
+    /** Connections it may have at most, whatever measures are in force. */
+    int most() {
+        int configured = Math.min(limits.connections(), source.mostConnections());
+        return adaptive == null ? configured : Math.min(configured, adaptive.connections());
+    }
+
+    @Nullable
+    AdaptivePace adaptive() {
+        return adaptive;
+    }
+
+    /** Messages begun over it since the start. */
+    long used() {
+        return used.get();
+    }
+
+    /** Takes the right to open one; null when it is granted: {@link #closed} must follow. */
+    @Nullable
+    Wait open(int narrowed) {
+        int bound = Math.min(most(), narrowed);
+        for (int now = connections.get(); now < bound; now = connections.get()) {
+            if (connections.compareAndSet(now, now + 1)) {
+                Wait wait = openingWait();
+                if (wait != null) {
+                    connections.decrementAndGet();
+                }
+                return wait;
+            }
+        }
+        return new Wait(Long.MAX_VALUE, "source " + source.name() + " has its " + bound
+                + " connections to " + receiver);
+    }
+
+    private @Nullable Wait openingWait() {
+        if (!source.openOne()) {
+            return new Wait(Long.MAX_VALUE, "source " + source.name() + " has all its "
+                    + source.mostConnections() + " connections");
+        }
+        Wait wait = takeAll(openings);
+        if (wait != null) {
+            source.closeOne();
+        }
+        return wait;
+    }
+
+    void closed() {
+        connections.decrementAndGet();
+        source.closeOne();
+        Runnable next = wishes.poll();
+        if (next != null) {
+            next.run();
+        }
+    }
+
+    /** Runs {@code wake} once, on any thread, when a connection was closed; try once after this. */
+    void wish(Runnable wake) {
+        wishes.add(wake);
+    }
+
+    /** Why no message may go now; null when one may. Takes nothing. */
+    @Nullable
+    Wait peek() {
+        for (Limit limit : messages) {
+            long nanos = limit.peek();
+            if (nanos > 0) {
+                return new Wait(nanos, limit.name());
+            }
+        }
+        return null;
+    }
+
+    /** Takes the right to send one message; null when it is granted. */
+    @Nullable
+    Wait take() {
+        Wait wait = takeAll(messages);
+        if (wait == null) {
+            used.incrementAndGet();
+        }
+        return wait;
+    }
+
+    /** The message did not begin after all. */
+    void giveBack() {
+        messages.forEach(Limit::giveBack);
+        used.decrementAndGet();
+    }
+
+    static @Nullable Wait takeAll(List<Limit> limits) {
+        for (int i = 0; i < limits.size(); i++) {
+            long nanos = limits.get(i).take();
+            if (nanos > 0) {
+                limits.subList(0, i).forEach(Limit::giveBack);
+                return new Wait(nanos, limits.get(i).name());
+            }
+        }
+        return null;
+    }
+
+    /** A message was taken by the receiver. */
+    void accepted() {
+        if (adaptive != null) {
+            adaptive.accepted();
+        }
+    }
+
+    /** A reply was of that class: some mean that it all goes too fast. */
+    void refused(ReplyClass category) {
+        if (adaptive != null && pushesBack(category)) {
+            adaptive.pushedBack();
+        }
+    }
+
+    private static boolean pushesBack(ReplyClass category) {
+        return switch (category) {
+            case THROTTLED, CONNECTION_LIMIT, REPUTATION, SYSTEM -> true;
+            default -> false;
+        };
+    }
+}

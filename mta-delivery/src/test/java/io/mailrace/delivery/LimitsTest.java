@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.delivery;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.mailrace.core.ConfigSource;
+import io.mailrace.core.Metrics;
+import io.mailrace.core.Rate;
+import io.mailrace.core.testing.FakeTimeSource;
+import io.mailrace.queue.QueueConfig;
+import io.mailrace.queue.RocksSpool;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Random;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class LimitsTest {
+    @TempDir
+    Path directory;
+
+    private final FakeTimeSource time = new FakeTimeSource();
+
+    private RocksSpool open() {
+        ConfigSource source = ConfigSource.ofText("spool { path = \"" + directory.resolve("s")
+                + "\", write-buffer = 4m, min-free = 0 }");
+        return RocksSpool.open(QueueConfig.from(source.root(), "mta.test"), time, new Metrics());
+    }
+
+    private CalendarCap cap(RocksSpool spool, String rate) {
+        Rate parsed = Rate.parse(rate).orElseThrow();
+        String memo = CalendarCap.memoOf("test", parsed);
+        return new CalendarCap("test", parsed, time, spool.memos(),
+                spool.memos().beginningWith(memo).get(memo));
+    }
+
+    /** Takes one, waiting for the disk as a dispatcher would, but for no other time. */
+    private static boolean take(CalendarCap cap) {
+        long wait = cap.take();
+        while (wait > 0 && wait < TimeUnit.MILLISECONDS.toNanos(100)) {
+            Thread.onSpinWait();
+            wait = cap.take();
+        }
+        return wait == 0;
+    }
+
+    /** 30 days; each start may be after a crash: nothing was closed in order. */
+    @Test
+    void hundredADay_over30DaysWithRestarts_isNever101AndSeldomMuchLess() {
+        Random random = new Random(42);
+        Map<Long, Integer> byDay = new HashMap<>();
+        RocksSpool spool = open();
+        CalendarCap cap = cap(spool, "100/day");
+        long day = Duration.ofDays(1).toMillis();
+        long first = time.epochMillis() / day;
+        int restarts = 0;
+        while (time.epochMillis() / day < first + 30) {
+            for (int i = random.nextInt(40); i >= 0; i--) {
+                if (take(cap)) {
+                    byDay.merge(time.epochMillis() / day, 1, Integer::sum);
+                }
+            }
+            if (random.nextInt(10) == 0) {
+                restarts++;
+                if (random.nextBoolean()) {
+                    cap.close();
+                }
+                spool.close();
+                spool = open();
+                cap = cap(spool, "100/day");
+            }
+            time.advance(Duration.ofMinutes(random.nextInt(1, 90)));
+        }
+        spool.close();
+        assertThat(restarts).isGreaterThan(30);
+        assertThat(byDay.values()).allMatch(count -> count <= 100);
+        // a crash loses at most the rest of an advance of two
+        assertThat(byDay.values().stream().mapToInt(n -> n).sum())
+                .isGreaterThan(30 * 100 - 2 * restarts - 200);
+    }
+
+    @Test
+    void close_thenStart_losesNothingOfTheDay() {
+        try (RocksSpool spool = open()) {
+            CalendarCap cap = cap(spool, "1000/day");
+            for (int i = 0; i < 7; i++) {
+                assertThat(take(cap)).isTrue();
+            }
+            cap.close();
+        }
+        try (RocksSpool spool = open()) {
+            assertThat(cap(spool, "1000/day").used()).isEqualTo(7);
+        }
+    }
+
+    /** Back into a day that is over: what was used since counts on. Far back: it was wrong. */
+    @Test
+    void clockSetBack_neverGivesADayTwice() {
+        try (RocksSpool spool = open()) {
+            CalendarCap cap = cap(spool, "10/day");
+            time.advance(Duration.ofDays(1));
+            for (int i = 0; i < 10; i++) {
+                assertThat(take(cap)).isTrue();
+            }
+            assertThat(cap.peek()).isPositive();
+            time.stepWallClock(Duration.ofDays(-1));
+            assertThat(cap.peek()).isPositive();
+            time.stepWallClock(Duration.ofDays(-40));
+            assertThat(take(cap)).isTrue();
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"10/s, 10, 1", "600/min, 600, 60", "100/s, 1000, 10", "20000/s, 20000, 1"})
+    void evenRate_inAnyStretch_isNeverExceededByMoreThanTheTolerance(String rate, int expected,
+            int seconds) {
+        Rate parsed = Rate.parse(rate).orElseThrow();
+        EvenRate even = new EvenRate("test", parsed.spacingNanos(), time);
+        time.advance(Duration.ofHours(1)); // a pause gives no burst
+        int taken = 0;
+        long end = time.nanos() + Duration.ofSeconds(seconds).toNanos();
+        while (time.nanos() < end) {
+            long wait = even.take();
+            if (wait == 0) {
+                taken++;
+            } else {
+                time.advance(Duration.ofNanos(Math.max(1, Math.min(wait, end - time.nanos()))));
+            }
+        }
+        int tolerance = 1 + (int) (0.05 * expected / seconds);
+        assertThat(taken).isBetween(expected, expected + tolerance);
+    }
+
+    /** Those that come back later come one by one. */
+    @Test
+    void queueUp_givesEachItsOwnTime() {
+        EvenRate even = new EvenRate("test", Duration.ofMinutes(1).toNanos(), time);
+        assertThat(even.take()).isZero();
+        long first = even.queueUp();
+        assertThat(even.queueUp() - first).isEqualTo(Duration.ofMinutes(1).toNanos());
+        assertThat(even.queueUp() - first).isEqualTo(Duration.ofMinutes(2).toNanos());
+    }
+
+    @Test
+    void adaptive_pushBack_pausesThenSendsALittleLessThanWasTaken() {
+        AdaptivePace pace = new AdaptivePace("test", 8, time);
+        for (int minute = 0; minute < 60; minute++) {
+            for (int i = 0; i < 60; i++) {
+                pace.accepted();
+            }
+            time.advance(Duration.ofMinutes(1));
+        }
+        assertThat(pace.perSecond()).isInfinite();
+        pace.pushedBack();
+        assertThat(pace.peek()).isEqualTo(Duration.ofSeconds(30).toNanos());
+        assertThat(pace.perSecond()).isBetween(0.9, 1.0);
+        assertThat(pace.connections()).isEqualTo(4);
+        double before = pace.perSecond();
+        pace.pushedBack(); // said of what was under way: counts once
+        assertThat(pace.perSecond()).isEqualTo(before);
+        time.advance(Duration.ofMinutes(20));
+        assertThat(pace.perSecond()).isBetween(1.05 * before, 1.15 * before);
+        assertThat(pace.connections()).isEqualTo(8);
+    }
+
+    @Test
+    void adaptive_pushBackAgainAndAgain_pausesLonger() {
+        AdaptivePace pace = new AdaptivePace("test", 1, time);
+        pace.accepted();
+        long last = 0;
+        for (int i = 0; i < 5; i++) {
+            pace.pushedBack();
+            long pause = pace.peek();
+            assertThat(pause).isGreaterThan(last);
+            last = pause;
+            time.advance(Duration.ofNanos(pause).plusSeconds(11));
+        }
+        assertThat(last).isLessThanOrEqualTo(Duration.ofMinutes(15).toNanos());
+    }
+}

@@ -247,6 +247,7 @@ public final class CrashProgram implements Callable<Integer> {
             int arrived = sink.distinct();
             int acknowledged = source.acknowledgedCount();
             int connections = sink.openConnections();
+            gauge.ask();
             OptionalLong taken = gauge.most();
             OptionalLong inFlight = taken.isPresent()
                     ? OptionalLong.of(taken.getAsLong() + connections)

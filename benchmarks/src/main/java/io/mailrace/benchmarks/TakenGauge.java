@@ -9,12 +9,12 @@ import java.util.concurrent.locks.LockSupport;
 
 /**
  * Watches how many envelopes a daemon has taken from its queues and not yet settled on disk: what
- * may come twice when it dies. Asks about twenty times a second on a thread of its own; keeps the
+ * may come twice when it dies. Asks all the time on a thread of its own; keeps the
  * answers of one life. Any thread asks it.
  */
 final class TakenGauge implements AutoCloseable {
     static final String METRIC = "queue_envelopes_taken";
-    private static final long PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
+    private static final long PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(5);
     private static final long RECENT_NANOS = TimeUnit.SECONDS.toNanos(1);
     private static final int MAX_SAMPLES = 100_000;
 
@@ -33,8 +33,7 @@ final class TakenGauge implements AutoCloseable {
 
     private void run() {
         while (!closed) {
-            int asked = life();
-            page.metric(METRIC).ifPresent(taken -> add(asked, taken));
+            ask();
             LockSupport.parkNanos(PAUSE_NANOS);
         }
     }
@@ -50,6 +49,12 @@ final class TakenGauge implements AutoCloseable {
                 samples.remove();
             }
         }
+    }
+
+    /** Asks once more, now. Blocks. */
+    void ask() {
+        int asked = life();
+        page.metric(METRIC).ifPresent(taken -> add(asked, taken));
     }
 
     /** The most it had in the last second, or in this life; empty when it never answered. */

@@ -104,7 +104,8 @@ final class OperationsApi {
         }
         return new Selection(asked.lane("lane"), Ascii.lower(asked.text("tenant")),
                 Ascii.lower(asked.text("domain")), asked.text("pool"),
-                Ascii.lower(asked.text("tag")), message, asked.duration("older-than"),
+                Ascii.lower(asked.text("tag")), Ascii.lower(asked.text("author")), message,
+                asked.duration("older-than"),
                 asked.duration("younger-than"),
                 site.isPresent() ? there::contains : key -> true,
                 site.map(name -> "site=" + name).orElse(""));

@@ -28,6 +28,8 @@ final class SelectionOptions {
     private @Nullable String pool;
     @Option(names = "--tag", paramLabel = "TAG", description = "Value of X-Mailrace-Tag.")
     private @Nullable String tag;
+    @Option(names = "--author", paramLabel = "DOMAIN", description = "Of the From address.")
+    private @Nullable String author;
     @Option(names = "--id", paramLabel = "ID", description = "One message, as in \"queued as ID\".")
     private @Nullable String id;
     @Option(names = "--older-than", paramLabel = "TIME", description = "Such as 15m, 2h or 3d.")
@@ -55,6 +57,7 @@ final class SelectionOptions {
         put(given, "site", site);
         put(given, "pool", pool);
         put(given, "tag", tag);
+        put(given, "author", author);
         put(given, "id", id);
         put(given, "older-than", olderThan);
         put(given, "younger-than", youngerThan);
@@ -79,7 +82,7 @@ final class SelectionOptions {
                 .orElseThrow(() -> new IllegalArgumentException(
                         "--id must be one of \"queued as ID\"")));
         return new Selection(wanted, lower(tenant), lower(domain), pool == null ? "" : pool,
-                lower(tag), message, time(olderThan, "--older-than"),
+                lower(tag), lower(author), message, time(olderThan, "--older-than"),
                 time(youngerThan, "--younger-than"), key -> true, "");
     }
 

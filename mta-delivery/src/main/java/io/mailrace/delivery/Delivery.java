@@ -61,6 +61,7 @@ public final class Delivery {
     private final EventLoopGroup loops;
     private final DeliveryParts parts;
     private final Gates gates;
+    private final ShapingControl control;
     private final MxResolver resolver;
     private final Map<EventLoop, byte[]> scratches = new ConcurrentHashMap<>();
     private final Map<Site, Dispatcher> sites = new ConcurrentHashMap<>();
@@ -91,6 +92,7 @@ public final class Delivery {
         parts = new DeliveryParts(config, spool, time, meters,
                 new SigningPool(signer, threads, time, meters), budget, settlements,
                 DeliveryTls.load(), sources, shaping, this::route, places::remove);
+        control = new ShapingControl(config, shaping, spool, this::isSite);
         resolver = new MxResolver(config, time, metrics);
         unknownInARow = Caffeine.newBuilder().maximumSize(FAILING_DOMAINS)
                 .executor(Runnable::run).expireAfterWrite(Duration.ofHours(2)).build();
@@ -112,6 +114,11 @@ public final class Delivery {
         // The first handshake must find TLS loaded: nothing is sent before.
         delivery.parts.tls().whenLoaded(() -> spool.queues().listen(delivery::route));
         return delivery;
+    }
+
+    /** Shaping as operators see it. */
+    public ShapingControl control() {
+        return control;
     }
 
     /** Why mail of a queue does not move now, in one sentence; empty when nothing is known. */
@@ -242,6 +249,10 @@ public final class Delivery {
                 .option(ChannelOption.SO_KEEPALIVE, true)
                 .option(ChannelOption.WRITE_BUFFER_WATER_MARK,
                         new WriteBufferWaterMark(32 * 1024, 64 * 1024));
+    }
+
+    private boolean isSite(String name) {
+        return sites.keySet().stream().anyMatch(site -> SitePaths.nameOf(site).equals(name));
     }
 
     private void measuresChanged() {

@@ -62,6 +62,7 @@ final class Dispatcher {
     private final String name;
     private final SitePaths paths;
     private final Set<SourceGate> wishesSource = new HashSet<>();
+    private final Set<SourceGate> granted = new HashSet<>();
     private final Map<String, PoolShare> pools = new LinkedHashMap<>();
     private final MailFeed feed;
     private final Set<Connection> connections = new LinkedHashSet<>();
@@ -169,6 +170,9 @@ final class Dispatcher {
             return true;
         }
         int sent = connection.session().messages();
+        if (sent >= MESSAGES_BEFORE_YIELDING && connection.path().gate().wanted()) {
+            return true;
+        }
         PoolShare pool = connection.pool();
         if (sent > 0 && !pool.urgent() && parts.budget().promise(connections.size())) {
             connection.promise();
@@ -211,11 +215,35 @@ final class Dispatcher {
         if (connection.session().messages() > 0) {
             pace.works();
         }
-        if (mustGo(connection)) {
+        if (mustGo(connection) || (connection.path().gate().wanted()
+                && connection.pool().ready().isEmpty())) {
             loop.execute(connection::drain);
         } else {
             connection.pool().idle().addLast(connection);
+            offer(connection.path());
             pumpSoon();
+        }
+    }
+
+    /** Others may have the source's connection while it is idle. */
+    private void offer(EgressPath path) {
+        if (path.offersIdle()) {
+            path.gate().offerIdle(() -> loop.execute(() -> giveIdle(path)));
+        }
+    }
+
+    private void giveIdle(EgressPath path) {
+        path.idleAsked();
+        for (PoolShare pool : pools.values()) {
+            Connection idle = pool.takeIdle(path.source());
+            if (idle != null) {
+                offer(path);
+                idle.drain();
+                return;
+            }
+        }
+        if (path.gate().wanted()) {
+            path.gate().reclaim();
         }
     }
 
@@ -234,6 +262,7 @@ final class Dispatcher {
         attempt.decideRest(new Disposition.Deferred(SmtpReply.of(451, "4.7.1", wait.why()), false,
                 NextTry.uncounted(until), Cause.of(ReplyClass.LOCAL)));
         finished(attempt, Event.Route.NONE, false);
+        pumpSoon(); // it counted as taken, and nothing else may happen here
     }
 
     /** No connection was used for it. */
@@ -660,12 +689,10 @@ final class Dispatcher {
 
     /** Takes the source's right to a connection; when there is none, comes back when there is. */
     private boolean mayOpen(EgressPath path) {
-        SourceGate.Wait wait = path.open();
-        if (wait != null && wait.nanos() == Long.MAX_VALUE && wishesSource.add(path.gate())) {
-            path.gate().wish(() -> loop.execute(() -> {
-                wishesSource.remove(path.gate());
-                pump();
-            }));
+        SourceGate gate = path.gate();
+        SourceGate.Wait wait = granted.remove(gate) ? gate.useGranted() : path.open();
+        if (wait != null && wait.nanos() == Long.MAX_VALUE && wishesSource.add(gate)) {
+            gate.wish(() -> loop.execute(() -> grant(gate)));
             wait = path.open();
         }
         if (wait == null) {
@@ -676,6 +703,16 @@ final class Dispatcher {
             pumpLater(wait.nanos());
         }
         return false;
+    }
+
+    /** A place for a connection of that source: used now or given back. */
+    private void grant(SourceGate gate) {
+        wishesSource.remove(gate);
+        granted.add(gate);
+        pump();
+        if (granted.remove(gate)) {
+            gate.closed();
+        }
     }
 
     private boolean acquire(boolean trusted, PoolShare pool) {

@@ -20,6 +20,7 @@ final class EgressPath {
     private final TimeSource time;
     private Narrowing narrowing = Narrowing.NONE;
     private long version = -1;
+    private boolean offered;
 
     EgressPath(SourceGate gate, Measures measures, String site, TimeSource time) {
         this.gate = gate;
@@ -108,6 +109,17 @@ final class EgressPath {
     /** Whether it has more connections than it may have now. */
     boolean tooMany() {
         return gate.connections() > Math.min(gate.most(), narrowing().connections());
+    }
+
+    /** True once, until {@link #idleAsked}: an idle connection of it may be offered to others. */
+    boolean offersIdle() {
+        boolean first = !offered;
+        offered = true;
+        return first;
+    }
+
+    void idleAsked() {
+        offered = false;
     }
 
     void accepted() {

@@ -204,7 +204,8 @@ final class MailFeed {
 
     private void prepare(PoolShare pool, MailQueue queue, Envelope envelope,
             List<Attempt> unsigned) {
-        if (parts.settlements().settleRemembered(queue, envelope, dispatcher.loop(), () -> {})) {
+        if (parts.settlements().settleRemembered(queue, envelope, dispatcher.loop(),
+                dispatcher::pumpSoon)) {
             gave(queue);
             return;
         }

@@ -30,6 +30,7 @@ final class SourceGate {
     private final AtomicInteger connections = new AtomicInteger();
     private final AtomicLong used = new AtomicLong();
     private final ConcurrentLinkedQueue<Runnable> wishes = new ConcurrentLinkedQueue<>();
+    private final ConcurrentLinkedQueue<Runnable> idle = new ConcurrentLinkedQueue<>();
 
     /**
      * @param messages limits each message must pass, those of the source itself among them
@@ -103,18 +104,58 @@ final class SourceGate {
         return wait;
     }
 
+    /**
+     * A connection is gone. Who waits for one gets its place at once: nobody can come between, and
+     * the place must be used by {@link #useGranted} or given back by this.
+     */
     void closed() {
-        connections.decrementAndGet();
-        source.closeOne();
         Runnable next = wishes.poll();
         if (next != null) {
             next.run();
+            return;
+        }
+        connections.decrementAndGet();
+        source.closeOne();
+    }
+
+    /** Opens a connection on a place that was granted; null when it may, else the place is gone. */
+    @Nullable
+    Wait useGranted() {
+        Wait wait = takeAll(openings);
+        if (wait != null) {
+            closed();
+        }
+        return wait;
+    }
+
+    /**
+     * Runs {@code granted} once, on any thread, with the place of a connection that was closed;
+     * {@link #open} may succeed meanwhile. Somebody's idle connection is asked to make room.
+     */
+    void wish(Runnable granted) {
+        wishes.add(granted);
+        reclaim();
+    }
+
+    /** Somebody waits for a connection. */
+    boolean wanted() {
+        return !wishes.isEmpty();
+    }
+
+    /** Somebody has an idle one, and closes it when {@code giveUp} is run, on any thread. */
+    void offerIdle(Runnable giveUp) {
+        idle.add(giveUp);
+        if (wanted()) {
+            reclaim();
         }
     }
 
-    /** Runs {@code wake} once, on any thread, when a connection was closed; try once after this. */
-    void wish(Runnable wake) {
-        wishes.add(wake);
+    /** Asks the next who offered an idle connection to close it. */
+    void reclaim() {
+        Runnable holder = idle.poll();
+        if (holder != null) {
+            holder.run();
+        }
     }
 
     /** Why no message may go now; null when one may. Takes nothing. */

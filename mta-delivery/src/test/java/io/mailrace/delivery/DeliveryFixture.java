@@ -32,6 +32,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
@@ -103,6 +104,10 @@ final class DeliveryFixture implements AutoCloseable {
         return submit("app@example.com", content, recipients);
     }
 
+    SpoolId submitMail(String sender, byte[] content, String recipient) {
+        return submit("default", sender, content, recipient);
+    }
+
     SpoolId submitAs(String tenant, String sender, String body, String... recipients) {
         return submit(tenant, sender, message(body), recipients);
     }
@@ -155,6 +160,17 @@ final class DeliveryFixture implements AutoCloseable {
 
     void awaitEmpty() {
         await(() -> spool.queues().waiting() == 0);
+    }
+
+    /** For scripts of peers: waits for the latch, but not for ever. */
+    static void pass(CountDownLatch latch) {
+        try {
+            if (!latch.await(PATIENCE_SECONDS, TimeUnit.SECONDS)) {
+                throw new AssertionError("waited in vain");
+            }
+        } catch (InterruptedException interrupted) {
+            Thread.currentThread().interrupt();
+        }
     }
 
     static void await(BooleanSupplier condition) {

@@ -34,7 +34,13 @@ final class TestMail {
     static ContentFacts facts(byte[] content, boolean eightBit, boolean utf8Header) {
         String text = new String(content, StandardCharsets.ISO_8859_1);
         return new ContentFacts(content.length, eightBit, utf8Header,
-                text.startsWith(".") || text.contains("\n."), false, "example.com", "<1@test>");
+                text.startsWith(".") || text.contains("\n."), false, author(text), "<1@test>");
+    }
+
+    /** Domain of the From address of the test's own messages. */
+    private static String author(String text) {
+        int at = text.startsWith("From: ") ? text.indexOf('@') : -1;
+        return at < 0 ? "example.com" : text.substring(at + 1, text.indexOf('\r', at));
     }
 
     static synchronized Attempt attempt(String sender, List<Recipient> recipients,

@@ -15,6 +15,7 @@ import java.util.function.Predicate;
  * @param domain of the recipients, {@code *.example.com} for all below it; empty: any
  * @param pool empty: any
  * @param tag what the application called the mail; empty: any
+ * @param author domain of the From address; empty: any
  * @param id of one message; empty: any
  * @param olderThan accepted at least that long ago; zero: whenever
  * @param youngerThan accepted less than that long ago; zero: whenever
@@ -22,11 +23,18 @@ import java.util.function.Predicate;
  * @param whereText what {@code where} means, as {@code key=value}; empty when it always holds
  */
 public record Selection(Optional<Lane> lane, String tenant, String domain, String pool, String tag,
+        String author,
         Optional<SpoolId> id, Duration olderThan, Duration youngerThan, Predicate<QueueKey> where,
         String whereText) {
     /** Every envelope. */
     public static final Selection ALL = new Selection(Optional.empty(), "", "", "", "",
-            Optional.empty(), Duration.ZERO, Duration.ZERO, key -> true, "");
+            "", Optional.empty(), Duration.ZERO, Duration.ZERO, key -> true, "");
+
+    /** Mail whose author is of that domain. */
+    public static Selection ofAuthor(String domain) {
+        return new Selection(Optional.empty(), "", "", "", "", domain, Optional.empty(),
+                Duration.ZERO, Duration.ZERO, key -> true, "");
+    }
 
     /** Whether nothing is asked for, so that it means everything. */
     public boolean isAll() {
@@ -46,12 +54,13 @@ public record Selection(Optional<Lane> lane, String tenant, String domain, Strin
 
     /** Whether the envelope itself must be read to decide, its queue and times being right. */
     boolean needsEnvelope(QueueKey key) {
-        return !tag.isEmpty() || (!domain.isEmpty() && key.toSmartHost());
+        return !tag.isEmpty() || !author.isEmpty() || (!domain.isEmpty() && key.toSmartHost());
     }
 
     /** What is in the envelope only. */
     boolean means(Envelope envelope) {
         return (tag.isEmpty() || tag.equals(envelope.facts().tag()))
+                && (author.isEmpty() || author.equals(envelope.facts().fromDomain()))
                 && (domain.isEmpty() || envelope.recipients().stream()
                         .allMatch(one -> covers(one.address().domain())));
     }
@@ -78,6 +87,7 @@ public record Selection(Optional<Lane> lane, String tenant, String domain, Strin
         add(text, "domain", domain);
         add(text, "pool", pool);
         add(text, "tag", tag);
+        add(text, "author", author);
         id.ifPresent(one -> add(text, "id", one.toString()));
         add(text, "older-than", olderThan.isZero() ? "" : olderThan.toSeconds() + "s");
         add(text, "younger-than", youngerThan.isZero() ? "" : youngerThan.toSeconds() + "s");

@@ -39,7 +39,8 @@ class SetOperationsTest {
     Path directory;
 
     private static Selection domain(String name) {
-        return new Selection(Optional.empty(), "", name, "", "", Optional.empty(), Duration.ZERO,
+        return new Selection(Optional.empty(), "", name, "", "", "", Optional.empty(),
+                Duration.ZERO,
                 Duration.ZERO, key -> true, "");
     }
 
@@ -112,11 +113,11 @@ class SetOperationsTest {
             SetAction hold = new SetAction.Hold("");
             Selection all = Selection.ALL;
             List<Selection> each = List.of(domain("*.one.test"),
-                    new Selection(Optional.of(Lane.TRANSACTIONAL), "", "", "", "",
+                    new Selection(Optional.of(Lane.TRANSACTIONAL), "", "", "", "", "",
                             Optional.empty(), Duration.ZERO, Duration.ZERO, all.where(), ""),
-                    new Selection(Optional.empty(), "shop", "", "", "news", Optional.empty(),
+                    new Selection(Optional.empty(), "shop", "", "", "news", "", Optional.empty(),
                             Duration.ZERO, Duration.ofHours(1), all.where(), ""),
-                    new Selection(Optional.empty(), "", "", "default", "", Optional.of(old),
+                    new Selection(Optional.empty(), "", "", "default", "", "", Optional.of(old),
                             Duration.ofHours(1), Duration.ZERO,
                             key -> key.destination().equals("one.test"), "site=one"));
             for (Selection selection : each) {
@@ -237,7 +238,7 @@ class SetOperationsTest {
         try (SpoolFixture fixture = new SpoolFixture(directory)) {
             fixture.accept(message("x"), "a@one.test");
             AtomicBoolean mayGoOn = new AtomicBoolean();
-            Selection slow = new Selection(Optional.empty(), "", "", "", "", Optional.empty(),
+            Selection slow = new Selection(Optional.empty(), "", "", "", "", "", Optional.empty(),
                     Duration.ZERO, Duration.ZERO, key -> {
                         await(mayGoOn::get);
                         return true;

@@ -275,7 +275,7 @@ class SpoolFolderTest {
     @Test
     void export_writesTheSelectedMessagesAndChangesNothing() throws Exception {
         Path target = directory.resolve("out");
-        Selection one = new Selection(Optional.empty(), "", "two.test", "", "",
+        Selection one = new Selection(Optional.empty(), "", "two.test", "", "", "",
                 Optional.empty(), Duration.ZERO, Duration.ZERO,
                 key -> true, "");
         assertThat(SpoolFolder.export(config, spool, one, target, told::add))

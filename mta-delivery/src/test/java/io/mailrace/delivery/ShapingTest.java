@@ -1,0 +1,348 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.delivery;
+
+import static io.mailrace.delivery.DeliveryFixture.await;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.mailrace.core.Disposition;
+import io.mailrace.core.Event;
+import io.mailrace.core.Lane;
+import io.mailrace.core.ReplyClass;
+import io.mailrace.core.SpoolId;
+import io.mailrace.core.TimeSource;
+import io.mailrace.queue.EventJournal;
+import io.mailrace.queue.QueueKey;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Rules, limits and measures from the spool to peers on loopback sockets. */
+class ShapingTest {
+    private static final String RULES = """
+            providers { x { match-mx = ["*.x.test"], rules = [
+              { name = stop, code = 421, words = "go away", class = throttled, scope = source
+                action = suspend, for = 1h }
+              { name = auth, code = 550, status = "7.26", class = authentication
+                scope = signing-domain, action = hold-domain, trigger = 3/h, for = 1h }
+              { name = rate5xx, code = 550, words = "frequency limited", class = throttled
+                scope = source, action = alert, mail = retry-late }
+              { name = enough, code = 421, words = "enough on this connection"
+                class = message-limit, scope = source, action = fewer-messages, for = 1h }
+              { name = slow, code = 450, words = "slower", class = throttled, scope = source
+                action = slow, rate = 20/s, for = 1h }
+              { name = six, code = 550, words = "no ipv6", class = reverse-dns, scope = source
+                action = drop-ipv6, for = 1h, mail = retry }
+            ] } }
+            """;
+
+    @TempDir
+    Path directory;
+    private TestDns dns;
+    private final List<AutoCloseable> open = new ArrayList<>();
+
+    @BeforeEach
+    void start() throws IOException {
+        dns = new TestDns();
+        open.add(dns);
+    }
+
+    @AfterEach
+    void stop() throws Exception {
+        for (AutoCloseable one : open.reversed()) {
+            one.close();
+        }
+    }
+
+    private TestPeer peer(TestPeer.Script script) throws IOException {
+        TestPeer peer = TestPeer.on("127.0.0.1", 0, List.of("PIPELINING", "SIZE"), script);
+        open.add(peer);
+        return peer;
+    }
+
+    private DeliveryFixture deliver(int port, String more) {
+        DeliveryFixture fixture = new DeliveryFixture(directory, dns,
+                new DeliveryFixture.NoSigner(), "delivery { port = " + port + " }\n" + more);
+        open.add(fixture);
+        return fixture;
+    }
+
+    private void domain(String domain) {
+        dns.mx(domain, 10, "mx." + domain).a("mx." + domain, "127.0.0.1");
+    }
+
+    private static byte[] from(String author) {
+        return ("From: app@" + author + "\r\nSubject: test\r\n\r\nx\r\n")
+                .getBytes(StandardCharsets.ISO_8859_1);
+    }
+
+    private static List<Event> events(DeliveryFixture fixture) {
+        return fixture.spool.journal().after(0, 10_000).stream()
+                .map(EventJournal.Recorded::event).toList();
+    }
+
+    private static List<Event.RuleFired> fired(DeliveryFixture fixture) {
+        return events(fixture).stream().filter(Event.RuleFired.class::isInstance)
+                .map(Event.RuleFired.class::cast).toList();
+    }
+
+    private static String why(DeliveryFixture fixture, String tenant, String domain) {
+        return fixture.delivery.why(new QueueKey(Lane.DEFAULT, tenant, domain, "default"));
+    }
+
+    /** Nothing is tried while it lasts, after a restart too, and the reason can be read. */
+    @Test
+    void ruleSuspendsSource_mailWaitsUntilItEnds_overARestart() throws Exception {
+        AtomicBoolean kind = new AtomicBoolean();
+        AtomicInteger tried = new AtomicInteger();
+        TestPeer peer = peer((verb, line, at, connection) -> {
+            if (verb.equals("MAIL")) {
+                tried.incrementAndGet();
+            }
+            return verb.equals("MAIL") && !kind.get() ? "421 4.7.0 go away" : null;
+        });
+        domain("a.x.test");
+        domain("b.x.test");
+        domain("other.test");
+        DeliveryFixture fixture = deliver(peer.port(), RULES
+                + "retry { default { intervals = [1ms] } }");
+        fixture.submit("x", "one@a.x.test");
+        await(() -> !fixture.delivery.control().measures().isEmpty());
+        int before = tried.get();
+        kind.set(true);
+        SpoolId second = fixture.submit("x", "two@b.x.test");
+        fixture.submit("x", "three@other.test");
+        await(() -> peer.received.stream().anyMatch(one -> one.to().contains("three@other.test")));
+        await(() -> why(fixture, "default", "b.x.test").contains("suspended by x/stop"));
+        await(() -> why(fixture, "default", "a.x.test").contains("421 4.7.0 go away"));
+        assertThat(peer.received).hasSize(1);
+        assertThat(tried.get()).isEqualTo(before + 1);
+        assertThat(fixture.attempts(second)).isEmpty();
+        assertThat(fired(fixture)).singleElement().satisfies(event -> {
+            assertThat(event.rule()).isEqualTo("x/stop");
+            assertThat(event.subject()).isEqualTo("source default at x");
+            assertThat(event.action()).isEqualTo("suspend");
+        });
+        fixture.stop(Duration.ofSeconds(5));
+
+        DeliveryFixture again = deliver(peer.port(), RULES);
+        await(() -> why(again, "default", "b.x.test").contains("suspended by x/stop"));
+        assertThat(peer.received).hasSize(1);
+        long id = again.delivery.control().measures().getFirst().id();
+        assertThat(again.delivery.control().end(id, "it was a mistake")).isPresent();
+        again.awaitEmpty();
+        assertThat(peer.received).hasSize(3);
+    }
+
+    /** A burst burns as many as the trigger says; the rest of that domain's mail is kept. */
+    @Test
+    void authenticationFails_domainIsHeldAfterABurst_othersGoOn() throws Exception {
+        TestPeer peer = peer((verb, line, at, connection) -> verb.equals("DOT") ? null
+                : verb.equals("MAIL") && line.contains("broken.test")
+                        ? "550 5.7.26 unauthenticated"
+                        : null);
+        domain("a.x.test");
+        DeliveryFixture fixture = deliver(peer.port(), RULES
+                + "delivery { connections-per-site = 1 }");
+        List<SpoolId> ids = new ArrayList<>();
+        for (int i = 0; i < 30; i++) {
+            ids.add(fixture.submitMail("bounces@broken.test", from("broken.test"),
+                    "r" + i + "@a.x.test"));
+            fixture.submitMail("bounces@sound.test", from("sound.test"), "s" + i + "@a.x.test");
+        }
+        await(() -> peer.received.stream().filter(one -> one.to().getFirst().startsWith("s"))
+                .count() == 30);
+        await(() -> ids.stream().allMatch(id -> !fixture.spool.journal().ofMessage(id, 10)
+                .stream().filter(one -> !(one.event() instanceof Event.Received)).toList()
+                .isEmpty()));
+        long bounced = ids.stream().flatMap(id -> fixture.outcomes(id).stream())
+                .filter(one -> one.disposition() instanceof Disposition.Bounced).count();
+        // three, and what was taken and on its way when the third was refused
+        assertThat(bounced).isBetween(3L, 8L);
+        // reports about those that bounced come and go
+        await(() -> fixture.spool.queues().waiting() == 30 - bounced);
+        assertThat(events(fixture)).filteredOn(Event.Postponed.class::isInstance)
+                .hasSize((int) (30 - bounced)).allSatisfy(event -> assertThat(
+                        ((Event.Postponed) event).why()).contains("mail of broken.test at x is")
+                        .contains("held by x/auth"));
+        assertThat(ids.stream().flatMap(id -> fixture.outcomes(id).stream())
+                .map(one -> one.disposition().cause().category()).distinct())
+                .containsExactly(ReplyClass.AUTHENTICATION);
+    }
+
+    /** A 550 that means "too fast" does not bounce. */
+    @Test
+    void fiveHundredThatMeansLater_isDeferredLate() throws Exception {
+        TestPeer peer = peer((verb, line, at, connection) -> verb.equals("DOT")
+                ? "550 Ip frequency limited"
+                : null);
+        domain("a.x.test");
+        DeliveryFixture fixture = deliver(peer.port(), RULES);
+        SpoolId id = fixture.submit("x", "one@a.x.test");
+        await(() -> !fixture.outcomes(id).isEmpty());
+        assertThat(fixture.outcomes(id)).singleElement().satisfies(one -> {
+            assertThat(one.disposition()).isInstanceOf(Disposition.Deferred.class);
+            assertThat(one.disposition().cause().rule()).isEqualTo("x/rate5xx");
+        });
+        await(() -> fixture.spool.queues().statuses().getFirst().nextDueEpochMillis() > 0);
+        assertThat(fixture.spool.queues().statuses().getFirst().nextDueEpochMillis())
+                .isGreaterThan(TimeSource.system().epochMillis()
+                        + Duration.ofMinutes(55).toMillis());
+    }
+
+    /** Said between messages it costs no attempt, and later connections carry less. */
+    @Test
+    void messageLimit_costsNoAttempt_andIsRemembered() throws Exception {
+        AtomicInteger[] sent = new AtomicInteger[200];
+        for (int i = 0; i < sent.length; i++) {
+            sent[i] = new AtomicInteger();
+        }
+        TestPeer peer = peer((verb, line, at, connection) -> verb.equals("RCPT")
+                && sent[connection].incrementAndGet() > 4 ? "421 enough on this connection"
+                        : null);
+        domain("a.x.test");
+        DeliveryFixture fixture = deliver(peer.port(), RULES
+                + "delivery { connections-per-site = 1 }");
+        List<SpoolId> ids = new ArrayList<>();
+        for (int i = 0; i < 40; i++) {
+            ids.add(fixture.submit("x", "r" + i + "@a.x.test"));
+        }
+        fixture.awaitEmpty();
+        assertThat(peer.received).hasSize(40);
+        assertThat(ids).allSatisfy(id -> assertThat(fixture.attempts(id)).singleElement()
+                .satisfies(one -> assertThat(one.attempt()).isEqualTo(1)));
+        assertThat(fixture.delivery.control().measures()).singleElement().satisfies(
+                measure -> assertThat(measure.what())
+                        .isEqualTo("at most 4 messages on a connection"));
+    }
+
+    /** Two sites of one provider share what a source may have there. */
+    @Test
+    void connectionsOfProvider_areSharedByItsSites() throws Exception {
+        CountDownLatch go = new CountDownLatch(1);
+        AtomicInteger waiting = new AtomicInteger();
+        TestPeer peer = peer((verb, line, at, connection) -> {
+            if (verb.equals("DOT")) {
+                waiting.incrementAndGet();
+                DeliveryFixture.pass(go);
+            }
+            return null;
+        });
+        for (int i = 0; i < 6; i++) {
+            domain("d" + i + ".x.test");
+        }
+        DeliveryFixture fixture = deliver(peer.port(),
+                "providers { x { match-mx = [\"*.x.test\"], connections = 2 } }");
+        for (int i = 0; i < 6; i++) {
+            for (int k = 0; k < 5; k++) {
+                fixture.submit("x", "r" + k + "@d" + i + ".x.test");
+            }
+        }
+        await(() -> waiting.get() == 2);
+        await(() -> fixture.spool.queues().statuses().stream().anyMatch(one -> fixture.delivery
+                .why(one.key()).equals("source default has its 2 connections to x")));
+        go.countDown();
+        fixture.awaitEmpty();
+        assertThat(peer.received).hasSize(30);
+        assertThat(peer.mostOpen.get()).isLessThanOrEqualTo(2);
+    }
+
+    /** Ten a second, whatever waits; the peer's clock tells. */
+    @Test
+    void rateOfProvider_isKept() throws Exception {
+        List<Long> times = new CopyOnWriteArrayList<>();
+        TestPeer peer = peer((verb, line, at, connection) -> {
+            if (verb.equals("MAIL")) {
+                times.add(TimeSource.system().nanos());
+            }
+            return null;
+        });
+        domain("a.x.test");
+        domain("b.x.test");
+        DeliveryFixture fixture = deliver(peer.port(),
+                "providers { x { match-mx = [\"*.x.test\"], rate = 20/s } }");
+        for (int i = 0; i < 15; i++) {
+            fixture.submit("x", "r" + i + "@a.x.test");
+            fixture.submit("x", "r" + i + "@b.x.test");
+        }
+        fixture.awaitEmpty();
+        assertThat(times).hasSize(30);
+        assertThat(times.getLast() - times.getFirst())
+                .isGreaterThan(Duration.ofMillis(29 * 50 - 100).toNanos());
+    }
+
+    /** A slower rate by a rule holds from its reply on. */
+    @Test
+    void ruleSlows_restGoesAtThatRate() throws Exception {
+        List<Long> times = new CopyOnWriteArrayList<>();
+        AtomicInteger first = new AtomicInteger();
+        TestPeer peer = peer((verb, line, at, connection) -> {
+            if (verb.equals("MAIL")) {
+                times.add(TimeSource.system().nanos());
+            }
+            return verb.equals("RCPT") && first.incrementAndGet() == 1 ? "450 slower please"
+                    : null;
+        });
+        domain("a.x.test");
+        DeliveryFixture fixture = deliver(peer.port(), RULES);
+        fixture.submit("x", "zero@a.x.test");
+        await(() -> !fixture.delivery.control().measures().isEmpty());
+        for (int i = 0; i < 20; i++) {
+            fixture.submit("x", "r" + i + "@a.x.test");
+        }
+        fixture.awaitEmpty();
+        assertThat(peer.received).hasSize(21);
+        assertThat(times.getLast() - times.get(1))
+                .isGreaterThan(Duration.ofMillis(19 * 50 - 100).toNanos());
+    }
+
+    /** So many for the tenant today; the rest waits with the reason, others' mail goes. */
+    @Test
+    void limitOfTenant_restWaits_othersGo() throws Exception {
+        TestPeer peer = peer((verb, line, at, connection) -> null);
+        domain("a.x.test");
+        DeliveryFixture fixture = deliver(peer.port(),
+                "limits { trial { tenant = small, rate = 5/day } }");
+        for (int i = 0; i < 12; i++) {
+            fixture.submitAs("small", "app@example.com", "x", "s" + i + "@a.x.test");
+            fixture.submitAs("large", "app@example.com", "x", "l" + i + "@a.x.test");
+        }
+        await(() -> peer.received.size() == 17);
+        await(() -> why(fixture, "small", "a.x.test").contains("limit trial 5/day"));
+        await(() -> fixture.spool.queues().waiting() == 7);
+        assertThat(peer.received.stream().filter(one -> one.to().getFirst().startsWith("s")))
+                .hasSize(5);
+    }
+
+    /** An operator stops a tenant and lets it go on. */
+    @Test
+    void operatorSuspendsTenant_andResumes() throws Exception {
+        TestPeer peer = peer((verb, line, at, connection) -> null);
+        domain("a.x.test");
+        DeliveryFixture fixture = deliver(peer.port(), "");
+        ShapingControl control = fixture.delivery.control();
+        ShapingControl.Status status = control.suspend("tenant", "small", "",
+                Duration.ofHours(1), "spam");
+        fixture.submitAs("small", "app@example.com", "x", "s@a.x.test");
+        fixture.submitAs("large", "app@example.com", "x", "l@a.x.test");
+        await(() -> peer.received.size() == 1);
+        await(() -> why(fixture, "small", "a.x.test").contains("suspended by operator: spam"));
+        assertThat(control.extend(status.id(), Duration.ofHours(1), "more")).isPresent();
+        assertThat(control.end(status.id(), "sorted out")).isPresent();
+        fixture.awaitEmpty();
+        assertThat(control.measures()).isEmpty();
+        assertThat(control.end(status.id(), "again")).isEmpty();
+        assertThat(fired(fixture)).extracting(Event.RuleFired::action).containsExactly("suspend",
+                "extend suspend", "cancel suspend");
+    }
+}

@@ -21,6 +21,9 @@ final class AdminApi {
     private static final String TRACE = "/api/v1/trace/";
     private static final String OPERATION = "/api/v1/operations/";
     private static final String CANCEL = "/cancel";
+    private static final String RULE = "/api/v1/rules/";
+    private static final String END = "/end";
+    private static final String EXTEND = "/extend";
     private static final String CONTENT = "/api/v1/content/";
     private static final int MAX_SUBJECT = 400;
 
@@ -60,9 +63,12 @@ final class AdminApi {
     private final TraceReport trace;
     private final OperationsApi operations;
     private final SpoolApi spoolApi;
+    private final ShapingApi shaping;
 
     AdminApi(Spool spool, QueueReport.Why why, OperationsApi.Sites sites,
-            BooleanSupplier accepting, MetricsPage metrics, TimeSource time) {
+            ShapingApi shaping, BooleanSupplier accepting, MetricsPage metrics,
+            TimeSource time) {
+        this.shaping = shaping;
         this.metrics = metrics;
         health = new HealthReport(spool, accepting);
         queues = new QueueReport(spool.queues(), why, time);
@@ -107,6 +113,9 @@ final class AdminApi {
         }
         return switch (path) {
             case "/api/v1/operations" -> operations.list(question.asText());
+            case "/api/v1/rules" -> shaping.rules(question.asText());
+            case "/api/v1/paths" -> shaping.paths(question.asText());
+            case "/api/v1/explain" -> shaping.explain(decoder.parameters(), question.asText());
             case "/api/v1/spool" -> spoolApi.statistics(question.asText());
             case "/api/v1/spool/task" -> spoolApi.task();
             case "/api/v1/queues" -> queues(decoder, question.asText());
@@ -121,7 +130,18 @@ final class AdminApi {
             return operations.one(path.substring(OPERATION.length(),
                     Math.max(OPERATION.length(), path.length() - CANCEL.length())), true, false);
         }
+        if (path.startsWith(RULE)) {
+            String rest = path.substring(RULE.length());
+            if (rest.endsWith(END)) {
+                return shaping.end(rest.substring(0, rest.length() - END.length()), query);
+            }
+            if (rest.endsWith(EXTEND)) {
+                return shaping.extend(rest.substring(0, rest.length() - EXTEND.length()), query);
+            }
+        }
         return switch (path) {
+            case "/api/v1/suspend" -> shaping.suspend(query);
+            case "/api/v1/resume" -> shaping.resume(query);
             case "/api/v1/operations" -> operations.start(query);
             case "/api/v1/spool/backup" ->
                 spoolApi.backup(query.getOrDefault("directory", List.of("")).getFirst());

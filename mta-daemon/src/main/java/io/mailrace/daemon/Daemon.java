@@ -127,7 +127,8 @@ public final class Daemon implements AutoCloseable {
     }
 
     private void openAdmin(Spool open, MetricsPage page, IoEventLoopGroup loops) {
-        AdminApi api = new AdminApi(open, this::why, new DeliverySites(), this::accepting, page,
+        AdminApi api = new AdminApi(open, this::why, new DeliverySites(),
+                new ShapingApi(config, () -> Optional.ofNullable(delivery)), this::accepting, page,
                 time);
         AdminServer admin = AdminServer.open(config.admin(), api, loops, config.hostname());
         parts.push(new Part("admin", admin));

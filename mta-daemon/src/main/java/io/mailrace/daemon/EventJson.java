@@ -61,9 +61,7 @@ final class EventJson {
             }
             case Event.Attempted e -> attempted(json, e);
             case Event.Expired e -> {
-                json.writeNumberProperty("envelope", e.envelope());
-                json.writeStringProperty("tenant", e.tenant());
-                json.writeStringProperty("destination", e.destination());
+                envelope(json, e.envelope(), e.tenant(), e.destination());
                 addresses(json, e.recipients());
                 reply(json, e.lastReply());
             }
@@ -79,9 +77,7 @@ final class EventJson {
                 json.writeStringProperty("why", e.why());
             }
             case Event.Operated e -> {
-                json.writeNumberProperty("envelope", e.envelope());
-                json.writeStringProperty("tenant", e.tenant());
-                json.writeStringProperty("destination", e.destination());
+                envelope(json, e.envelope(), e.tenant(), e.destination());
                 json.writeStringProperty("by", "operator");
                 addresses(json, e.recipients());
                 Json.text(json, "why", e.detail());
@@ -91,9 +87,7 @@ final class EventJson {
                 json.writeStringProperty("what", e.what());
             }
             case Event.Postponed e -> {
-                json.writeNumberProperty("envelope", e.envelope());
-                json.writeStringProperty("tenant", e.tenant());
-                json.writeStringProperty("destination", e.destination());
+                envelope(json, e.envelope(), e.tenant(), e.destination());
                 Json.time(json, "until", e.untilEpochMillis());
                 json.writeStringProperty("why", e.why());
             }
@@ -119,9 +113,7 @@ final class EventJson {
     }
 
     private static void attempted(JsonGenerator json, Event.Attempted e) {
-        json.writeNumberProperty("envelope", e.envelope());
-        json.writeStringProperty("tenant", e.tenant());
-        json.writeStringProperty("destination", e.destination());
+        envelope(json, e.envelope(), e.tenant(), e.destination());
         json.writeNumberProperty("attempt", e.attempt());
         json.writeNumberProperty("duration-ms", e.durationMillis());
         Event.Route route = e.route();
@@ -138,7 +130,7 @@ final class EventJson {
             json.writeStringProperty("outcome", word(outcome.disposition()));
             reply(json, outcome.disposition().reply());
             Cause cause = outcome.disposition().cause();
-            if (cause.category() != ReplyClass.NONE) {
+            if (cause.category() != ReplyClass.NONE && cause.category() != ReplyClass.UNKNOWN) {
                 json.writeStringProperty("class", cause.category().word());
                 Json.text(json, "rule", cause.rule());
             }
@@ -149,6 +141,13 @@ final class EventJson {
             json.writeEndObject();
         }
         json.writeEndArray();
+    }
+
+    private static void envelope(JsonGenerator json, int envelope, String tenant,
+            String destination) {
+        json.writeNumberProperty("envelope", envelope);
+        json.writeStringProperty("tenant", tenant);
+        json.writeStringProperty("destination", destination);
     }
 
     private static void intake(JsonGenerator json, Event.Intake from) {

@@ -20,7 +20,9 @@ import picocli.CommandLine.ScopeType;
         TraceCommand.class, OperationCommands.Hold.class, OperationCommands.Release.class,
         OperationCommands.Retry.class, OperationCommands.Bounce.class,
         OperationCommands.Discard.class, OperationCommands.Rebind.class,
-        OperationsCommand.class, BackupCommand.class, RestoreCommand.class, SpoolCommand.class,
+        OperationsCommand.class, ExplainCommand.class, ClassifyCommand.class,
+        RulesCommand.class, SuspendCommands.Suspend.class, SuspendCommands.Resume.class,
+        BackupCommand.class, RestoreCommand.class, SpoolCommand.class,
         DkimCommand.class, UserCommand.class, DemoCommand.class,
         VersionCommand.class}, mixinStandardHelpOptions = true, scope = ScopeType.INHERIT)
 public final class Main implements Runnable {

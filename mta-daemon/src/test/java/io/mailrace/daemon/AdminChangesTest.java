@@ -45,7 +45,7 @@ class AdminChangesTest {
 
     @BeforeEach
     void start() {
-        AdminApi api = new AdminApi(spool, key -> "", sites, () -> true, page,
+        AdminApi api = new AdminApi(spool, key -> "", sites, NoShaping.API, () -> true, page,
                 new FakeTimeSource());
         server = Optional.of(AdminServer.open(new AdminConfig(folder.resolve("admin.sock"),
                 Optional.of(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0)),

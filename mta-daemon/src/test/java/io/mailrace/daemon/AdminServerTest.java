@@ -68,7 +68,9 @@ class AdminServerTest {
         servers.add(AdminServer.open(new AdminConfig(socket(),
                 Optional.of(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0)),
                 List.of("Metrics.Internal")),
-                new AdminApi(spool, key -> why, new StandInSites(), () -> accepting, page, time),
+                new AdminApi(spool, key -> why, new StandInSites(), NoShaping.API, () -> accepting,
+                        page,
+                        time),
                 groups.getLast(), "mta1.example.com"));
     }
 

@@ -26,7 +26,7 @@ class ShippedConfigTest {
     }
 
     static List<Path> shipped() throws IOException {
-        return files(CONFIG);
+        return files(CONFIG).stream().filter(file -> !file.endsWith("providers.conf")).toList();
     }
 
     static List<Path> bad() throws IOException {
@@ -44,7 +44,8 @@ class ShippedConfigTest {
     @ParameterizedTest
     @MethodSource("shipped")
     void load_shippedFileWithItsExamples_hasOnlyMissingFiles(Path file) throws IOException {
-        String text = Files.readString(file).replaceAll("(?m)^# (?=[a-z]+ ?[{=]|  |[}\\]])", "");
+        String text = Files.readString(file).replace("include \"providers.conf\"", "")
+                .replaceAll("(?m)^# (?=[a-z]+ ?[{=]|  |[}\\]])", "");
         assertThat(text).contains("\nroutes = [").contains("\ndkim {");
         assertThatThrownBy(() -> DaemonConfig.ofText(text)).isInstanceOf(ConfigException.class)
                 .satisfies(e -> assertThat(((ConfigException) e).problems())

@@ -36,7 +36,8 @@ import org.slf4j.LoggerFactory;
  * One TCP connection to a peer: thin glue between Netty and {@link SmtpClientSession}. Confined to
  * its dispatcher's event loop. Holds at most two attempts, one or two chunks of content on their
  * way to the socket, and one incomplete reply. Whatever happens, each attempt it took is finished
- * or handed back, and {@link Dispatcher#closed} is called once.
+ * or handed back, and {@link Dispatcher#closed} is called once. Long because everything that may
+ * happen to a socket ends in the same few states.
  */
 final class Connection extends ChannelInboundHandlerAdapter implements SmtpClientSession.Wire {
     private static final Logger LOG = LoggerFactory.getLogger(Connection.class);

@@ -154,6 +154,24 @@ public final class Delivery {
     }
 
     /**
+     * How mail of a queue would leave now. Asks the DNS when need be, never blocks; completes
+     * exceptionally only by a bug.
+     *
+     * @param domain of the author
+     */
+    public CompletionStage<Explanation> explain(QueueKey key, String domain) {
+        Destination destination = Destination.parse(key.destination());
+        return resolver.resolve(destination).thenApply(answer -> switch (answer) {
+            case Hosts hosts -> Explanation.of(parts, new Explanation.About(key, domain,
+                    site(destination, hosts), hosts));
+            case Undeliverable never -> new Explanation(List.of(new Explanation.Line("bounces",
+                    never.reply().toString())));
+            case Unknown unknown -> new Explanation(List.of(new Explanation.Line("waits",
+                    unknown.reply().toString())));
+        });
+    }
+
+    /**
      * The name of the site mail of a queue goes to: the names of its hosts in order of the
      * alphabet, with commas; a smart host as {@code host:port}. Empty when it has none or nobody
      * knows now. Asks the DNS when need be, never blocks, never completes exceptionally.

@@ -587,8 +587,15 @@ final class Dispatcher {
     private void holdBack(PoolShare pool) {
         SourceGate.Wait first = null;
         for (EgressSource source : pool.wheel().sources()) {
-            SourceGate.Wait wait = usable(pool, source) ? paths.of(source).peek() : null;
-            if (wait != null && (first == null || wait.nanos() < first.nanos())) {
+            if (!usable(pool, source)) {
+                continue;
+            }
+            SourceGate.Wait wait = paths.of(source).peek();
+            if (wait == null) {
+                pumpSoon(); // its time came just now
+                return;
+            }
+            if (first == null || wait.nanos() < first.nanos()) {
                 first = wait;
             }
         }

@@ -4,6 +4,7 @@ package io.mailrace.delivery;
 import io.mailrace.core.Lane;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.Iterator;
 import java.util.List;
@@ -26,18 +27,19 @@ final class PoolShare {
         this.wheel = wheel;
     }
 
-    /** Nothing at hand yet; sources the configuration does not know are left out. */
+    /** Nothing at hand yet; sources that are unknown or of no weight are left out. */
     static PoolShare of(PoolConfig config, Map<String, EgressSource> all) {
         List<EgressSource> sources = new ArrayList<>();
         int[] weights = new int[config.sources().size()];
         for (Map.Entry<String, Integer> one : config.sources().entrySet()) {
             EgressSource source = all.get(one.getKey());
-            if (source != null) {
+            if (source != null && one.getValue() > 0) {
                 weights[sources.size()] = one.getValue();
                 sources.add(source);
             }
         }
-        return new PoolShare(config.name(), new SourceWheel(sources, weights));
+        return new PoolShare(config.name(), new SourceWheel(sources, Arrays.copyOf(weights,
+                sources.size())));
     }
 
     String name() {

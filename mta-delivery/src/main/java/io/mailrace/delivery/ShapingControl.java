@@ -9,7 +9,6 @@ import io.mailrace.queue.Spool;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.Optional;
 import java.util.function.Predicate;
 
@@ -87,12 +86,8 @@ public final class ShapingControl {
         if (lasts.compareTo(Duration.ofSeconds(1)) < 0 || lasts.compareTo(MAX) > 0) {
             throw new IllegalArgumentException("a suspension lasts 1 s to 3650 days");
         }
-        Subject.Kind what = List.of(Subject.Kind.values()).stream()
-                .filter(one -> one.word().equals(kind)).findFirst()
-                .orElseThrow(() -> new IllegalArgumentException(
-                        "only a source, subnet, receiver, signing-domain or tenant can be "
-                                + "suspended"));
-        if (what == Subject.Kind.SOURCE && !config.sources().containsKey(name)) {
+        Subject subject = subject(kind, name, receiver);
+        if (subject.kind() == Subject.Kind.SOURCE && !config.sources().containsKey(name)) {
             throw new IllegalArgumentException("there is no source named " + Ascii.clean(name, 60)
                     + "; known are: " + String.join(", ", config.sources().keySet()));
         }
@@ -103,11 +98,33 @@ public final class ShapingControl {
                     + "providers are: " + String.join(", ", config.providers().all().stream()
                             .map(Provider::name).toList()));
         }
-        String subject = what == Subject.Kind.SIGNING_DOMAIN || what == Subject.Kind.TENANT
-                ? name.toLowerCase(Locale.ROOT)
-                : name;
-        return status(shaping.measures().suspend(new Subject(what, receiver, subject), lasts,
-                why));
+        return status(shaping.measures().suspend(subject, lasts, why));
+    }
+
+    private static Subject subject(String kind, String name, String receiver) {
+        Subject.Kind what = List.of(Subject.Kind.values()).stream()
+                .filter(one -> one.word().equals(kind)).findFirst()
+                .orElseThrow(() -> new IllegalArgumentException(
+                        "kind must be source, subnet, receiver, signing-domain or tenant"));
+        boolean lower = what == Subject.Kind.SIGNING_DOMAIN || what == Subject.Kind.TENANT;
+        return new Subject(what, receiver, lower ? Ascii.lower(name) : name);
+    }
+
+    /**
+     * Ends everything that stops that very subject, put in force by an operator or by a rule; what
+     * was ended.
+     *
+     * @throws IllegalArgumentException with a sentence for people when that makes no sense
+     */
+    public List<Status> resume(String kind, String name, String receiver, String why) {
+        Subject subject = subject(kind, name, receiver);
+        List<Status> ended = new ArrayList<>();
+        for (Measure one : shaping.measures().all()) {
+            if (one.subject().equals(subject) && one.stopUntil() > 0) {
+                end(one.id(), why).ifPresent(ended::add);
+            }
+        }
+        return ended;
     }
 
     /** Ends a measure; mail that waited for it goes at once. Empty when there is none such. */

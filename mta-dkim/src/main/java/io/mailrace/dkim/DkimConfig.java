@@ -63,6 +63,12 @@ public record DkimConfig(Engine engine, RsaProvider rsaProvider, Duration signat
         }
     }
 
+    /** The keys that sign mail of an author's domain as {@code selector@domain}; empty: none. */
+    public String signedBy(String fromDomain) {
+        KeyRing.Keys found = new KeyRing(this.keys).find(fromDomain);
+        return found == null ? "" : found.signedBy();
+    }
+
     /** Reads the section and the key files it names. */
     public static DkimConfig from(ConfigReader root) {
         ConfigReader dkim = root.section("dkim");

@@ -2,6 +2,8 @@
 package io.mailrace.queue;
 
 import io.mailrace.core.ConfigReader;
+import io.mailrace.core.MailAddress;
+import io.mailrace.core.Recipient;
 import java.util.List;
 
 /**
@@ -15,6 +17,12 @@ public record QueueConfig(SpoolConfig spool, RetryConfig retry, List<Route> rout
 
     public QueueConfig {
         routes = List.copyOf(routes);
+    }
+
+    /** The queue mail of that kind goes to: what its route says. */
+    public QueueKey queueOf(MailAddress sender, MailAddress recipient, String tenant) {
+        return new Router(routes).split(sender, List.of(new Recipient(recipient)), tenant)
+                .getFirst().queue();
     }
 
     /** Reads {@code spool}, {@code retry} and {@code routes}; problems are noted in the reader. */

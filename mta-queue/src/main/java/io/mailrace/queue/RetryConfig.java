@@ -64,7 +64,7 @@ public record RetryConfig(Map<Lane, LaneRetry> lanes) {
         return reader.build(() -> new LaneRetry(intervals, maxAge)).orElse(fallback);
     }
 
-    LaneRetry of(Lane lane) {
+    public LaneRetry of(Lane lane) {
         LaneRetry found = lanes.get(lane);
         if (found == null) {
             throw new IllegalStateException("no retry schedule for " + lane);

@@ -29,6 +29,38 @@ final class TestPeer implements AutoCloseable {
     static final String DROP = "DROP";
     static final String STALL = "STALL";
 
+    /** Ways to answer wrong, or oddly; a {@link Script} names one by {@link #token}. */
+    enum Fault {
+        /** Byte by byte. */
+        SPLIT("%s\r\n"),
+        /** In several lines. */
+        LINES("%1$.3s-first\r\n%1$.3s-second\r\n%1$s\r\n"),
+        NO_TEXT("%.3s\r\n"),
+        LINE_FEED_ONLY("%s\n"),
+        WORDS("this is no reply\r\n"),
+        BINARY("\0\1\2\u00ff\u00fe\r\n"),
+        BLANK("\r\n"),
+        LONG_LINE("%1$.3s " + "x".repeat(5000) + "\r\n"),
+        ENDLESS("%1$.3s-more\r\n"),
+        CODES_DIFFER("250-one\r\n550 two\r\n"),
+        THREE_HUNDRED("334 what\r\n"),
+        TWO_REPLIES("%s\r\n250 one more\r\n"),
+        REPLY_AND_421("%s\r\n421 4.3.2 bye\r\n"),
+        HALF_CLOSE(""),
+        REPLY_AND_CLOSE("%s\r\n");
+
+        private final String text;
+
+        Fault(String text) {
+            this.text = text;
+        }
+
+        /** What a script answers. */
+        String token() {
+            return "FAULT " + name();
+        }
+    }
+
     /** What it took. */
     record Received(String from, List<String> to, String text, int connection, boolean tls,
             String commands) {}
@@ -109,6 +141,7 @@ final class TestPeer implements AutoCloseable {
         private String from = "";
         private final List<String> to = new ArrayList<>();
         private boolean encrypted;
+        private boolean begun;
 
         Session(Socket socket, int number) {
             this.socket = socket;
@@ -155,18 +188,23 @@ final class TestPeer implements AutoCloseable {
                     case "MAIL" -> {
                         if (answer(verb, line, "250 2.1.0 ok").startsWith("2")) {
                             from = line.substring(11, line.indexOf('>'));
+                            begun = true;
                             to.clear();
                         }
                     }
                     case "RCPT" -> {
-                        if (answer(verb, line, "250 2.1.5 ok").startsWith("2")) {
+                        if (answer(verb, line, begun ? "250 2.1.5 ok" : "503 5.5.1 no sender")
+                                .startsWith("2")) {
                             to.add(line.substring(9, line.indexOf('>')));
                         }
                     }
                     case "DATA" -> data(line);
                     case "BDAT" -> take("DOT", line, new String(in.readNBytes(
                             Integer.parseInt(line.split(" ")[1])), StandardCharsets.ISO_8859_1));
-                    case "RSET" -> answer(verb, line, "250 ok");
+                    case "RSET" -> {
+                        begun = false;
+                        answer(verb, line, "250 ok");
+                    }
                     case "QUIT" -> {
                         answer(verb, line, "221 bye");
                         return;
@@ -219,20 +257,54 @@ final class TestPeer implements AutoCloseable {
             String usual = to.isEmpty() ? "503 5.5.1 no recipients" : "250 2.0.0 taken";
             String reply = script.reply(verb, line, socket.getLocalAddress(), number);
             String given = reply == null ? usual : reply;
-            if (given.startsWith("2") || given.startsWith("TAKEN ")) {
+            if (given.startsWith("FAULT ") || given.startsWith("2") || given.startsWith("TAKEN ")) {
                 received.add(new Received(from, List.copyOf(to), text, number, encrypted,
                         commands.toString()));
             }
-            say(given.startsWith("TAKEN ") ? given.substring(6) : given);
+            if (given.startsWith("FAULT ")) {
+                misbehave(Fault.valueOf(given.substring(6)), usual);
+            } else {
+                say(given.startsWith("TAKEN ") ? given.substring(6) : given);
+            }
             to.clear();
+            begun = false;
         }
 
         private String answer(String verb, String line, String usual)
                 throws IOException, InterruptedException {
             String scripted = script.reply(verb, line, socket.getLocalAddress(), number);
             String reply = scripted == null ? usual : scripted;
+            if (reply.startsWith("FAULT ")) {
+                misbehave(Fault.valueOf(reply.substring(6)), usual);
+                return usual;
+            }
             say(reply);
             return reply;
+        }
+
+        private void misbehave(Fault fault, String usual) throws IOException {
+            byte[] text = String.format(Locale.ROOT, fault.text, usual)
+                    .getBytes(StandardCharsets.ISO_8859_1);
+            if (fault == Fault.SPLIT) {
+                for (byte one : text) {
+                    out.write(one);
+                    out.flush();
+                }
+                return;
+            }
+            // whoever reads all of it has no bound
+            for (int i = fault == Fault.ENDLESS ? 100_000 : 1; i > 0; i--) {
+                out.write(text);
+            }
+            out.flush();
+            if (fault == Fault.HALF_CLOSE && !encrypted) {
+                socket.shutdownOutput();
+                in.transferTo(OutputStream.nullOutputStream());
+            }
+            if (fault == Fault.HALF_CLOSE || fault == Fault.REPLY_AND_421
+                    || fault == Fault.REPLY_AND_CLOSE) {
+                throw new IOException("closed");
+            }
         }
 
         private void say(String reply) throws IOException, InterruptedException {

@@ -64,11 +64,13 @@ final class AdminApi {
     private final OperationsApi operations;
     private final SpoolApi spoolApi;
     private final ShapingApi shaping;
+    private final SuppressionsApi suppressions;
 
     AdminApi(Spool spool, QueueReport.Why why, OperationsApi.Sites sites,
             ShapingApi shaping, BooleanSupplier accepting, MetricsPage metrics,
             TimeSource time) {
         this.shaping = shaping;
+        suppressions = new SuppressionsApi(shaping::control);
         this.metrics = metrics;
         health = new HealthReport(spool, accepting);
         queues = new QueueReport(spool.queues(), why, time);
@@ -113,6 +115,8 @@ final class AdminApi {
         }
         return switch (path) {
             case "/api/v1/operations" -> operations.list(question.asText());
+            case "/api/v1/suppressions" -> suppressions.list(decoder.parameters(),
+                    question.asText());
             case "/api/v1/rules" -> shaping.rules(question.asText());
             case "/api/v1/paths" -> shaping.paths(question.asText());
             case "/api/v1/explain" -> shaping.explain(decoder.parameters(), question.asText());
@@ -140,6 +144,8 @@ final class AdminApi {
             }
         }
         return switch (path) {
+            case "/api/v1/suppressions/add" -> suppressions.change(query, true);
+            case "/api/v1/suppressions/remove" -> suppressions.change(query, false);
             case "/api/v1/suspend" -> shaping.suspend(query);
             case "/api/v1/resume" -> shaping.resume(query);
             case "/api/v1/operations" -> operations.start(query);

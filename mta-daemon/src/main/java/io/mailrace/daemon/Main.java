@@ -21,7 +21,8 @@ import picocli.CommandLine.ScopeType;
         OperationCommands.Retry.class, OperationCommands.Bounce.class,
         OperationCommands.Discard.class, OperationCommands.Rebind.class,
         OperationsCommand.class, ExplainCommand.class, ClassifyCommand.class,
-        RulesCommand.class, SuspendCommands.Suspend.class, SuspendCommands.Resume.class,
+        RulesCommand.class, SuppressCommand.class, SuspendCommands.Suspend.class,
+        SuspendCommands.Resume.class,
         BackupCommand.class, RestoreCommand.class, SpoolCommand.class,
         DkimCommand.class, UserCommand.class, DemoCommand.class,
         VersionCommand.class}, mixinStandardHelpOptions = true, scope = ScopeType.INHERIT)

@@ -38,6 +38,11 @@ final class ShapingApi {
         this.delivery = delivery;
     }
 
+    /** Empty while delivery is starting or stopping. */
+    Optional<ShapingControl> control() {
+        return delivery.get().map(Delivery::control);
+    }
+
     /** What is in force now. */
     Answer rules(boolean asText) {
         return delivery.get().map(running -> rules(running.control(), asText))

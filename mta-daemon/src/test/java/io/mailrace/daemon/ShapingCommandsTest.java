@@ -194,4 +194,25 @@ class ShapingCommandsTest {
         assertThat(run("suspend").code()).isNotZero();
         assertThat(run("rules", "--json").out()).contains("\"subject\":\"everything to yahoo\"");
     }
+
+    @Test
+    void suppress_addListImportRemove_overARestart() throws IOException {
+        assertThat(run("suppress", "add", "Gone@one.test", "--why", "asked us to").out())
+                .isEqualTo("suppressed Gone@one.test\n");
+        assertThat(run("suppress", "list").out()).contains("gone@one.test  since",
+                ": asked us to", "1 shown of 1 suppressed");
+        Path file = Files.writeString(folder.resolve("list.csv"),
+                "# old list\na@two.test, bounced\nb@two.test\nnobody\n");
+        Said imported = run("suppress", "import", file.toString());
+        assertThat(imported.out()).isEqualTo("2 suppressed, 1 refused\n");
+        assertThat(imported.err()).contains("line 4: address must be one");
+        daemon.close();
+        daemon = Daemon.start(DaemonConfig.load(config));
+        assertThat(run("suppress", "list", "two.test").out()).contains("a@two.test", ": bounced",
+                "imported from list.csv", "2 shown of 3 suppressed");
+        assertThat(run("suppress", "remove", "gone@ONE.test").code()).isZero();
+        assertThat(run("suppress", "remove", "gone@one.test").err())
+                .contains("it is not on the list");
+        assertThat(run("suppress", "list", "--json").out()).contains("\"count\":2");
+    }
 }

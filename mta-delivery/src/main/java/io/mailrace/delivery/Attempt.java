@@ -109,6 +109,11 @@ final class Attempt {
         return dispositions[recipient] != null;
     }
 
+    @Nullable
+    Disposition disposition(int recipient) {
+        return dispositions[recipient];
+    }
+
     int recipients() {
         return dispositions.length;
     }

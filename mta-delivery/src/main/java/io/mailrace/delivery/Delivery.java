@@ -88,7 +88,8 @@ public final class Delivery {
         Measures measures = new Measures(time, spool.memos(), meters);
         measures.onChange(this::measuresChanged);
         Shaping shaping = new Shaping(config.providers(), gates, measures,
-                new MailLimits(config.limits(), gates));
+                new MailLimits(config.limits(), gates),
+                new Suppressions(time, spool.memos()));
         parts = new DeliveryParts(config, spool, time, meters,
                 new SigningPool(signer, threads, time, meters), budget, settlements,
                 DeliveryTls.load(), sources, shaping, this::route, places::remove);

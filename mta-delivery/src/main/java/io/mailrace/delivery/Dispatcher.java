@@ -251,6 +251,7 @@ final class Dispatcher {
         if (attempt.progressed()) {
             pace.works();
         }
+        paths.suppress(attempt);
         feed.gave(attempt.queue());
         parts.settlements().settle(attempt, route, peerTakesDsn, loop, settled);
     }

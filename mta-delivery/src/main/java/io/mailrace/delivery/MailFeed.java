@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.mailrace.delivery;
 
+import io.mailrace.core.Event;
 import io.mailrace.core.Lane;
 import io.mailrace.core.SmtpReply;
 import io.mailrace.delivery.MxAnswer.Hosts;
@@ -210,6 +211,12 @@ final class MailFeed {
             return;
         }
         Attempt attempt = new Attempt(envelope, queue, parts.spool().content(envelope));
+        parts.shaping().suppressions().apply(attempt);
+        if (attempt.decided()) {
+            dispatcher.finished(attempt, Event.Route.NONE, false);
+            dispatcher.pumpSoon();
+            return;
+        }
         SourceGate.Wait wait = dispatcher.paths().mailWait(attempt);
         if (wait != null) {
             dispatcher.postpone(attempt, wait);

@@ -158,7 +158,7 @@ final class Measures {
                     }
                 }
                 case DROP_IPV6 -> ipv4 = true;
-                case SUSPEND, HOLD_DOMAIN, OTHER_SOURCE, SPLIT, SUPPRESS, ALERT -> {
+                case SUSPEND, HOLD_DOMAIN, SPLIT, SUPPRESS, ALERT -> {
                 }
             }
             if (why == null) {
@@ -273,7 +273,7 @@ final class Measures {
                     subjects.forEach(subject -> put(ruleName, rule, action, subject, reply,
                             place));
                 case ALERT -> alert(ruleName, first, reply);
-                case OTHER_SOURCE, SPLIT, SUPPRESS -> {
+                case SPLIT, SUPPRESS -> {
                     // about the mail at hand
                 }
             }

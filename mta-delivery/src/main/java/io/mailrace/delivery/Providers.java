@@ -8,11 +8,14 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
 
 /** All providers by name. Immutable. */
 final class Providers {
     private final List<Provider> named;
     private final Provider others;
+    private final Set<String> suppressing;
 
     /**
      * @param all in order of name; holds {@link Provider#DEFAULT}
@@ -32,6 +35,10 @@ final class Providers {
         }
         named = List.copyOf(own);
         others = rest;
+        suppressing = all.stream().flatMap(provider -> provider.rules().stream()
+                .filter(rule -> rule.actions().contains(RuleAction.SUPPRESS))
+                .map(rule -> provider.name() + "/" + rule.name()))
+                .collect(Collectors.toUnmodifiableSet());
     }
 
     /** Reads section {@code providers}; problems are noted in the reader. */
@@ -45,6 +52,11 @@ final class Providers {
                     List.of(), List.of(), Optional.empty(), false), List.of()));
         }
         return new Providers(all);
+    }
+
+    /** Whether the rule, as {@code provider/rule}, suppresses recipients. */
+    boolean suppresses(String rule) {
+        return suppressing.contains(rule);
     }
 
     /** The provider all of those hosts belong to; else the default one. */

@@ -19,8 +19,6 @@ enum RuleAction {
     HOLD_DOMAIN,
     /** Only IPv4 is used from this source for a while. */
     DROP_IPV6,
-    /** The mail is tried again at once from another source of its pool, if there is one. */
-    OTHER_SOURCE,
     /** Fewer messages on one connection, for a while. */
     FEWER_MESSAGES,
     /** The recipients concerned go in a transaction of their own, at once. */

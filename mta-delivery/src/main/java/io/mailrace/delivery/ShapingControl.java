@@ -2,6 +2,8 @@
 package io.mailrace.delivery;
 
 import io.mailrace.core.Ascii;
+import io.mailrace.core.MailAddress;
+import io.mailrace.queue.CommitListener;
 import io.mailrace.queue.QueueStatus;
 import io.mailrace.queue.Selection;
 import io.mailrace.queue.SetAction;
@@ -10,6 +12,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.Executor;
 import java.util.function.Predicate;
 
 /** What operators see of shaping, and do to it. Any thread; never blocks. */
@@ -140,6 +143,32 @@ public final class ShapingControl {
             throw new IllegalArgumentException("it can be extended by 0 s to 3650 days");
         }
         return shaping.measures().extend(id, by, why).map(ShapingControl::status);
+    }
+
+    /** A recipient who gets no more mail. */
+    public record Suppressed(String address, long since, String why) {}
+
+    /** Those whose address has that part, in order, at most {@code max}. Reads the disk: blocks. */
+    public List<Suppressed> suppressed(String part, int max) {
+        return shaping.suppressions().list(Ascii.lower(part), max).stream().map(
+                one -> new Suppressed(one.address(), one.since(), one.why())).toList();
+    }
+
+    /** How many there are. */
+    public int suppressedCount() {
+        return shaping.suppressions().size();
+    }
+
+    /** Adds one; {@code false} when the list is full. The listener hears when it is on disk. */
+    public boolean suppress(MailAddress address, String why, Executor where,
+            CommitListener listener) {
+        return shaping.suppressions().add(address, why, where, listener);
+    }
+
+    /** Takes one off; {@code false} when it is not on the list. */
+    public boolean unsuppress(MailAddress address, String why, Executor where,
+            CommitListener listener) {
+        return shaping.suppressions().remove(address, why, where, listener);
     }
 
     private void release(Measure ended) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.mailrace.delivery;
 
+import io.mailrace.core.Disposition;
 import io.mailrace.core.SmtpReply;
 import io.mailrace.core.TimeSource;
 import io.mailrace.delivery.SourceGate.Wait;
@@ -70,6 +71,17 @@ final class SitePaths {
                     connection.session().messages()));
         });
         return ruling;
+    }
+
+    /** Recipients that bounced by a rule which says so get no more mail. */
+    void suppress(Attempt attempt) {
+        for (int i = 0; i < attempt.recipients(); i++) {
+            if (attempt.disposition(i) instanceof Disposition.Bounced bounced
+                    && shaping.providers().suppresses(bounced.cause().rule())) {
+                shaping.suppressions().add(attempt.envelope().recipients().get(i).address(),
+                        bounced.cause().rule() + ": " + bounced.reply());
+            }
+        }
     }
 
     /** For how long all mail of a queue must wait; null when it may go now. */

@@ -41,6 +41,8 @@ class ShapingTest {
                 class = message-limit, scope = source, action = fewer-messages, for = 1h }
               { name = slow, code = 450, words = "slower", class = throttled, scope = source
                 action = slow, rate = 20/s, for = 1h }
+              { name = gone, code = 550, status = "1.1", class = unknown-user
+                scope = recipient, action = suppress }
               { name = six, code = 550, words = "no ipv6", class = reverse-dns, scope = source
                 action = drop-ipv6, for = 1h, mail = retry }
             ] } }
@@ -344,5 +346,55 @@ class ShapingTest {
         assertThat(control.end(status.id(), "again")).isEmpty();
         assertThat(fired(fixture)).extracting(Event.RuleFired::action).containsExactly("suspend",
                 "extend suspend", "cancel suspend");
+    }
+
+    /** Who bounced by such a rule is not tried again; the others of the message are. */
+    @Test
+    void ruleSuppressesRecipient_nextMailToItIsNotTried() throws Exception {
+        AtomicInteger asked = new AtomicInteger();
+        TestPeer peer = peer((verb, line, at, connection) -> {
+            if (verb.equals("RCPT") && line.contains("gone@")) {
+                asked.incrementAndGet();
+                return "550 5.1.1 no such user";
+            }
+            return null;
+        });
+        domain("a.x.test");
+        DeliveryFixture fixture = deliver(peer.port(), RULES);
+        SpoolId first = fixture.submit("x", "gone@a.x.test");
+        await(() -> !fixture.outcomes(first).isEmpty());
+        SpoolId second = fixture.submit("x", "Gone@a.x.test", "here@a.x.test");
+        await(() -> peer.received.stream().anyMatch(one -> one.to().contains("here@a.x.test")));
+        await(() -> fixture.outcomes(second).size() == 2);
+        assertThat(asked.get()).isEqualTo(1);
+        assertThat(fixture.outcomes(second)).filteredOn(
+                one -> one.disposition() instanceof Disposition.Bounced).singleElement()
+                .satisfies(one -> {
+                    assertThat(one.address().toString()).isEqualTo("Gone@a.x.test");
+                    assertThat(one.disposition().cause().rule()).isEqualTo("suppressed");
+                });
+        assertThat(fixture.delivery.control().suppressed("", 10)).singleElement().satisfies(
+                one -> assertThat(one.why()).isEqualTo("x/gone: 550 5.1.1 no such user"));
+    }
+
+    /** Thousands are found again, and only they; what is taken off is gone. */
+    @Test
+    void digestSet_manyValues_behavesAsASet() {
+        java.util.Random random = new java.util.Random(7);
+        java.util.Set<Long> plain = new java.util.HashSet<>();
+        DigestSet set = new DigestSet(1024);
+        for (int i = 0; i < 20_000; i++) {
+            long one = random.nextLong();
+            plain.add(one);
+            set = set.with(one).with(one);
+        }
+        for (long one : List.copyOf(plain).subList(0, 20)) {
+            plain.remove(one);
+            set = set.without(one);
+        }
+        assertThat(set.size()).isEqualTo(plain.size());
+        DigestSet last = set;
+        assertThat(plain).allMatch(last::has);
+        assertThat(random.longs(20_000).filter(one -> !plain.contains(one))).noneMatch(last::has);
     }
 }

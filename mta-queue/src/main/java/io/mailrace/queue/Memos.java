@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Executor;
+import java.util.function.BiConsumer;
 
 /**
  * Small named values that must outlive the process: suspensions, counters of the day. Written by
@@ -44,6 +45,9 @@ public interface Memos {
 
     /** All values whose name begins so, by name. Reads the disk: blocks. */
     Map<String, byte[]> beginningWith(String prefix);
+
+    /** Shows all values whose name begins so, by name, without keeping them. Blocks. */
+    void each(String prefix, BiConsumer<String, byte[]> visitor);
 
     /**
      * Writes all changes and events in one batch. Any thread; never blocks. Changes of one name

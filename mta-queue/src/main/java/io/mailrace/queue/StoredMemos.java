@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.Executor;
+import java.util.function.BiConsumer;
 import java.util.function.Consumer;
 
 /** Memos in the family {@code state}. Any thread. */
@@ -23,16 +24,21 @@ final class StoredMemos implements Memos {
     @Override
     public Map<String, byte[]> beginningWith(String prefix) {
         Map<String, byte[]> found = new TreeMap<>();
+        each(prefix, found::put);
+        return found;
+    }
+
+    @Override
+    public void each(String prefix, BiConsumer<String, byte[]> visitor) {
         store.scan(Store.Family.STATE, Keys.memo(prefix), Keys.kind(Keys.MEMO + 1),
                 (key, value) -> {
                     String name = Keys.readerName(key);
                     if (!name.startsWith(prefix)) {
                         return false;
                     }
-                    found.put(name, QueueCodec.memoOf(value));
+                    visitor.accept(name, QueueCodec.memoOf(value));
                     return true;
                 });
-        return found;
     }
 
     @Override

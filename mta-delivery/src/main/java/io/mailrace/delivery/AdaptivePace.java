@@ -13,7 +13,7 @@ import java.util.concurrent.TimeUnit;
  */
 final class AdaptivePace implements Limit {
     private static final Duration FIRST_PAUSE = Duration.ofSeconds(30);
-    private static final Duration LONGEST_PAUSE = Duration.ofMinutes(15);
+    private static final Duration LONGEST_PAUSE = Duration.ofMinutes(5);
     private static final Duration FORGOTTEN = Duration.ofHours(6);
     private static final long MINUTE = TimeUnit.MINUTES.toNanos(1);
     private static final int MINUTES = 60;
@@ -21,6 +21,15 @@ final class AdaptivePace implements Limit {
     private static final double BACK = 0.97;
     /** More each minute: a tenth in twenty minutes. */
     private static final double UP = 1.005;
+    /** Pushed back sooner than this after a pause. */
+    private static final Duration STEADY = Duration.ofMinutes(2);
+    /** Nothing was sent for so long: it goes on anew, whatever held it. */
+    private static final Duration GAP = Duration.ofMinutes(5);
+    private static final double FAR = 0.7;
+    private static final Duration PROBE_LOOK = Duration.ofMillis(200);
+    private static final Duration PROBE_LOST = Duration.ofMinutes(10);
+    private static final int FEW = 5;
+    private static final int TOO_MUCH = 50;
     private static final double SLOWEST = 1 / 300.0;
 
     private final String name;
@@ -35,9 +44,15 @@ final class AdaptivePace implements Limit {
     private double perSecond;
     private double connections;
     private long pausedUntil;
-    private long deafUntil;
+    private boolean probing;
+    private boolean probeOut;
+    private long probeSince;
+    private long lastTaken;
+    private long wentOn;
     private int pauses;
     private long lastPushBack;
+    private long recently;
+    private long putOff;
 
     AdaptivePace(String name, int mostConnections, TimeSource time) {
         this.name = name;
@@ -46,7 +61,8 @@ final class AdaptivePace implements Limit {
         connections = mostConnections;
         begun = time.nanos();
         pausedUntil = begun;
-        deafUntil = begun;
+        lastTaken = begun;
+        wentOn = begun;
         lastPushBack = begun;
         rate = new EvenRate(name, 1, time);
     }
@@ -54,29 +70,80 @@ final class AdaptivePace implements Limit {
     @Override
     public synchronized long peek() {
         turn();
-        return Math.max(Math.max(0, pausedUntil - time.nanos()), limited ? rate.peek() : 0);
+        long pause = pausedUntil - time.nanos();
+        return pause > 0 ? pause : probeWait() > 0 ? probeWait() : limited ? rate.peek() : 0;
     }
 
     @Override
     public synchronized long take() {
         turn();
         long pause = pausedUntil - time.nanos();
-        return pause > 0 ? pause : limited ? rate.take() : 0;
+        if (pause > 0) {
+            return pause;
+        }
+        long probe = probeWait();
+        if (probe > 0) {
+            return probe;
+        }
+        long wait = limited ? rate.take() : 0;
+        if (wait == 0) {
+            if (time.nanos() - lastTaken > GAP.toNanos()) {
+                wentOn = time.nanos();
+            }
+            lastTaken = time.nanos();
+        }
+        if (wait == 0 && probing) {
+            probeOut = true;
+            probeSince = time.nanos();
+        }
+        return wait;
     }
 
     @Override
     public synchronized void giveBack() {
+        probeOut = false;
         if (limited) {
             rate.giveBack();
         }
+    }
+
+    /** After a pause one message goes alone, until the receiver has answered it. */
+    private long probeWait() {
+        return probing && probeOut && time.nanos() - probeSince < PROBE_LOST.toNanos()
+                ? PROBE_LOOK.toNanos()
+                : 0;
+    }
+
+    /** The receiver spoke of something else than of how much comes. */
+    synchronized void answered() {
+        probing = false;
     }
 
     /** The receiver took a message. */
     synchronized void accepted() {
         turn();
         taken[(int) (minute % MINUTES)]++;
-        if (deafUntil - time.nanos() <= 0) {
-            pauses = 0;
+        recently++;
+        if (pausedUntil - time.nanos() <= 0) {
+            probing = false;
+            if (time.nanos() - pausedUntil > STEADY.toNanos()) {
+                pauses = 0;
+            }
+        }
+    }
+
+    /**
+     * It put a message off without saying that all goes too fast. When that is more than a fiftieth
+     * of late, it is taken for that.
+     */
+    synchronized void putOff() {
+        turn();
+        putOff++;
+        if (probing && pausedUntil - time.nanos() <= 0) {
+            pushedBack();
+        } else if (putOff >= FEW && putOff * TOO_MUCH > putOff + recently) {
+            putOff = 0;
+            pushedBack();
         }
     }
 
@@ -84,20 +151,27 @@ final class AdaptivePace implements Limit {
     synchronized void pushedBack() {
         turn();
         long now = time.nanos();
-        if (deafUntil - now > 0) {
+        if (pausedUntil - now > 0) {
             return;
         }
-        double lately = lately(now);
-        perSecond = Math.max(SLOWEST, limited ? Math.min(perSecond * BACK, lately * BACK)
-                : lately * BACK);
+        double lately = lately(now) * BACK;
+        if (!limited) {
+            perSecond = lately;
+        } else if (!probing) {
+            // soon after going on: what was found is far from what it takes
+            perSecond = now - Math.max(pausedUntil, wentOn) < STEADY.toNanos()
+                    ? Math.min(perSecond * FAR, lately)
+                    : perSecond * BACK;
+        }
+        perSecond = Math.max(SLOWEST, perSecond);
         limited = true;
         rate.spacing((long) (TimeUnit.SECONDS.toNanos(1) / perSecond));
         connections = Math.max(1, connections / 2);
         long pause = Math.min(LONGEST_PAUSE.toNanos(), FIRST_PAUSE.toNanos() << pauses);
         pauses = Math.min(pauses + 1, 10);
         pausedUntil = now + pause;
-        // replies to what is still under way come in the next moments
-        deafUntil = now + pause + FIRST_PAUSE.toNanos() / 3;
+        probing = true;
+        probeOut = false;
         lastPushBack = now;
     }
 
@@ -143,6 +217,9 @@ final class AdaptivePace implements Limit {
             taken[(int) ((minute + i) % MINUTES)] = 0;
         }
         minute = now;
+        // half as much counts with each minute that went by
+        recently >>= Math.min(gone, 62);
+        putOff >>= Math.min(gone, 62);
         connections = Math.min(mostConnections, connections + (double) gone);
         if (!limited) {
             return;

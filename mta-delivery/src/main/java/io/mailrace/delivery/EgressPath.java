@@ -126,8 +126,8 @@ final class EgressPath {
         gate.accepted();
     }
 
-    void refused(ReplyClass category) {
-        gate.refused(category);
+    void refused(ReplyClass category, boolean forNow) {
+        gate.refused(category, forNow);
     }
 
     private static String why(Narrowing narrowing) {

@@ -131,7 +131,8 @@ record ReplyRule(String name, When when, ReplyClass category, List<RuleScope> sc
 
     /** The text rules look into: code, status and words in lower case, blanks single. */
     static String textOf(SmtpReply reply) {
-        return Ascii.lower(String.join(" ", reply.toString().split("\\s+")));
+        String text = Ascii.lower(reply.toString());
+        return text.contains("  ") ? text.replaceAll(" +", " ") : text;
     }
 
     /** Whether the mail is to bounce. */

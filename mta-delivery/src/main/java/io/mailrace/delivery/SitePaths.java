@@ -59,7 +59,7 @@ final class SitePaths {
     Ruling judge(Connection connection, Stage stage, SmtpReply reply, @Nullable Attempt attempt) {
         Ruling ruling = shaping.providers().judge(provider, stage, reply);
         EgressPath path = connection.path();
-        path.refused(ruling.category());
+        path.refused(ruling.category(), !ruling.fails());
         ruling.rule().filter(rule -> !rule.actions().isEmpty()).ifPresent(rule -> {
             AdaptivePace adaptive = path.gate().adaptive();
             if (ruling.does(RuleAction.HALVE) && adaptive != null) {

@@ -205,16 +205,19 @@ final class SourceGate {
     }
 
     /** A reply was of that class: some mean that it all goes too fast. */
-    void refused(ReplyClass category) {
-        if (adaptive != null && pushesBack(category)) {
-            adaptive.pushedBack();
+    void refused(ReplyClass category, boolean forNow) {
+        if (adaptive == null) {
+            return;
         }
-    }
-
-    private static boolean pushesBack(ReplyClass category) {
-        return switch (category) {
-            case THROTTLED, CONNECTION_LIMIT, REPUTATION, SYSTEM -> true;
-            default -> false;
-        };
+        switch (category) {
+            case THROTTLED, CONNECTION_LIMIT, REPUTATION -> adaptive.pushedBack();
+            case SYSTEM, POLICY, UNKNOWN, HOST_REFUSES, BLOCKED, LISTED -> {
+                if (forNow) {
+                    adaptive.putOff();
+                }
+            }
+            // about this recipient or message, not about how much comes
+            default -> adaptive.answered();
+        }
     }
 }

@@ -23,9 +23,9 @@ import picocli.CommandLine.Option;
 /**
  * One source with more mail than it can send against models of receivers, in simulated hours: what
  * share was put off and what share of the allowed rate was used, with nothing, with reply rules
- * only, and with rules and adaptive rates. Exit code 0 only if in every hour with rules and adaptive
- * rates less than 2 % was put off, and over all hours at least 95 % of what was allowed was used.
- * The rows of named providers are shown and not judged: their rules stop on purpose.
+ * only, and with rules and adaptive rates. Exit code 0 only if in every hour with rules and
+ * adaptive rates less than 2 % was put off, and over all hours at least 95 % of what was allowed
+ * was used. The rows of named providers are shown and not judged: their rules stop on purpose.
  */
 @Command(name = "shaping", mixinStandardHelpOptions = true, description = ShapingProgram.ABOUT)
 public final class ShapingProgram implements Callable<Integer> {

@@ -33,6 +33,26 @@ final class PeerPostfix implements AutoCloseable {
     /** Listening soon after this returns; whoever sends to it tries again. */
     static PeerPostfix start(Path folder, String address, int port, String domain)
             throws IOException, InterruptedException {
+        return start(folder, address, port, domain, "");
+    }
+
+    /**
+     * Passes all mail on to one host over one connection, as fast as it goes.
+     *
+     * @param next port of the host, on loopback
+     */
+    static PeerPostfix relay(Path folder, String address, int port, int next)
+            throws IOException, InterruptedException {
+        return start(folder, address, port, "postfix.test", """
+                relayhost = [127.0.0.1]:%d
+                smtp_tls_security_level = none
+                default_destination_concurrency_limit = 1
+                initial_destination_concurrency = 1
+                """.formatted(next));
+    }
+
+    private static PeerPostfix start(Path folder, String address, int port, String domain,
+            String more) throws IOException, InterruptedException {
         PeerProgram program = PeerProgram.of("postfix", "postfix");
         assumeTrue("root".equals(System.getProperty("user.name")), "skipped: Postfix needs root");
         var made = new PeerPostfix(program, folder);
@@ -46,7 +66,7 @@ final class PeerPostfix implements AutoCloseable {
                 "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30", "-subj",
                 "/CN=mx.postfix.test", "-keyout", folder.resolve("key.pem").toString(), "-out",
                 folder.resolve("cert.pem").toString());
-        Files.writeString(made.config.resolve("main.cf"), main(folder, domain));
+        Files.writeString(made.config.resolve("main.cf"), main(folder, domain) + more);
         Files.writeString(made.config.resolve("master.cf"), master(address, port));
         program.run(LIMIT, "-c", made.config.toString(), "start");
         return made;

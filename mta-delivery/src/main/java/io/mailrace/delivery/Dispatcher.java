@@ -699,7 +699,9 @@ final class Dispatcher {
     private boolean mayOpen(EgressPath path) {
         SourceGate gate = path.gate();
         SourceGate.Wait wait = granted.remove(gate) ? gate.useGranted() : path.open();
-        if (wait != null && wait.nanos() == Long.MAX_VALUE && wishesSource.add(gate)) {
+        // who has one does not drive others', nor its own, to make room for a second
+        boolean none = connections.stream().noneMatch(one -> one.path() == path);
+        if (none && wait != null && wait.nanos() == Long.MAX_VALUE && wishesSource.add(gate)) {
             gate.wish(() -> loop.execute(() -> grant(gate)));
             wait = path.open();
         }

@@ -119,6 +119,11 @@ final class AdaptivePace implements Limit {
         probing = false;
     }
 
+    @Override
+    public synchronized long queueUp() {
+        return Math.max(1, peek());
+    }
+
     /** The receiver took a message. */
     synchronized void accepted() {
         turn();

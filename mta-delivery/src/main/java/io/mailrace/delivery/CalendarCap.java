@@ -97,6 +97,13 @@ final class CalendarCap implements Limit {
         }
     }
 
+    /** All come back together, when the next period begins. */
+    @Override
+    public synchronized long queueUp() {
+        turn();
+        return used < rate.count() ? WRITING_NANOS : untilNextNanos();
+    }
+
     /** Used in the present period. */
     synchronized long used() {
         turn();

@@ -47,7 +47,7 @@ final class Dispatcher {
     private static final Duration SOURCE_REST = Duration.ofMinutes(1);
     private static final Duration LOCAL_PAUSE = Duration.ofSeconds(5);
     /** A longer wait parks the queues; a shorter one keeps the mail at hand. */
-    private static final long PARKING_NANOS = TimeUnit.SECONDS.toNanos(5);
+    static final long PARKING_NANOS = TimeUnit.SECONDS.toNanos(5);
     private static final long SMALL_CONTENT = 64 * 1024;
     private static final long QUIET_NANOS = TimeUnit.MINUTES.toNanos(1);
     private static final long FORGET_NANOS = TimeUnit.MINUTES.toNanos(40);
@@ -276,6 +276,10 @@ final class Dispatcher {
     /** Whether it takes no mail to its connections at the moment. */
     boolean resting() {
         return stopping || parked;
+    }
+
+    boolean stopping() {
+        return stopping;
     }
 
     void handBack(PoolShare pool, Attempt attempt) {

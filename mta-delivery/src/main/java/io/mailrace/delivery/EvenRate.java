@@ -64,11 +64,9 @@ final class EvenRate implements Limit {
         next.addAndGet(-spacing);
     }
 
-    /**
-     * A place in the line of those that come back later, each at its own time; how long to wait, in
-     * nanoseconds.
-     */
-    long queueUp() {
+    /** Each has its own time. */
+    @Override
+    public long queueUp() {
         long now = time.nanos();
         long first = Math.max(0, next.get() - now) + now;
         return Math.max(1, line.updateAndGet(last -> Math.max(last, first) + spacing) - now);

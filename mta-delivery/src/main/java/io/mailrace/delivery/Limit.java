@@ -13,6 +13,9 @@ interface Limit {
     /** One that was taken was not used. */
     void giveBack();
 
+    /** A place in the line of those that come back later; how long to wait, in nanoseconds. */
+    long queueUp();
+
     /** How it is called when it is the reason for waiting. */
     String name();
 }

@@ -91,8 +91,7 @@ final class MailFeed {
                 }
                 SourceGate.Wait wait = dispatcher.paths().queueWait(visit.queue().key());
                 if (wait != null) {
-                    leaves(pool, visit);
-                    park(visit.queue(), millis(wait), wait.why());
+                    hold(pool, visit, wait);
                     continue;
                 }
                 int granted = reserve(lane, Math.min(want, pool.queues().credit()));
@@ -102,6 +101,30 @@ final class MailFeed {
                 want -= take(pool, visit, granted);
             }
         }
+    }
+
+    /** The queue may not send now: for long it is parked, for a moment it steps aside. */
+    private void hold(PoolShare pool, QueueVisit visit, SourceGate.Wait wait) {
+        if (wait.nanos() >= Dispatcher.PARKING_NANOS) {
+            leaves(pool, visit);
+            park(visit.queue(), millis(wait), wait.why());
+            return;
+        }
+        pool.queues().dropLast();
+        visit.waiting(false);
+        visit.resting(true);
+        dispatcher.loop().schedule(() -> {
+            visit.resting(false);
+            if (dispatcher.stopping()) {
+                if (visit.over()) {
+                    forget(visit);
+                }
+            } else if (!visit.waiting()) {
+                visit.waiting(true);
+                pool.queues().add(visit);
+                dispatcher.pumpSoon();
+            }
+        }, wait.nanos(), TimeUnit.NANOSECONDS);
     }
 
     private static long millis(SourceGate.Wait wait) {

@@ -8,6 +8,7 @@ final class QueueVisit {
     private final MailQueue queue;
     private long validUntilNanos;
     private boolean waiting;
+    private boolean resting;
     private int atHand;
 
     QueueVisit(MailQueue queue) {
@@ -36,6 +37,11 @@ final class QueueVisit {
         waiting = does;
     }
 
+    /** Whether it waits a moment for a permit, and comes back by itself. */
+    void resting(boolean does) {
+        resting = does;
+    }
+
     /** Envelopes taken from it and neither settled nor put back. */
     void took(int envelopes) {
         atHand += envelopes;
@@ -46,6 +52,6 @@ final class QueueVisit {
     }
 
     boolean over() {
-        return !waiting && atHand == 0;
+        return !waiting && !resting && atHand == 0;
     }
 }

@@ -112,8 +112,17 @@ final class SitePaths {
         String domain = attempt.authorDomain();
         Measures measures = shaping.measures();
         Wait wait = measures.aboutMail() ? measures.mailWait(receiver, site, domain) : null;
-        return wait != null ? wait
-                : SourceGate.takeAll(shaping.mailLimits().ofMail(attempt.queue().key().tenant(),
-                        provider.name(), domain));
+        if (wait != null) {
+            return wait;
+        }
+        List<Limit> limits = shaping.mailLimits().ofMail(attempt.queue().key().tenant(),
+                provider.name(), domain);
+        for (int i = 0; i < limits.size(); i++) {
+            if (limits.get(i).take() > 0) {
+                limits.subList(0, i).forEach(Limit::giveBack);
+                return new Wait(limits.get(i).queueUp(), limits.get(i).name());
+            }
+        }
+        return null;
     }
 }

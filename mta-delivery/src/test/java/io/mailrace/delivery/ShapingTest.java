@@ -326,6 +326,47 @@ class ShapingTest {
                 .hasSize(5);
     }
 
+    /** An even rate steps aside for a moment; nothing is parked or rewritten for it. */
+    @Test
+    void evenLimitOfTenant_isKept_andOthersGoOn() throws Exception {
+        List<Long> times = new CopyOnWriteArrayList<>();
+        TestPeer peer = peer((verb, line, at, connection) -> {
+            if (verb.equals("RCPT") && line.contains("<s")) {
+                times.add(TimeSource.system().nanos());
+            }
+            return null;
+        });
+        domain("a.x.test");
+        DeliveryFixture fixture = deliver(peer.port(),
+                "limits { calm { tenant = small, rate = 20/s } }");
+        for (int i = 0; i < 20; i++) {
+            fixture.submitAs("small", "app@example.com", "x", "s" + i + "@a.x.test");
+            fixture.submitAs("large", "app@example.com", "x", "l" + i + "@a.x.test");
+        }
+        fixture.awaitEmpty();
+        assertThat(peer.received).hasSize(40);
+        assertThat(times.getLast() - times.getFirst())
+                .isGreaterThan(Duration.ofMillis(19 * 50 - 100).toNanos());
+        assertThat(events(fixture)).noneMatch(Event.QueueParked.class::isInstance)
+                .noneMatch(Event.Postponed.class::isInstance);
+    }
+
+    /** Each is set aside once, or hardly more, and comes at its own time. */
+    @Test
+    void evenLimitOfDomain_setsEachAsideToItsOwnTime() throws Exception {
+        TestPeer peer = peer((verb, line, at, connection) -> null);
+        domain("a.x.test");
+        DeliveryFixture fixture = deliver(peer.port(),
+                "limits { calm { signing-domain = shop.test, rate = 20/s } }");
+        for (int i = 0; i < 20; i++) {
+            fixture.submitMail("b@shop.test", from("shop.test"), "s" + i + "@a.x.test");
+        }
+        fixture.awaitEmpty();
+        assertThat(peer.received).hasSize(20);
+        assertThat(events(fixture).stream().filter(Event.Postponed.class::isInstance).count())
+                .isLessThan(60);
+    }
+
     /** An operator stops a tenant and lets it go on. */
     @Test
     void operatorSuspendsTenant_andResumes() throws Exception {

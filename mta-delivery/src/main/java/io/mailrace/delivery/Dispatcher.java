@@ -170,7 +170,7 @@ final class Dispatcher {
             return true;
         }
         int sent = connection.session().messages();
-        if (sent >= MESSAGES_BEFORE_YIELDING && connection.path().gate().wanted()) {
+        if (sent >= MESSAGES_BEFORE_YIELDING && connection.path().wanted()) {
             return true;
         }
         PoolShare pool = connection.pool();
@@ -215,7 +215,7 @@ final class Dispatcher {
         if (connection.session().messages() > 0) {
             pace.works();
         }
-        if (mustGo(connection) || (connection.path().gate().wanted()
+        if (mustGo(connection) || (connection.path().wanted()
                 && connection.pool().ready().isEmpty())) {
             loop.execute(connection::drain);
         } else {
@@ -227,13 +227,10 @@ final class Dispatcher {
 
     /** Others may have the source's connection while it is idle. */
     private void offer(EgressPath path) {
-        if (path.offersIdle()) {
-            path.gate().offerIdle(() -> loop.execute(() -> giveIdle(path)));
-        }
+        path.offerIdle(() -> loop.execute(() -> giveIdle(path)));
     }
 
     private void giveIdle(EgressPath path) {
-        path.idleAsked();
         for (PoolShare pool : pools.values()) {
             Connection idle = pool.takeIdle(path.source());
             if (idle != null) {

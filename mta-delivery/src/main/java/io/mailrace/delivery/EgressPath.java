@@ -20,7 +20,7 @@ final class EgressPath {
     private final TimeSource time;
     private Narrowing narrowing = Narrowing.NONE;
     private long version = -1;
-    private boolean offered;
+    private @Nullable Runnable offer;
 
     EgressPath(SourceGate gate, Measures measures, String site, TimeSource time) {
         this.gate = gate;
@@ -111,15 +111,19 @@ final class EgressPath {
         return gate.connections() > Math.min(gate.most(), narrowing().connections());
     }
 
-    /** True once, until {@link #idleAsked}: an idle connection of it may be offered to others. */
-    boolean offersIdle() {
-        boolean first = !offered;
-        offered = true;
-        return first;
+    /** An idle connection of it is offered to others, who call {@code giveUp} on any thread. */
+    void offerIdle(Runnable giveUp) {
+        Runnable same = offer;
+        if (same == null) {
+            same = giveUp;
+            offer = same;
+        }
+        gate.offerIdle(same);
     }
 
-    void idleAsked() {
-        offered = false;
+    /** Others wait for a connection of the source, to this receiver or another. */
+    boolean wanted() {
+        return gate.wanted() || source().wanted();
     }
 
     void accepted() {

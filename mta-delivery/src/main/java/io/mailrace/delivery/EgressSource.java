@@ -6,6 +6,7 @@ import io.mailrace.core.TimeSource;
 import java.net.InetAddress;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /** A sending identity at work, shared by all event loops: it may rest for a while. */
@@ -13,14 +14,19 @@ final class EgressSource {
     /** Until when, and why; {@code untilNanos} means nothing when {@code why} is empty. */
     private record Rest(long untilNanos, String why) {}
 
+    private static final long WANTED_NANOS = TimeUnit.SECONDS.toNanos(1);
+
     private final SourceConfig config;
     private final TimeSource time;
     private final AtomicInteger connections = new AtomicInteger();
+    private final IdleOffers idle = new IdleOffers();
+    private volatile long refusedNanos;
     private volatile Rest rest = new Rest(0, "");
 
     EgressSource(SourceConfig config, TimeSource time) {
         this.config = config;
         this.time = time;
+        refusedNanos = time.nanos() - WANTED_NANOS;
     }
 
     String name() {
@@ -49,6 +55,17 @@ final class EgressSource {
         return config.bounds().connectionRates();
     }
 
+    /** Who has an idle connection of it, to whatever receiver. */
+    IdleOffers idle() {
+        return idle;
+    }
+
+    /** Whether somebody was refused a connection of late, so that who has one makes room. */
+    boolean wanted() {
+        return connections.get() >= mostConnections()
+                && time.nanos() - refusedNanos < WANTED_NANOS;
+    }
+
     /** Takes the right to one connection; {@link #closeOne} must follow. */
     boolean openOne() {
         for (int now = connections.get(); now < mostConnections(); now = connections.get()) {
@@ -56,6 +73,7 @@ final class EgressSource {
                 return true;
             }
         }
+        refusedNanos = time.nanos();
         return false;
     }
 

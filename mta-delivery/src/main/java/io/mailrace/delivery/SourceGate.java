@@ -4,6 +4,7 @@ package io.mailrace.delivery;
 import io.mailrace.core.ReplyClass;
 import java.util.List;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
@@ -21,6 +22,8 @@ final class SourceGate {
      */
     record Wait(long nanos, String why) {}
 
+    private static final long SOURCE_LOOK_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
+
     private final EgressSource source;
     private final String receiver;
     private final Provider.Limits limits;
@@ -30,7 +33,7 @@ final class SourceGate {
     private final AtomicInteger connections = new AtomicInteger();
     private final AtomicLong used = new AtomicLong();
     private final ConcurrentLinkedQueue<Runnable> wishes = new ConcurrentLinkedQueue<>();
-    private final ConcurrentLinkedQueue<Runnable> idle = new ConcurrentLinkedQueue<>();
+    private final IdleOffers idle = new IdleOffers();
 
     /**
      * @param messages limits each message must pass, those of the source itself among them
@@ -94,7 +97,9 @@ final class SourceGate {
 
     private @Nullable Wait openingWait() {
         if (!source.openOne()) {
-            return new Wait(Long.MAX_VALUE, "source " + source.name() + " has all its "
+            // those that have them are at other receivers: they are asked, and looked at again
+            source.idle().reclaim();
+            return new Wait(SOURCE_LOOK_NANOS, "source " + source.name() + " has all its "
                     + source.mostConnections() + " connections");
         }
         Wait wait = takeAll(openings);
@@ -144,7 +149,8 @@ final class SourceGate {
 
     /** Somebody has an idle one, and closes it when {@code giveUp} is run, on any thread. */
     void offerIdle(Runnable giveUp) {
-        idle.add(giveUp);
+        idle.offer(giveUp);
+        source.idle().offer(giveUp);
         if (wanted()) {
             reclaim();
         }
@@ -152,10 +158,7 @@ final class SourceGate {
 
     /** Asks the next who offered an idle connection to close it. */
     void reclaim() {
-        Runnable holder = idle.poll();
-        if (holder != null) {
-            holder.run();
-        }
+        idle.reclaim();
     }
 
     /** Why no message may go now; null when one may. Takes nothing. */

@@ -326,6 +326,27 @@ class ShapingTest {
                 .hasSize(5);
     }
 
+    /** One connection for all receivers: it goes round, idle ones do not keep it. */
+    @Test
+    void connectionsOfSource_goRoundAmongReceivers() throws Exception {
+        TestPeer peer = peer((verb, line, at, connection) -> null);
+        for (int i = 0; i < 5; i++) {
+            domain("d" + i + ".test");
+        }
+        DeliveryFixture fixture = deliver(peer.port(), """
+                sources { a { connections = 1 } }
+                delivery { idle-timeout = 1h }
+                """);
+        for (int i = 0; i < 5; i++) {
+            for (int k = 0; k < 30; k++) {
+                fixture.submit("x", "r" + k + "@d" + i + ".test");
+            }
+        }
+        fixture.awaitEmpty();
+        assertThat(peer.received).hasSize(150);
+        assertThat(peer.mostOpen.get()).isEqualTo(1);
+    }
+
     /** An even rate steps aside for a moment; nothing is parked or rewritten for it. */
     @Test
     void evenLimitOfTenant_isKept_andOthersGoOn() throws Exception {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.mailrace.core.testing;
 
+import io.mailrace.core.TimeSource;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -173,7 +174,7 @@ public final class FarPeer implements AutoCloseable {
         }
 
         private void took(StringBuilder said) {
-            lastNanos = System.nanoTime();
+            lastNanos = TimeSource.system().nanos();
             if (taken.incrementAndGet() == 1) {
                 firstNanos = lastNanos;
             }

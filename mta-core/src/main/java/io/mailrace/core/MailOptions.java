@@ -8,9 +8,16 @@ package io.mailrace.core;
  * @param smtputf8 SMTPUTF8 was given (RFC 6531)
  * @param ret RET= of RFC 3461 4.3
  * @param envid ENVID= as xtext, empty when absent (RFC 3461 4.4)
+ * @param requireTls REQUIRETLS was given: only peers that prove who they are, over TLS, and promise
+ *        the same, may have it (RFC 8689)
  */
-public record MailOptions(Body body, boolean smtputf8, Ret ret, String envid) {
+public record MailOptions(Body body, boolean smtputf8, Ret ret, String envid, boolean requireTls) {
     public static final MailOptions NONE = new MailOptions(Body.SEVEN_BIT, false, Ret.UNSET, "");
+
+    /** Without REQUIRETLS. */
+    public MailOptions(Body body, boolean smtputf8, Ret ret, String envid) {
+        this(body, smtputf8, ret, envid, false);
+    }
 
     /** Body type of RFC 6152. */
     public enum Body {

@@ -12,9 +12,9 @@ import java.util.List;
  * @param sizeLimit octets of RFC 1870; 0 when no limit was named
  */
 record Capabilities(boolean pipelining, boolean size, long sizeLimit, boolean eightBitMime,
-        boolean smtpUtf8, boolean dsn, boolean chunking, boolean startTls) {
+        boolean smtpUtf8, boolean dsn, boolean chunking, boolean startTls, boolean requireTls) {
     static final Capabilities NONE = new Capabilities(false, false, 0, false, false, false, false,
-            false);
+            false, false);
 
     static Capabilities of(SmtpReply ehlo) {
         boolean pipelining = false;
@@ -25,6 +25,7 @@ record Capabilities(boolean pipelining, boolean size, long sizeLimit, boolean ei
         boolean dsn = false;
         boolean chunking = false;
         boolean tls = false;
+        boolean requireTls = false;
         List<String> lines = ehlo.lines();
         for (int i = 1; i < lines.size(); i++) {
             String line = lines.get(i).strip();
@@ -40,11 +41,13 @@ record Capabilities(boolean pipelining, boolean size, long sizeLimit, boolean ei
                 case "DSN" -> dsn = true;
                 case "CHUNKING" -> chunking = true;
                 case "STARTTLS" -> tls = true;
+                case "REQUIRETLS" -> requireTls = true;
                 default -> {
                 }
             }
         }
-        return new Capabilities(pipelining, size, limit, eightBit, utf8, dsn, chunking, tls);
+        return new Capabilities(pipelining, size, limit, eightBit, utf8, dsn, chunking, tls,
+                requireTls);
     }
 
     /** What cannot be read is no limit. */

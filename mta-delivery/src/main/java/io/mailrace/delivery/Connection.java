@@ -5,6 +5,7 @@ import io.mailrace.core.Ascii;
 import io.mailrace.core.Disposition;
 import io.mailrace.core.Event;
 import io.mailrace.core.SmtpReply;
+import io.mailrace.delivery.PeerCertificate.Flaw;
 import io.mailrace.delivery.ReplyClassifier.Failure;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufUtil;
@@ -48,6 +49,7 @@ final class Connection extends ChannelInboundHandlerAdapter implements SmtpClien
     private final EgressPath path;
     private final EgressSource source;
     private final Target target;
+    private final TlsProof proof;
     private final SmtpClientSession session;
     private final List<SmtpReply> replies = new ArrayList<>();
     private final List<Attempt> held = new ArrayList<>(2);
@@ -59,6 +61,7 @@ final class Connection extends ChannelInboundHandlerAdapter implements SmtpClien
     private boolean tlsWanted;
     private boolean closed;
     private String tls = "";
+    private boolean proven;
     private long deadlineNanos;
     private long timerNanos;
     private @Nullable ScheduledFuture<?> timer;
@@ -69,6 +72,7 @@ final class Connection extends ChannelInboundHandlerAdapter implements SmtpClien
 
     Connection(Dispatcher dispatcher, PoolShare pool, EgressPath path, Target target,
             SessionTerms terms, boolean onTrial) {
+        proof = terms.proof();
         this.dispatcher = dispatcher;
         this.onTrial = onTrial;
         this.pool = pool;
@@ -84,6 +88,11 @@ final class Connection extends ChannelInboundHandlerAdapter implements SmtpClien
 
     EgressSource source() {
         return source;
+    }
+
+    /** Whether mail may go in the clear when TLS fails. */
+    boolean mayBeClear() {
+        return !proof.encrypted();
     }
 
     EgressPath path() {
@@ -424,11 +433,7 @@ final class Connection extends ChannelInboundHandlerAdapter implements SmtpClien
                     return;
                 }
                 if (done.isSuccess()) {
-                    SSLSession with = handler.engine().getSession();
-                    tls = Ascii.clean(with.getProtocol() + " " + with.getCipherSuite(), 100);
-                    session.tlsEstablished();
-                    flush();
-                    touch();
+                    tlsUp(handler.engine().getSession());
                 } else {
                     session.lost(Failure.LOST, String.valueOf(done.cause().getMessage()));
                 }
@@ -438,6 +443,46 @@ final class Connection extends ChannelInboundHandlerAdapter implements SmtpClien
                     unusable.getMessage());
             session.lost(Failure.LOST, String.valueOf(unusable.getMessage()));
         }
+    }
+
+    /** The handshake is done: does the peer prove what it must? */
+    private void tlsUp(SSLSession with) {
+        Optional<Flaw> flaw = flaw(with);
+        if (flaw.isPresent() && proof != TlsProof.NAME_WATCHED) {
+            session.lost(Failure.LOST, flaw.get().why());
+            return;
+        }
+        proven = flaw.isEmpty() && (proof == TlsProof.DANE || proof == TlsProof.NAME
+                || proof == TlsProof.NAME_WATCHED);
+        tls = Ascii.clean(with.getProtocol() + " " + with.getCipherSuite()
+                + (!proven ? "" : proof == TlsProof.DANE ? " DANE" : " verified"), 100);
+        session.tlsEstablished();
+        flush();
+        touch();
+    }
+
+    private Optional<Flaw> flaw(SSLSession with) {
+        return switch (proof) {
+            case DANE -> target.dane() instanceof Dane.Records named
+                    ? PeerCertificate.of(with).byDane(named.records(), target.host())
+                    : Optional.empty();
+            case NAME, NAME_WATCHED -> byAuthorities(with);
+            case CLEAR_TEXT, NOTHING, ENCRYPTION -> Optional.empty();
+        };
+    }
+
+    private Optional<Flaw> byAuthorities(SSLSession with) {
+        return PeerCertificate.of(with).byAuthorities(
+                dispatcher.settings().peerTls().authorities(), target.host());
+    }
+
+    @Override
+    public boolean authenticated() {
+        SslHandler handler = channel == null ? null : channel.pipeline().get(SslHandler.class);
+        if (!proven && handler != null && session.encrypted() && target.secure()) {
+            proven = byAuthorities(handler.engine().getSession()).isEmpty();
+        }
+        return proven;
     }
 
     // ------------------------------------------------------------------ writing

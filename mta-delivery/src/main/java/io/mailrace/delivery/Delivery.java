@@ -6,8 +6,9 @@ import com.github.benmanes.caffeine.cache.Caffeine;
 import io.mailrace.core.Metrics;
 import io.mailrace.core.TimeSource;
 import io.mailrace.delivery.MxAnswer.Hosts;
-import io.mailrace.delivery.MxAnswer.Undeliverable;
-import io.mailrace.delivery.MxAnswer.Unknown;
+import io.mailrace.delivery.NextHops.NextHop;
+import io.mailrace.delivery.NextHops.Nowhere;
+import io.mailrace.delivery.NextHops.To;
 import io.mailrace.dkim.MessageSigner;
 import io.mailrace.queue.MailQueue;
 import io.mailrace.queue.QueueKey;
@@ -62,7 +63,7 @@ public final class Delivery {
     private final DeliveryParts parts;
     private final Gates gates;
     private final ShapingControl control;
-    private final MxResolver resolver;
+    private final NextHops hops;
     private final Map<EventLoop, byte[]> scratches = new ConcurrentHashMap<>();
     private final Map<Site, Dispatcher> sites = new ConcurrentHashMap<>();
     private final Map<QueueKey, Dispatcher> places = new ConcurrentHashMap<>();
@@ -94,7 +95,12 @@ public final class Delivery {
                 new SigningPool(signer, threads, time, meters), budget, settlements,
                 DeliveryTls.load(), sources, shaping, this::route, places::remove);
         control = new ShapingControl(config, shaping, spool, this::isSite);
-        resolver = new MxResolver(config, time, metrics);
+        DnsClient dns = new DnsClient(config.dns(), metrics);
+        PeerTlsConfig peerTls = config.delivery().peerTls();
+        StsFetch fetch = new StsFetch(config, dns, time, new HttpsGet(() -> bootstrap(loops.next()),
+                HttpsGet.trusting(peerTls.authorities()), peerTls.stsTimeout()));
+        hops = new NextHops(config, new MxResolver(config, time, dns),
+                new StsPolicies(config, dns, time, spool.memos(), fetch, metrics));
         unknownInARow = Caffeine.newBuilder().maximumSize(FAILING_DOMAINS)
                 .executor(Runnable::run).expireAfterWrite(Duration.ofHours(2)).build();
         metrics.gauge("delivery_connections_current", "Connections to peers", budget::used);
@@ -133,7 +139,7 @@ public final class Delivery {
         if (dispatcher != null) {
             return dispatcher.why();
         }
-        return resolver.asking(key.destination()) ? "waiting for DNS" : "";
+        return hops.asking(key.destination()) ? "waiting for DNS" : "";
     }
 
     /**
@@ -162,13 +168,12 @@ public final class Delivery {
      */
     public CompletionStage<Explanation> explain(QueueKey key, String domain) {
         Destination destination = Destination.parse(key.destination());
-        return resolver.resolve(destination).thenApply(answer -> switch (answer) {
-            case Hosts hosts -> Explanation.of(parts, new Explanation.About(key, domain,
-                    site(destination, hosts), hosts));
-            case Undeliverable never -> new Explanation(List.of(new Explanation.Line("bounces",
-                    never.reply().toString())));
-            case Unknown unknown -> new Explanation(List.of(new Explanation.Line("waits",
-                    unknown.reply().toString())));
+        return hops.of(destination).thenApply(hop -> switch (hop) {
+            case To to -> Explanation.of(parts, new Explanation.About(key, domain, to.site(),
+                    to.hosts()));
+            case Nowhere none -> new Explanation(List.of(new Explanation.Line(none.forGood()
+                    ? "bounces"
+                    : "waits", none.reply().toString())));
         });
     }
 
@@ -183,8 +188,8 @@ public final class Delivery {
             return CompletableFuture.completedFuture(Optional.of(key.destination().substring(
                     Destination.SMART_HOST.length())));
         }
-        return resolver.resolve(destination).handle((answer, bug) -> answer instanceof Hosts hosts
-                ? Optional.of(hosts.names())
+        return hops.of(destination).handle((hop, bug) -> hop instanceof To to
+                ? Optional.of(to.hosts().names())
                 : Optional.empty());
     }
 
@@ -197,12 +202,12 @@ public final class Delivery {
         }
         QueueKey key = queue.key();
         Destination destination = Destination.parse(key.destination());
-        resolver.resolve(destination).whenComplete((answer, bug) -> {
+        hops.of(destination).whenComplete((hop, bug) -> {
             try {
                 if (bug != null) {
                     throw new IllegalStateException("resolver failed", bug);
                 }
-                give(queue, destination, answer);
+                give(queue, hop);
             } catch (RejectedExecutionException stopped) {
                 LOG.debug("event loop stopped before queue={} was routed", key);
             } catch (RuntimeException unforeseen) {
@@ -212,24 +217,24 @@ public final class Delivery {
         });
     }
 
-    private void give(MailQueue queue, Destination destination, MxAnswer answer) {
+    private void give(MailQueue queue, NextHop hop) {
         if (closing) {
             return;
         }
         String name = queue.key().destination();
-        switch (answer) {
-            case Hosts hosts -> {
+        switch (hop) {
+            case To to -> {
                 unknownInARow.invalidate(name);
-                join(queue, site(destination, hosts), hosts);
+                join(queue, to.site(), to.hosts());
             }
-            case Undeliverable never -> {
+            case Nowhere none when none.forGood() -> {
                 DeadEnd end = deadEnd(queue);
-                end.loop().execute(() -> end.bounce(never.reply()));
+                end.loop().execute(() -> end.bounce(none.reply()));
             }
-            case Unknown unknown -> {
+            case Nowhere none -> {
                 int failures = unknownInARow.asMap().merge(name, 1, Integer::sum);
                 DeadEnd end = deadEnd(queue);
-                end.loop().execute(() -> end.defer(unknown.reply(),
+                end.loop().execute(() -> end.defer(none.reply(),
                         SitePace.parkMillis(config.delivery(), failures)));
             }
         }
@@ -237,13 +242,6 @@ public final class Delivery {
 
     private DeadEnd deadEnd(MailQueue queue) {
         return new DeadEnd(parts, queue, loops.next());
-    }
-
-    private Site site(Destination destination, Hosts hosts) {
-        TlsPolicy tls = config.delivery().tls();
-        return destination instanceof Destination.SmartHost via
-                ? new Site(Destination.SMART_HOST + via.host(), via.port(), tls)
-                : new Site(hosts.names(), config.delivery().port(), tls);
     }
 
     private void join(MailQueue queue, Site site, Hosts hosts) {

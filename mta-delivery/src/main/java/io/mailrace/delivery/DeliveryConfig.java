@@ -33,8 +33,9 @@ public record DeliveryConfig(String hostname, Settings delivery,
     }
 
     /** Section {@code delivery}. */
-    record Settings(int port, List<Cidr> allowDestinations, TlsPolicy tls, int connections,
-            int connectionsPerSite, int messagesPerConnection, int recipientsPerTransaction,
+    record Settings(int port, List<Cidr> allowDestinations, TlsPolicy tls,
+            PeerTlsConfig peerTls, int connections, int connectionsPerSite,
+            int messagesPerConnection, int recipientsPerTransaction,
             Duration idleTimeout, boolean pipelining, boolean chunking, int signingThreads,
             Duration parkFirst, Duration parkMax, DeliveryTimeouts timeouts) {
         Settings {
@@ -46,6 +47,10 @@ public record DeliveryConfig(String hostname, Settings delivery,
             if (parkFirst.compareTo(parkMax) > 0) {
                 throw new IllegalArgumentException("park-first must not exceed park-max");
             }
+        }
+
+        boolean dane() {
+            return peerTls.dane() && tls != TlsPolicy.OFF;
         }
 
         /** Whether the operator allows this address as a next hop though it is not public. */
@@ -85,6 +90,7 @@ public record DeliveryConfig(String hostname, Settings delivery,
         List<Cidr> allow = reader.parsedList("allow-destinations",
                 "an address or block such as 10.0.0.0/8", Cidr::parse);
         TlsPolicy tls = reader.choice("tls", TlsPolicy.class);
+        PeerTlsConfig peerTls = PeerTlsConfig.from(reader);
         int connections = reader.integer("connections", 1, 100_000);
         int perSite = reader.integer("connections-per-site", 1, 10_000);
         int messages = reader.integer("messages-per-connection", 1, 1_000_000);
@@ -98,9 +104,10 @@ public record DeliveryConfig(String hostname, Settings delivery,
                 Duration.ofHours(6));
         Duration max = reader.duration("park-max", Duration.ofMillis(10), Duration.ofHours(6));
         DeliveryTimeouts timeouts = DeliveryTimeouts.from(reader.section("timeouts"));
-        return reader.build(() -> new Settings(port, allow, tls, connections, perSite, messages,
-                recipients, idle, pipelining, chunking, threads, first, max, timeouts))
-                .orElseGet(() -> new Settings(port, allow, tls, perSite, perSite, messages,
+        return reader
+                .build(() -> new Settings(port, allow, tls, peerTls, connections, perSite, messages,
+                        recipients, idle, pipelining, chunking, threads, first, max, timeouts))
+                .orElseGet(() -> new Settings(port, allow, tls, peerTls, perSite, perSite, messages,
                         recipients, idle, pipelining, chunking, threads, max, max, timeouts));
     }
 }

@@ -97,7 +97,7 @@ final class Dispatcher {
         this.loop = loop;
         this.bootstrap = bootstrap;
         this.scratch = scratch;
-        ladder = new HostLadder(hosts, site.port(), parts.time());
+        ladder = new HostLadder(hosts, site.port(), site.tls().dane(), parts.time());
         pace = new SitePace(parts.config().delivery(), parts.time());
         feed = new MailFeed(parts, this);
         name = ladder.firstName();
@@ -337,7 +337,7 @@ final class Dispatcher {
         lastFailure = ending.reply();
         if (ending.effect() == Effect.CLEAR_TEXT) {
             parts.meters().tlsFailed();
-            if (site.tls() == TlsPolicy.OPPORTUNISTIC) {
+            if (connection.mayBeClear()) {
                 ladder.markClear(connection.target().host());
                 return;
             }
@@ -675,7 +675,8 @@ final class Dispatcher {
             return false;
         }
         Provider.Limits limits = paths.limits();
-        SessionTerms terms = new SessionTerms(source.ehlo(), target.toString(), site.tls(),
+        SessionTerms terms = new SessionTerms(source.ehlo(), target.toString(),
+                site.tls().of(target.dane()),
                 ladder.inTheClear(target.host()), settings().pipelining(),
                 settings().chunking(), pace.lookAhead(),
                 Math.min(settings().recipientsPerTransaction(),
@@ -757,6 +758,10 @@ final class Dispatcher {
     private void checkFailed() {
         if (!connections.isEmpty() || localPause) {
             return;
+        }
+        String untold = ladder.untold();
+        if (untold != null) {
+            lastFailure = SmtpReply.of(451, "4.7.5", untold);
         }
         long millis = SitePace.parkMillis(settings(), pace.failed());
         parts.meters().parked();

@@ -21,8 +21,11 @@ final class DnsChain {
      *
      * @param exists false after NXDOMAIN
      * @param trouble why nothing is known; then there are no records
+     * @param secure every answer on the way was signed
+     * @param end the name the aliases lead to
      */
-    record Result(List<Record> records, boolean exists, String trouble, long ttlSeconds) {
+    record Result(List<Record> records, boolean exists, String trouble, long ttlSeconds,
+            boolean secure, Name end) {
         Result {
             records = List.copyOf(records);
         }
@@ -31,47 +34,51 @@ final class DnsChain {
     private DnsChain() {}
 
     static CompletableFuture<Result> follow(DnsClient dns, Name name, int type) {
-        return follow(dns, name, type, 0, Long.MAX_VALUE / 2);
+        return follow(dns, new Step(name, type, 0, Long.MAX_VALUE / 2, true));
     }
 
-    private static CompletableFuture<Result> follow(DnsClient dns, Name name, int type,
-            int aliases, long ttl) {
-        return dns.ask(name, type).thenCompose(answer -> switch (answer) {
+    /** Where the chain is. */
+    private record Step(Name name, int type, int aliases, long ttl, boolean secure) {}
+
+    private static CompletableFuture<Result> follow(DnsClient dns, Step at) {
+        return dns.ask(at.name(), at.type()).thenCompose(answer -> switch (answer) {
             case DnsClient.Failed failed -> CompletableFuture.completedFuture(
-                    new Result(List.of(), true, failed.why(), 0));
+                    new Result(List.of(), true, failed.why(), 0, false, at.name()));
             case DnsClient.NoSuchName none -> CompletableFuture.completedFuture(
-                    new Result(List.of(), false, "", Math.min(ttl, negative(none.message()))));
-            case DnsClient.Found found -> read(dns, name, type, aliases, ttl, found.message());
+                    new Result(List.of(), false, "", Math.min(at.ttl(), negative(none.message())),
+                            at.secure() && none.secure(), at.name()));
+            case DnsClient.Found found -> read(dns, at, found);
         });
     }
 
-    private static CompletableFuture<Result> read(DnsClient dns, Name name, int type,
-            int aliasesBefore, long ttlBefore, Message message) {
-        List<Record> answers = message.getSection(Section.ANSWER);
-        Name at = name;
-        int aliases = aliasesBefore;
-        long ttl = ttlBefore;
+    private static CompletableFuture<Result> read(DnsClient dns, Step step,
+            DnsClient.Found found) {
+        List<Record> answers = found.message().getSection(Section.ANSWER);
+        boolean secure = step.secure() && found.secure();
+        Name at = step.name();
+        int aliases = step.aliases();
+        long ttl = step.ttl();
         for (CNAMERecord alias = alias(answers, at); alias != null; alias = alias(answers, at)) {
             if (++aliases > MAX_ALIASES) {
                 return CompletableFuture.completedFuture(new Result(List.of(), true,
-                        "more than " + MAX_ALIASES + " aliases (CNAME)", 0));
+                        "more than " + MAX_ALIASES + " aliases (CNAME)", 0, false, at));
             }
             at = alias.getTarget();
             ttl = Math.min(ttl, alias.getTTL());
         }
         List<Record> records = new ArrayList<>();
         for (Record one : answers) {
-            if (one.getType() == type && one.getName().equals(at)) {
+            if (one.getType() == step.type() && one.getName().equals(at)) {
                 records.add(one);
                 ttl = Math.min(ttl, one.getTTL());
             }
         }
-        if (records.isEmpty() && !at.equals(name)) {
+        if (records.isEmpty() && !at.equals(step.name())) {
             // A resolver that does not follow aliases itself: ask for where they lead.
-            return follow(dns, at, type, aliases, ttl);
+            return follow(dns, new Step(at, step.type(), aliases, ttl, secure));
         }
         return CompletableFuture.completedFuture(new Result(records, true, "",
-                records.isEmpty() ? Math.min(ttl, negative(message)) : ttl));
+                records.isEmpty() ? Math.min(ttl, negative(found.message())) : ttl, secure, at));
     }
 
     private static @Nullable CNAMERecord alias(

@@ -11,6 +11,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.LongAdder;
 import org.jspecify.annotations.Nullable;
 import org.xbill.DNS.DClass;
+import org.xbill.DNS.Flags;
 import org.xbill.DNS.Message;
 import org.xbill.DNS.Name;
 import org.xbill.DNS.Rcode;
@@ -29,11 +30,15 @@ final class DnsClient {
     /** What a question gave. */
     sealed interface Answer {}
 
-    /** NOERROR, with records or without. */
-    record Found(Message message) implements Answer {}
+    /**
+     * NOERROR, with records or without.
+     *
+     * @param secure a trusted resolver says that it is signed
+     */
+    record Found(Message message, boolean secure) implements Answer {}
 
     /** The name does not exist. */
-    record NoSuchName(Message message) implements Answer {}
+    record NoSuchName(Message message, boolean secure) implements Answer {}
 
     /** Nobody answered sensibly: says nothing about the name. */
     record Failed(String why) implements Answer {}
@@ -41,6 +46,7 @@ final class DnsClient {
     private record Waiting(Name name, int type, CompletableFuture<Answer> answer) {}
 
     private final List<Resolver> servers;
+    private final boolean trusted;
     private final int tries;
     private final int bound;
     private final ArrayDeque<Waiting> waiting = new ArrayDeque<>();
@@ -52,7 +58,14 @@ final class DnsClient {
 
     DnsClient(DnsConfig config, Metrics metrics) {
         servers = new ArrayList<>();
-        for (InetSocketAddress address : addresses(config)) {
+        List<InetSocketAddress> addresses = addresses(config);
+        trusted = switch (config.dnssec()) {
+            case TRUSTED -> true;
+            case OFF -> false;
+            case AUTO -> addresses.stream().allMatch(one -> one.getAddress() != null
+                    && one.getAddress().isLoopbackAddress());
+        };
+        for (InetSocketAddress address : addresses) {
             SimpleResolver server = new SimpleResolver(address);
             server.setTimeout(config.timeout());
             servers.add(server);
@@ -101,14 +114,19 @@ final class DnsClient {
         Resolver server = next();
         Message query = Message.newQuery(Record.newRecord(question.name(), question.type(),
                 DClass.IN));
+        if (trusted) {
+            query.getHeader().setFlag(Flags.AD); // tell us whether it is signed (RFC 6840 5.7)
+        }
         try {
             server.sendAsync(query).whenComplete((reply, error) -> {
                 String trouble = error != null ? troubleOf(error) : troubleIn(reply, question);
                 if (reply == null || !trouble.isEmpty()) {
                     send(question, tried + 1, trouble);
                 } else {
-                    finish(question, reply.getRcode() == Rcode.NXDOMAIN ? new NoSuchName(reply)
-                            : new Found(reply));
+                    boolean secure = trusted && reply.getHeader().getFlag(Flags.AD);
+                    finish(question, reply.getRcode() == Rcode.NXDOMAIN
+                            ? new NoSuchName(reply, secure)
+                            : new Found(reply, secure));
                 }
             });
         } catch (RuntimeException unsendable) {

@@ -13,10 +13,21 @@ import java.util.Optional;
  * How names are looked up; section {@code dns}.
  *
  * @param servers resolvers to ask; empty: those of the system
+ * @param dnssec whether their word that an answer was signed is believed
  */
-record DnsConfig(List<InetSocketAddress> servers, Duration timeout, int tries,
+record DnsConfig(List<InetSocketAddress> servers, Dnssec dnssec, Duration timeout, int tries,
         int concurrentQueries, int cacheSize, Duration minTtl, Duration maxTtl) {
     private static final int PORT = 53;
+
+    /** Whether the AD bit of answers is believed (RFC 4035 3.2.3). */
+    enum Dnssec {
+        /** When all resolvers are on this machine. */
+        AUTO,
+        /** Always: the way to them is safe. */
+        TRUSTED,
+        /** Never: nothing counts as signed. */
+        OFF
+    }
 
     DnsConfig {
         servers = List.copyOf(servers);
@@ -28,6 +39,7 @@ record DnsConfig(List<InetSocketAddress> servers, Duration timeout, int tries,
     static DnsConfig from(ConfigReader reader) {
         List<InetSocketAddress> servers = reader.parsedList("servers",
                 "an address or address:port such as 127.0.0.1:5353", DnsConfig::server);
+        Dnssec dnssec = reader.choice("dnssec", Dnssec.class);
         Duration timeout = reader.duration("timeout", Duration.ofMillis(10),
                 Duration.ofMinutes(1));
         int tries = reader.integer("tries", 1, 10);
@@ -35,9 +47,12 @@ record DnsConfig(List<InetSocketAddress> servers, Duration timeout, int tries,
         int cacheSize = reader.integer("cache-size", 1, 10_000_000);
         Duration minTtl = reader.duration("min-ttl", Duration.ZERO, Duration.ofDays(1));
         Duration maxTtl = reader.duration("max-ttl", Duration.ZERO, Duration.ofDays(1));
-        return reader.build(() -> new DnsConfig(servers, timeout, tries, concurrent, cacheSize,
-                minTtl, maxTtl)).orElseGet(
-                        () -> new DnsConfig(List.of(), timeout, tries, concurrent, cacheSize,
+        return reader
+                .build(() -> new DnsConfig(servers, dnssec, timeout, tries, concurrent, cacheSize,
+                        minTtl, maxTtl))
+                .orElseGet(
+                        () -> new DnsConfig(List.of(), dnssec, timeout, tries, concurrent,
+                                cacheSize,
                                 maxTtl, maxTtl));
     }
 

@@ -42,8 +42,7 @@ public record Explanation(List<Line> lines) {
                 + "] port " + about.site().port())));
         lines.add(new Line("provider", provider.name()));
         lines.add(new Line("site", site));
-        lines.add(new Line("tls", provider.limits().tls().orElse(about.site().tls()).name()
-                .toLowerCase(java.util.Locale.ROOT)));
+        lines.add(new Line("tls", about.site().tls().toString()));
         PoolConfig pool = config.pools().get(about.queue().pool());
         if (pool == null) {
             lines.add(new Line("waits", "there is no pool named " + about.queue().pool()));

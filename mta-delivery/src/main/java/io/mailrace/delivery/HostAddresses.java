@@ -22,8 +22,14 @@ import org.xbill.DNS.Type;
  * one family failing and the other answering has the addresses of the other. Any thread.
  */
 final class HostAddresses {
-    /** Addresses of one host, IPv4 first; {@code trouble} when nobody could say. */
-    record Addresses(List<InetAddress> addresses, String trouble, long validUntilNanos) {
+    /**
+     * Addresses of one host, IPv4 first; {@code trouble} when nobody could say.
+     *
+     * @param secure the answers were signed
+     * @param end the host's name after aliases
+     */
+    record Addresses(List<InetAddress> addresses, String trouble, long validUntilNanos,
+            boolean secure, String end) {
         boolean unknown() {
             return addresses.isEmpty() && !trouble.isEmpty();
         }
@@ -57,9 +63,10 @@ final class HostAddresses {
             return others;
         }
         ask(host).whenComplete((found, bug) -> {
-            Addresses answer = bug != null ? failed(String.valueOf(bug.getMessage()))
+            Addresses answer = bug != null ? failed(host, String.valueOf(bug.getMessage()))
                     : found.unknown() && known != null && !known.addresses().isEmpty()
-                            ? new Addresses(known.addresses(), "", ttl.retryNanos())
+                            ? new Addresses(known.addresses(), "", ttl.retryNanos(),
+                                    known.secure(), known.end())
                             : found;
             cache.put(host, answer);
             asking.remove(host, mine);
@@ -68,15 +75,16 @@ final class HostAddresses {
         return mine;
     }
 
-    private Addresses failed(String why) {
-        return new Addresses(List.of(), why.isEmpty() ? "no answer" : why, ttl.retryNanos());
+    private Addresses failed(String host, String why) {
+        return new Addresses(List.of(), why.isEmpty() ? "no answer" : why, ttl.retryNanos(), false,
+                host);
     }
 
     private CompletableFuture<Addresses> ask(String host) {
         Name name = DnsNames.of(host);
         if (name == null) {
             return CompletableFuture.completedFuture(
-                    new Addresses(List.of(), "", ttl.untilNanos(0)));
+                    new Addresses(List.of(), "", ttl.untilNanos(0), false, host));
         }
         CompletableFuture<DnsChain.Result> four = DnsChain.follow(dns, name, Type.A);
         CompletableFuture<DnsChain.Result> six = DnsChain.follow(dns, name, Type.AAAA);
@@ -99,6 +107,9 @@ final class HostAddresses {
         }
         String trouble = !four.trouble().isEmpty() ? four.trouble() : six.trouble();
         return new Addresses(List.copyOf(addresses), Ascii.clean(trouble, 200),
-                trouble.isEmpty() ? ttl.untilNanos(seconds) : ttl.retryNanos());
+                trouble.isEmpty() ? ttl.untilNanos(seconds) : ttl.retryNanos(),
+                (four.secure() || !four.trouble().isEmpty())
+                        && (six.secure() || !six.trouble().isEmpty()) && !addresses.isEmpty(),
+                DnsNames.text(four.records().isEmpty() ? six.end() : four.end()));
     }
 }

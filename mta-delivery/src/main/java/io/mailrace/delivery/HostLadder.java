@@ -28,9 +28,12 @@ final class HostLadder {
     private final int port;
     private final Map<InetAddress, Long> downUntil = new HashMap<>();
     private final Map<String, Long> clearUntil = new HashMap<>();
+    private final boolean dane;
     private Hosts hosts;
 
-    HostLadder(Hosts hosts, int port, TimeSource time) {
+    /** @param dane TLSA records count: a host of which nobody knows them is not used */
+    HostLadder(Hosts hosts, int port, boolean dane, TimeSource time) {
+        this.dane = dane;
         this.hosts = hosts;
         this.port = port;
         this.time = time;
@@ -57,11 +60,11 @@ final class HostLadder {
     Target next(EgressSource source, boolean ipv4Only) {
         int considered = 0;
         for (MxHost host : hosts.shuffled(ThreadLocalRandom.current())) {
-            for (InetAddress address : host.addresses()) {
+            for (InetAddress address : usable(host)) {
                 if (fits(source, address, ipv4Only)
                         && considered++ < MxResolver.MAX_ADDRESSES
                         && !marked(downUntil, address)) {
-                    return new Target(host.name(), address, port);
+                    return new Target(host.name(), address, port, host.dane(), hosts.secure());
                 }
             }
         }
@@ -72,7 +75,7 @@ final class HostLadder {
     boolean reaches(EgressSource source, boolean ipv4Only) {
         int considered = 0;
         for (MxHost host : hosts.hosts()) {
-            for (InetAddress address : host.addresses()) {
+            for (InetAddress address : usable(host)) {
                 if (fits(source, address, ipv4Only)
                         && considered++ < MxResolver.MAX_ADDRESSES
                         && !marked(downUntil, address)) {
@@ -81,6 +84,23 @@ final class HostLadder {
             }
         }
         return false;
+    }
+
+    private List<InetAddress> usable(MxHost host) {
+        return dane && host.dane() instanceof Dane.Unknown ? List.of() : host.addresses();
+    }
+
+    /** Why no host may be used though each has addresses; null when one may. */
+    @Nullable
+    String untold() {
+        String why = null;
+        for (MxHost host : hosts.hosts()) {
+            if (!dane || !(host.dane() instanceof Dane.Unknown unknown)) {
+                return null;
+            }
+            why = unknown.why();
+        }
+        return why;
     }
 
     private static boolean fits(EgressSource source, InetAddress address, boolean ipv4Only) {

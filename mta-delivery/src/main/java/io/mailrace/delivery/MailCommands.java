@@ -31,6 +31,10 @@ final class MailCommands {
             return Optional.of(SmtpReply.of(554, "5.6.3",
                     peer + " does not support 8BITMIME, which the message needs"));
         }
+        if (envelope.options().requireTls() && !offered.requireTls()) {
+            return Optional.of(SmtpReply.of(550, "5.7.30",
+                    peer + " does not support REQUIRETLS, which the message needs"));
+        }
         return Optional.empty();
     }
 
@@ -61,6 +65,9 @@ final class MailCommands {
         if (offered.smtpUtf8() && (utf8(envelope) || envelope.recipients().stream().anyMatch(
                 recipient -> recipient.address().needsUtf8()))) {
             line.append(" SMTPUTF8");
+        }
+        if (envelope.options().requireTls()) {
+            line.append(" REQUIRETLS");
         }
         if (offered.dsn()) {
             MailOptions options = envelope.options();

@@ -12,21 +12,35 @@ import java.util.random.RandomGenerator;
 /** Where mail of a destination goes. */
 sealed interface MxAnswer {
 
-    /** A host that takes mail, with its usable addresses: IPv4 before IPv6. */
-    record MxHost(String name, int preference, List<InetAddress> addresses) {
+    /**
+     * A host that takes mail, with its usable addresses: IPv4 before IPv6.
+     *
+     * @param dane what its TLSA records say
+     */
+    record MxHost(String name, int preference, List<InetAddress> addresses, Dane dane) {
         public MxHost {
             addresses = List.copyOf(addresses);
+        }
+
+        MxHost(String name, int preference, List<InetAddress> addresses) {
+            this(name, preference, addresses, Dane.NONE);
         }
     }
 
     /**
      * Hosts, most preferred first; at least one has an address.
      *
+     * @param secure the names were signed, or configured
      * @param validUntilNanos when to ask again
      */
-    record Hosts(List<MxHost> hosts, long validUntilNanos) implements MxAnswer {
+    record Hosts(List<MxHost> hosts, boolean secure, long validUntilNanos) implements MxAnswer {
         public Hosts {
             hosts = List.copyOf(hosts);
+        }
+
+        /** Whether DANE says anything about one of them. */
+        boolean dane() {
+            return secure && hosts.stream().anyMatch(host -> !(host.dane() instanceof Dane.None));
         }
 
         /** The names in order of the alphabet: what makes two domains one site. */

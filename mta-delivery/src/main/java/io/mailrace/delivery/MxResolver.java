@@ -20,7 +20,6 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
-import org.jspecify.annotations.Nullable;
 import org.xbill.DNS.MXRecord;
 import org.xbill.DNS.Name;
 import org.xbill.DNS.Record;
@@ -46,17 +45,23 @@ final class MxResolver {
     private final DnsTtl ttl;
     private final DnsClient dns;
     private final HostAddresses hosts;
+    private final DaneLookup dane;
     private final Cache<String, Kept> cache;
     private final ConcurrentMap<String, CompletableFuture<MxAnswer>> asking;
 
     MxResolver(DeliveryConfig config, TimeSource time, Metrics metrics) {
+        this(config, time, new DnsClient(config.dns(), metrics));
+    }
+
+    MxResolver(DeliveryConfig config, TimeSource time, DnsClient dns) {
         this.config = config;
         this.time = time;
         asking = new ConcurrentHashMap<>();
         own = new OwnAddresses(config);
         ttl = DnsTtl.of(config.dns(), time);
-        dns = new DnsClient(config.dns(), metrics);
+        this.dns = dns;
         hosts = new HostAddresses(dns, ttl, config.dns(), time);
+        dane = new DaneLookup(dns, ttl, config.dns(), time);
         cache = Caffeine.newBuilder().maximumSize(config.dns().cacheSize())
                 .executor(Runnable::run).build();
     }
@@ -67,7 +72,7 @@ final class MxResolver {
             case Destination.Domain domain -> domain(domain.name());
             case Destination.Literal literal -> CompletableFuture.completedFuture(
                     judge(List.of(new MxHost(text(literal.address()), 0,
-                            List.of(literal.address()))), "", ttl.untilNanos(3600)));
+                            List.of(literal.address()))), false, "", ttl.untilNanos(3600)));
             case Destination.SmartHost host -> smartHost(host);
             case Destination.Unreadable unreadable -> CompletableFuture.completedFuture(
                     new Unknown(SmtpReply.of(451, "4.3.5", "the route is broken: "
@@ -98,7 +103,8 @@ final class MxResolver {
             Kept answer = found != null ? found : unknown(domain, String.valueOf(bug));
             if (answer.answer() instanceof Unknown && kept != null
                     && kept.answer() instanceof Hosts stale) {
-                answer = new Kept(new Hosts(stale.hosts(), ttl.retryNanos()), ttl.retryNanos());
+                answer = new Kept(new Hosts(stale.hosts(), stale.secure(), ttl.retryNanos()),
+                        ttl.retryNanos());
             }
             if (!(answer.answer() instanceof Unknown)) {
                 cache.put(domain, answer);
@@ -143,7 +149,7 @@ final class MxResolver {
                 named.add(new Named(domain, 0));
             }
             named.removeIf(one -> one.name().isEmpty());
-            return complete(domain, named, mx.ttlSeconds());
+            return complete(new MxSet(domain, named, mx.secure(), mx.ttlSeconds()));
         });
     }
 
@@ -158,66 +164,87 @@ final class MxResolver {
         return named;
     }
 
+    /** What the MX records of a domain say. */
+    private record MxSet(String domain, List<Named> hosts, boolean secure, long ttlSeconds) {}
+
+    /** What was found of one host. */
+    private record Looked(HostAddresses.Addresses addresses, DaneLookup.Found dane) {}
+
     /** Cuts the list at ourselves, then asks for the addresses of what is left. */
-    private CompletableFuture<Kept> complete(String domain, List<Named> named, long ttlSeconds) {
+    private CompletableFuture<Kept> complete(MxSet mx) {
         int cut = Integer.MAX_VALUE;
-        for (Named one : named) {
+        for (Named one : mx.hosts()) {
             if (Ascii.equalsIgnoreCase(one.name(), config.hostname())) {
                 cut = Math.min(cut, one.preference());
             }
         }
         int bound = cut;
-        List<Named> left = named.stream().filter(one -> one.preference() < bound)
+        List<Named> left = mx.hosts().stream().filter(one -> one.preference() < bound)
                 .limit(MAX_HOSTS).toList();
         if (left.isEmpty()) {
-            return CompletableFuture.completedFuture(cut < Integer.MAX_VALUE ? loop(domain,
-                    ttlSeconds)
-                    : never(550, "5.4.4", "the domain " + domain + " has no usable MX host",
-                            ttlSeconds));
+            return CompletableFuture.completedFuture(cut < Integer.MAX_VALUE ? loop(mx)
+                    : never(550, "5.4.4", "the domain " + mx.domain() + " has no usable MX host",
+                            mx.ttlSeconds()));
         }
-        List<CompletableFuture<HostAddresses.Addresses>> asked = left.stream()
-                .map(one -> hosts.of(one.name())).toList();
+        int port = config.delivery().port();
+        List<CompletableFuture<Looked>> asked = left.stream()
+                .map(one -> look(one.name(), mx.secure(), port)).toList();
         return CompletableFuture.allOf(asked.toArray(CompletableFuture[]::new))
-                .thenApply(done -> join(domain, left, asked, ttlSeconds));
+                .thenApply(done -> join(mx, left, asked.stream().map(CompletableFuture::join)
+                        .toList()));
     }
 
-    private Kept loop(String domain, long ttlSeconds) {
-        return never(554, "5.4.6", "mail for " + domain + " loops back to this machine",
-                ttlSeconds);
+    /** @param secure the name itself can be relied on, so TLSA records of it count */
+    private CompletableFuture<Looked> look(String host, boolean secure, int port) {
+        return hosts.of(host).thenCompose(found -> {
+            if (!secure || !found.secure() || !config.delivery().dane()) {
+                return CompletableFuture.completedFuture(new Looked(found,
+                        new DaneLookup.Found(Dane.NONE, found.validUntilNanos())));
+            }
+            return dane.of(host, found.end(), port).thenApply(tlsa -> new Looked(found, tlsa));
+        });
     }
 
-    private Kept join(String domain, List<Named> named,
-            List<CompletableFuture<HostAddresses.Addresses>> asked, long ttlSeconds) {
+    private Kept loop(MxSet mx) {
+        return never(554, "5.4.6", "mail for " + mx.domain() + " loops back to this machine",
+                mx.ttlSeconds());
+    }
+
+    private Kept join(MxSet mx, List<Named> named, List<Looked> looked) {
         List<MxHost> found = new ArrayList<>();
         int cut = Integer.MAX_VALUE;
         String trouble = "";
-        long until = ttl.untilNanos(ttlSeconds);
+        long until = ttl.untilNanos(mx.ttlSeconds());
         for (int i = 0; i < named.size(); i++) {
-            HostAddresses.Addresses of = asked.get(i).join();
+            HostAddresses.Addresses of = looked.get(i).addresses();
+            DaneLookup.Found tlsa = looked.get(i).dane();
             if (of.addresses().stream().anyMatch(this::isOwn)) {
                 cut = Math.min(cut, named.get(i).preference());
             }
             if (of.unknown()) {
                 trouble = named.get(i).name() + ": " + of.trouble();
             }
-            if (of.validUntilNanos() - until < 0) {
-                until = of.validUntilNanos();
-            }
+            until = earlier(until, earlier(of.validUntilNanos(), tlsa.validUntilNanos()));
             found.add(new MxHost(named.get(i).name(), named.get(i).preference(),
-                    of.addresses()));
+                    of.addresses(), tlsa.dane()));
         }
         int bound = cut;
         found.removeIf(host -> host.preference() >= bound);
         if (found.isEmpty()) {
-            return loop(domain, ttlSeconds);
+            return loop(mx);
         }
         found.removeIf(host -> host.addresses().isEmpty());
         if (found.isEmpty()) {
             return trouble.isEmpty()
-                    ? never(550, "5.4.4", "no host of " + domain + " has an address", ttlSeconds)
-                    : unknown(domain, trouble);
+                    ? never(550, "5.4.4", "no host of " + mx.domain() + " has an address",
+                            mx.ttlSeconds())
+                    : unknown(mx.domain(), trouble);
         }
-        return new Kept(judge(found, trouble, until), until);
+        return new Kept(judge(found, mx.secure(), trouble, until), until);
+    }
+
+    private static long earlier(long one, long other) {
+        return one - other < 0 ? one : other;
     }
 
     /** Ourselves; an address the operator allows by name is taken for somebody else. */
@@ -226,7 +253,7 @@ final class MxResolver {
     }
 
     /** Leaves out addresses that are not public and not allowed. */
-    private MxAnswer judge(List<MxHost> found, String trouble, long until) {
+    private MxAnswer judge(List<MxHost> found, boolean secure, String trouble, long until) {
         List<MxHost> usable = new ArrayList<>();
         String refused = "";
         for (MxHost host : found) {
@@ -239,11 +266,11 @@ final class MxResolver {
                 }
             }
             if (!addresses.isEmpty()) {
-                usable.add(new MxHost(host.name(), host.preference(), addresses));
+                usable.add(new MxHost(host.name(), host.preference(), addresses, host.dane()));
             }
         }
         if (!usable.isEmpty()) {
-            return new Hosts(usable, until);
+            return new Hosts(usable, secure, until);
         }
         if (!trouble.isEmpty()) {
             return unknown(found.getFirst().name(), trouble).answer();
@@ -258,18 +285,21 @@ final class MxResolver {
         Optional<InetAddress> address = Cidr.parseAddress(host.host());
         if (address.isPresent()) {
             return CompletableFuture.completedFuture(new Hosts(List.of(new MxHost(host.host(), 0,
-                    List.of(address.get()))), ttl.untilNanos(3600)));
+                    List.of(address.get()))), true, ttl.untilNanos(3600)));
         }
-        return hosts.of(Ascii.lower(host.host())).thenApply(found -> smartHost(host, found));
+        return look(Ascii.lower(host.host()), true, host.port()).thenApply(
+                found -> smartHost(host, found));
     }
 
-    private MxAnswer smartHost(Destination.SmartHost host, HostAddresses.@Nullable Addresses of) {
-        if (of == null || of.addresses().isEmpty()) {
+    private MxAnswer smartHost(Destination.SmartHost host, Looked looked) {
+        HostAddresses.Addresses of = looked.addresses();
+        if (of.addresses().isEmpty()) {
             return new Unknown(SmtpReply.of(451, "4.4.3", "the configured host " + host.host()
-                    + " has no address" + (of == null || of.trouble().isEmpty() ? ""
+                    + " has no address" + (of.trouble().isEmpty() ? ""
                             : ": " + of.trouble())));
         }
-        return new Hosts(List.of(new MxHost(host.host(), 0, of.addresses())),
-                of.validUntilNanos());
+        return new Hosts(List.of(new MxHost(host.host(), 0, of.addresses(),
+                looked.dane().dane())), true, earlier(of.validUntilNanos(),
+                        looked.dane().validUntilNanos()));
     }
 }

@@ -81,6 +81,9 @@ final class SmtpClientSession {
 
         /** Ends the connection. The session does nothing any more. */
         void close(Ending ending);
+
+        /** Whether the peer proved who it is, as REQUIRETLS asks (RFC 8689 4.2.1). */
+        boolean authenticated();
     }
 
     private record Expected(Stage stage, @Nullable Transaction transaction, int recipient) {}
@@ -264,19 +267,28 @@ final class SmtpClientSession {
             return;
         }
         offered = asked.stage() == Stage.EHLO ? Capabilities.of(reply) : Capabilities.NONE;
-        boolean wanted = !tls && (terms.tls() == TlsPolicy.REQUIRED
-                || (terms.tls() == TlsPolicy.OPPORTUNISTIC && !terms.clearText()));
+        boolean must = terms.proof().encrypted();
+        boolean wanted = !tls && (must
+                || (terms.proof() != TlsProof.CLEAR_TEXT && !terms.clearText()));
         if (wanted && offered.startTls()) {
             say(Stage.STARTTLS, "STARTTLS");
-        } else if (wanted && terms.tls() == TlsPolicy.REQUIRED) {
+        } else if (wanted && must) {
             fail(new Expected(Stage.STARTTLS, null, 0), Failure.PERMANENT,
                     SmtpReply.of(451, "4.7.5", terms.peer() + " offers no TLS but it is "
-                            + "required"));
+                            + required()));
         } else {
             established = true;
             wire.established();
             advance();
         }
+    }
+
+    private String required() {
+        return switch (terms.proof()) {
+            case DANE -> "required by its TLSA records (DANE)";
+            case NAME -> "required by MTA-STS or by delivery.tls";
+            case CLEAR_TEXT, NOTHING, NAME_WATCHED, ENCRYPTION -> "required";
+        };
     }
 
     /** A command that is not about mail was not answered as it should be. */
@@ -286,9 +298,9 @@ final class SmtpClientSession {
             say(Stage.HELO, "HELO " + terms.ehlo());
             return;
         }
-        boolean required = asked.stage() == Stage.STARTTLS && terms.tls() == TlsPolicy.REQUIRED;
+        boolean required = asked.stage() == Stage.STARTTLS && terms.proof().encrypted();
         fail(asked, failure, required ? SmtpReply.of(451, "4.7.5",
-                terms.peer() + " refused STARTTLS but TLS is required: " + reply)
+                terms.peer() + " refused STARTTLS but TLS is " + required() + ": " + reply)
                 : failure == Failure.GARBAGE
                         ? ours("4.5.0", "made no sense " + asked.stage().words() + ": " + reply)
                         : reply);
@@ -326,6 +338,11 @@ final class SmtpClientSession {
     private boolean begin(Attempt attempt) {
         Optional<SmtpReply> never = MailCommands.obstacle(attempt, offered, terms.peer());
         never.ifPresent(reply -> attempt.decideRest(new Disposition.Bounced(reply)));
+        if (attempt.envelope().options().requireTls() && !attempt.decided()
+                && !wire.authenticated()) {
+            attempt.decideRest(new Disposition.Deferred(ours("4.7.10", "did not prove who it is, "
+                    + "but REQUIRETLS was asked for")));
+        }
         if (!attempt.decided()) {
             MailCommands.refuseUtf8Recipients(attempt, offered, terms.peer());
         }

@@ -8,5 +8,7 @@ enum TlsPolicy {
     /** Always in the clear. */
     OFF,
     /** Encrypted, else the mail waits. */
-    REQUIRED
+    REQUIRED,
+    /** Encrypted, and the certificate proves the host's name, else the mail waits. */
+    VERIFIED
 }

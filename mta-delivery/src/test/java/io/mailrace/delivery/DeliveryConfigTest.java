@@ -68,8 +68,12 @@ class DeliveryConfigTest {
     @Test
     void reference_keys_areTheRecordsComponents() throws URISyntaxException {
         assertThat(Path.of(ownReference().toURI())).exists();
-        assertThat(keys("delivery")).containsExactlyInAnyOrderElementsOf(components(
-                DeliveryConfig.Settings.class));
+        Set<String> delivery = components(DeliveryConfig.Settings.class);
+        delivery.remove("peer-tls");
+        delivery.addAll(Set.of("dane", "mta-sts", "tls-authorities"));
+        assertThat(keys("delivery")).containsExactlyInAnyOrderElementsOf(delivery);
+        assertThat(keys("delivery.mta-sts")).containsExactlyInAnyOrder("enabled", "port",
+                "timeout");
         assertThat(keys("delivery.timeouts")).containsExactlyInAnyOrderElementsOf(components(
                 DeliveryTimeouts.class));
         assertThat(keys("dns")).containsExactlyInAnyOrderElementsOf(components(DnsConfig.class));

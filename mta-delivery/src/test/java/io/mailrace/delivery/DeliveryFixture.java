@@ -104,6 +104,12 @@ final class DeliveryFixture implements AutoCloseable {
         return submit("app@example.com", content, recipients);
     }
 
+    /** With REQUIRETLS. */
+    SpoolId submitOverTls(String body, String recipient) {
+        return submit("default", "app@example.com", new MailOptions(MailOptions.Body.SEVEN_BIT,
+                false, MailOptions.Ret.UNSET, "", true), message(body), recipient);
+    }
+
     SpoolId submitMail(String sender, byte[] content, String recipient) {
         return submit("default", sender, content, recipient);
     }
@@ -117,6 +123,11 @@ final class DeliveryFixture implements AutoCloseable {
     }
 
     private SpoolId submit(String tenant, String sender, byte[] content, String... recipients) {
+        return submit(tenant, sender, MailOptions.NONE, content, recipients);
+    }
+
+    private SpoolId submit(String tenant, String sender, MailOptions options, byte[] content,
+            String... recipients) {
         IncomingContent incoming = spool.newContent(Runnable::run, () -> {});
         for (int at = 0; at < content.length; at += 60_000) {
             int from = at;
@@ -127,7 +138,7 @@ final class DeliveryFixture implements AutoCloseable {
         List<Recipient> to = Arrays.stream(recipients).map(one -> new Recipient(
                 TestMail.address(one))).toList();
         incoming.accept(new Submission(TestMail.address(sender), to,
-                MailOptions.NONE, TestMail.facts(content, false, false), tenant,
+                options, TestMail.facts(content, false, false), tenant,
                 new Event.Intake("relay", "127.0.0.1", "", "test", "")), new CommitListener() {
                     @Override
                     public void committed() {

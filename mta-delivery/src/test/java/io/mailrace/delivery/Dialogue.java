@@ -31,7 +31,8 @@ final class Dialogue implements SmtpClientSession.Wire {
     private final ArrayDeque<String> said = new ArrayDeque<>();
     private final ArrayDeque<String> outcomes = new ArrayDeque<>();
     private final SmtpReplyParser parser = new SmtpReplyParser();
-    private TlsPolicy tls = TlsPolicy.OPPORTUNISTIC;
+    private TlsProof tls = TlsProof.NOTHING;
+    private boolean authenticated;
     private boolean clear;
     private boolean pipelining = true;
     private boolean chunking = true;
@@ -93,7 +94,8 @@ final class Dialogue implements SmtpClientSession.Wire {
         }
         String value = setting.group(2);
         switch (setting.group(1)) {
-            case "tls" -> tls = TlsPolicy.valueOf(value.toUpperCase(Locale.ROOT));
+            case "tls" -> tls = TlsProof.valueOf(value.toUpperCase(Locale.ROOT).replace('-', '_'));
+            case "authenticated" -> authenticated = true;
             case "clear" -> clear = true;
             case "no-pipelining" -> pipelining = false;
             case "no-chunking" -> chunking = false;
@@ -123,6 +125,8 @@ final class Dialogue implements SmtpClientSession.Wire {
                         MailOptions.Ret.valueOf(value), options.envid());
                 case "envid" -> options = new MailOptions(options.body(), false, options.ret(),
                         value);
+                case "require-tls" -> options = new MailOptions(options.body(), false,
+                        options.ret(), options.envid(), true);
                 case "notify" -> notifyFlags = Integer.parseInt(value);
                 case "orcpt" -> orcpt = value;
                 default -> throw new AssertionError("unknown word " + word);
@@ -194,6 +198,11 @@ final class Dialogue implements SmtpClientSession.Wire {
     @Override
     public void startTls() {
         said.add("<tls>");
+    }
+
+    @Override
+    public boolean authenticated() {
+        return authenticated;
     }
 
     @Override

@@ -9,6 +9,7 @@ import java.net.InetAddress;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.xbill.DNS.AAAARecord;
@@ -23,6 +24,8 @@ import org.xbill.DNS.Rcode;
 import org.xbill.DNS.Record;
 import org.xbill.DNS.SOARecord;
 import org.xbill.DNS.Section;
+import org.xbill.DNS.TLSARecord;
+import org.xbill.DNS.TXTRecord;
 import org.xbill.DNS.Type;
 
 /** A DNS server on a loopback port: answers what it was told, NXDOMAIN to the rest. */
@@ -36,6 +39,7 @@ final class TestDns implements AutoCloseable {
     private final Map<String, List<Record>> records = new ConcurrentHashMap<>();
     private final Map<String, Integer> rcodes = new ConcurrentHashMap<>();
     private final Map<String, AtomicInteger> asked = new ConcurrentHashMap<>();
+    private final Set<String> signed = ConcurrentHashMap.newKeySet();
     private volatile long ttl = 300;
 
     TestDns() throws IOException {
@@ -64,6 +68,30 @@ final class TestDns implements AutoCloseable {
         } catch (IOException impossible) {
             throw new UncheckedIOException(impossible);
         }
+    }
+
+    /** Answers about names that end so are signed. */
+    TestDns signed(String suffix) {
+        signed.add(suffix);
+        return this;
+    }
+
+    /** Forgets what was said of the name, then says this. */
+    TestDns tlsa(String name, int usage, int selector, int matching, byte[] association) {
+        records.remove(name);
+        return add(name, new TLSARecord(name(name), DClass.IN, ttl, usage, selector, matching,
+                association));
+    }
+
+    /** One more of them. */
+    TestDns more(String name, int usage, int selector, int matching, byte[] association) {
+        return add(name, new TLSARecord(name(name), DClass.IN, ttl, usage, selector, matching,
+                association));
+    }
+
+    TestDns txt(String name, String text) {
+        records.remove(name);
+        return add(name, new TXTRecord(name(name), DClass.IN, ttl, text));
     }
 
     TestDns cname(String from, String to) {
@@ -124,6 +152,9 @@ final class TestDns implements AutoCloseable {
         Message reply = new Message(query.getHeader().getID());
         reply.getHeader().setFlag(Flags.QR);
         reply.addRecord(question, Section.QUESTION);
+        if (query.getHeader().getFlag(Flags.AD) && signed.stream().anyMatch(name::endsWith)) {
+            reply.getHeader().setFlag(Flags.AD);
+        }
         Integer told = rcodes.getOrDefault(typed, rcodes.get(name));
         if (told != null && told < 0) {
             return switch (told) {

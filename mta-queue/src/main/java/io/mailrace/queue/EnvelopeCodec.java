@@ -12,8 +12,8 @@ import org.jspecify.annotations.Nullable;
 
 /** Values of the families {@code envelope} and {@code schedule} (FORMAT.md). */
 final class EnvelopeCodec {
-    /** 2 added the tag. */
-    private static final int VERSION = 2;
+    /** 2 added the tag, 3 REQUIRETLS. */
+    private static final int VERSION = 3;
     private static final int EIGHT_BIT = 1;
     private static final int UTF8_HEADER = 2;
     private static final int LEADING_DOT = 4;
@@ -32,7 +32,7 @@ final class EnvelopeCodec {
                     case UNSET -> 0;
                     case FULL -> 1;
                     case HEADERS -> 2;
-                }).text(options.envid());
+                }).text(options.envid()).flag(options.requireTls());
         facts(out, envelope.facts());
         out.count(envelope.recipients().size());
         for (Recipient recipient : envelope.recipients()) {
@@ -87,7 +87,7 @@ final class EnvelopeCodec {
         MailAddress sender = address(in);
         MailOptions options = new MailOptions(
                 in.flag() ? MailOptions.Body.EIGHT_BIT_MIME : MailOptions.Body.SEVEN_BIT,
-                in.flag(), ret(in.u8()), in.text());
+                in.flag(), ret(in.u8()), in.text(), in.version() >= 3 && in.flag());
         ContentFacts facts = facts(in);
         int count = in.count();
         List<Recipient> recipients = new ArrayList<>(Math.min(count, 1000));

@@ -107,7 +107,7 @@ final class Notifier {
                 hostname, "<dsn." + id + "@" + hostname + ">");
         MailOptions options = new MailOptions(
                 eightBit ? MailOptions.Body.EIGHT_BIT_MIME : MailOptions.Body.SEVEN_BIT,
-                writer.utf8(), MailOptions.Ret.UNSET, "");
+                writer.utf8(), MailOptions.Ret.UNSET, "", envelope.options().requireTls());
         Submission submission = new Submission(MailAddress.NULL,
                 List.of(new Recipient(envelope.sender(), Recipient.NOTIFY_NEVER, "")), options,
                 facts, envelope.queue().tenant(), Event.Intake.LOCAL);

@@ -24,6 +24,7 @@ sealed interface MailCommand {
         private boolean smtputf8;
         private MailOptions.Ret ret = MailOptions.Ret.UNSET;
         private String envid = "";
+        private boolean requireTls;
         private long size;
 
         private Optional<SmtpReply> take(String key, String value) {
@@ -33,6 +34,10 @@ sealed interface MailCommand {
                 case "SMTPUTF8" -> {
                     smtputf8 = true;
                     yield check(value.isEmpty(), "Bad SMTPUTF8");
+                }
+                case "REQUIRETLS" -> {
+                    requireTls = true;
+                    yield check(value.isEmpty(), "Bad REQUIRETLS");
                 }
                 case "RET" -> check(takeRet(value), "Bad RET");
                 case "ENVID" -> {
@@ -102,6 +107,6 @@ sealed interface MailCommand {
             return new Refused(Replies.NEEDS_SMTPUTF8);
         }
         return new Begin(sender.get(), new MailOptions(parameters.body, parameters.smtputf8,
-                parameters.ret, parameters.envid), parameters.size);
+                parameters.ret, parameters.envid, parameters.requireTls), parameters.size);
     }
 }

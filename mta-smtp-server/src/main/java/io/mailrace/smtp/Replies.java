@@ -92,6 +92,9 @@ final class Replies {
     static final SmtpReply UNKNOWN_PARAMETER = SmtpReply.of(555, "5.5.4",
             "Parameter not recognized");
 
+    static final SmtpReply REQUIRETLS_NEEDS_TLS = SmtpReply.of(530, "5.7.10",
+            "REQUIRETLS is taken over TLS only");
+
     static SmtpReply syntax(String text) {
         return SmtpReply.of(501, "5.5.4", text);
     }

@@ -25,6 +25,9 @@ record SessionTerms(String hostname, String listenerName, ListenerConfig listene
         if (listener.tls() == ListenerConfig.Tls.STARTTLS && !tls) {
             lines.add("STARTTLS");
         }
+        if (tls) {
+            lines.add("REQUIRETLS"); // only over TLS (RFC 8689 2)
+        }
         if (listener.auth() != ListenerConfig.Auth.NONE && tls && !authenticated) {
             lines.add("AUTH PLAIN LOGIN");
         }

@@ -335,6 +335,10 @@ final class SmtpSession {
             tellAndRefuse("mail", Replies.TOO_LARGE);
             return;
         }
+        if (begin.options().requireTls() && tls.isEmpty()) {
+            tellAndRefuse("mail", Replies.REQUIRETLS_NEEDS_TLS);
+            return;
+        }
         if (outside.refusal().isPresent()) {
             tell("mail", Replies.STORAGE_FULL);
             outside.reply(Replies.STORAGE_FULL);

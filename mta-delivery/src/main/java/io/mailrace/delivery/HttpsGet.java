@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.delivery;
+
+import io.mailrace.core.Ascii;
+import io.netty.bootstrap.Bootstrap;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInitializer;
+import io.netty.channel.SimpleChannelInboundHandler;
+import io.netty.handler.codec.http.DefaultFullHttpRequest;
+import io.netty.handler.codec.http.FullHttpRequest;
+import io.netty.handler.codec.http.FullHttpResponse;
+import io.netty.handler.codec.http.HttpClientCodec;
+import io.netty.handler.codec.http.HttpHeaderNames;
+import io.netty.handler.codec.http.HttpMethod;
+import io.netty.handler.codec.http.HttpObjectAggregator;
+import io.netty.handler.codec.http.HttpVersion;
+import io.netty.handler.ssl.SslContext;
+import io.netty.handler.ssl.SslContextBuilder;
+import io.netty.handler.ssl.SslHandler;
+import io.netty.handler.ssl.SslProvider;
+import io.netty.handler.timeout.ReadTimeoutHandler;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
+import javax.net.ssl.SSLException;
+import javax.net.ssl.SSLHandshakeException;
+import javax.net.ssl.X509TrustManager;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Fetches one small text over HTTPS from an address that is known: certificates are checked,
+ * redirects are not followed, the answer and the time are bounded. Any thread; never blocks.
+ */
+final class HttpsGet {
+    /** Largest answer, in octets. */
+    static final int MAX_OCTETS = 64 * 1024;
+
+    /** Nothing was fetched. */
+    static final class Failed extends RuntimeException {
+        private static final long serialVersionUID = 1;
+        private final TlsResult result;
+
+        Failed(TlsResult result, String why) {
+            super(Ascii.clean(why, 300), null, false, false);
+            this.result = result;
+        }
+
+        TlsResult result() {
+            return result;
+        }
+
+        String why() {
+            return String.valueOf(getMessage());
+        }
+    }
+
+    private final Supplier<Bootstrap> bootstrap;
+    private final SslContext tls;
+    private final Duration limit;
+
+    /** @param limit for all of it */
+    HttpsGet(Supplier<Bootstrap> bootstrap, SslContext tls, Duration limit) {
+        this.bootstrap = bootstrap;
+        this.tls = tls;
+        this.limit = limit;
+    }
+
+    static SslContext trusting(X509TrustManager authorities) {
+        try {
+            return SslContextBuilder.forClient().sslProvider(SslProvider.JDK)
+                    .trustManager(authorities).protocols("TLSv1.3", "TLSv1.2")
+                    .endpointIdentificationAlgorithm("HTTPS").build();
+        } catch (SSLException unusable) {
+            throw new IllegalStateException("TLS cannot be used", unusable);
+        }
+    }
+
+    /** Completes exceptionally with {@link Failed} only. */
+    CompletableFuture<String> text(String host, InetAddress address, int port, String path) {
+        CompletableFuture<String> answer = new CompletableFuture<>();
+        bootstrap.get().handler(new ChannelInitializer<Channel>() {
+            @Override
+            protected void initChannel(Channel channel) {
+                SslHandler handler = tls.newHandler(channel.alloc(), host, port);
+                handler.setHandshakeTimeoutMillis(limit.toMillis());
+                channel.pipeline().addLast(new ReadTimeoutHandler(limit.toMillis(),
+                        TimeUnit.MILLISECONDS), handler, new HttpClientCodec(),
+                        new HttpObjectAggregator(MAX_OCTETS), new Reader(host, path, answer));
+            }
+        }).connect(new InetSocketAddress(address, port)).addListener(
+                (io.netty.channel.ChannelFuture done) -> {
+                    if (done.isSuccess()) {
+                        answer.whenComplete((text, failed) -> done.channel().close());
+                        done.channel().read();
+                    } else {
+                        answer.completeExceptionally(failed(done.cause()));
+                    }
+                });
+        return answer.orTimeout(limit.toMillis(), TimeUnit.MILLISECONDS).exceptionallyCompose(
+                why -> CompletableFuture.failedFuture(why instanceof Failed ? why : failed(why)));
+    }
+
+    private static Failed failed(@Nullable Throwable why) {
+        for (Throwable at = why; at != null; at = at.getCause()) {
+            if (at instanceof SSLHandshakeException) {
+                return new Failed(TlsResult.STS_WEBPKI_INVALID, "TLS: " + at.getMessage());
+            }
+        }
+        return new Failed(TlsResult.STS_POLICY_FETCH_ERROR, why == null ? "no answer"
+                : why.getMessage() == null ? why.getClass().getSimpleName() : why.getMessage());
+    }
+
+    private static final class Reader extends SimpleChannelInboundHandler<FullHttpResponse> {
+        private final String host;
+        private final String path;
+        private final CompletableFuture<String> answer;
+
+        Reader(String host, String path, CompletableFuture<String> answer) {
+            this.host = host;
+            this.path = path;
+            this.answer = answer;
+        }
+
+        @Override
+        public void channelActive(ChannelHandlerContext ctx) {
+            FullHttpRequest request = new DefaultFullHttpRequest(HttpVersion.HTTP_1_1,
+                    HttpMethod.GET, path);
+            request.headers().set(HttpHeaderNames.HOST, host)
+                    .set(HttpHeaderNames.USER_AGENT, "Mailrace")
+                    .set(HttpHeaderNames.CONNECTION, "close");
+            ctx.writeAndFlush(request);
+            ctx.read();
+        }
+
+        @Override
+        public void channelReadComplete(ChannelHandlerContext ctx) {
+            ctx.read();
+        }
+
+        @Override
+        protected void channelRead0(ChannelHandlerContext ctx, FullHttpResponse response) {
+            String type = response.headers().get(HttpHeaderNames.CONTENT_TYPE, "");
+            if (response.decoderResult().isFailure() || response.status().code() != 200) {
+                answer.completeExceptionally(new Failed(TlsResult.STS_POLICY_FETCH_ERROR,
+                        "answered with status " + response.status().code()));
+            } else if (!Ascii.startsWithIgnoreCase(type, "text/plain")) {
+                answer.completeExceptionally(new Failed(TlsResult.STS_POLICY_INVALID,
+                        "the policy is not text/plain but " + type));
+            } else {
+                answer.complete(response.content().toString(StandardCharsets.UTF_8));
+            }
+        }
+
+        @Override
+        public void channelInactive(ChannelHandlerContext ctx) {
+            answer.completeExceptionally(new Failed(TlsResult.STS_POLICY_FETCH_ERROR,
+                    "the connection was closed"));
+        }
+
+        @Override
+        public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
+            answer.completeExceptionally(failed(cause));
+            ctx.close();
+        }
+    }
+}

@@ -1,0 +1,416 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.delivery;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.sun.net.httpserver.HttpsConfigurator;
+import com.sun.net.httpserver.HttpsServer;
+import io.mailrace.core.Disposition;
+import io.mailrace.core.RecipientOutcome;
+import io.mailrace.core.SpoolId;
+import io.netty.pkitesting.X509Bundle;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.xbill.DNS.Rcode;
+
+/** What a peer must prove before it gets mail: DANE, MTA-STS, REQUIRETLS, over real TLS. */
+class TlsPolicyTest {
+    private static final List<String> USUAL = List.of("PIPELINING", "8BITMIME");
+    private static final TestPeer.Script PLAIN = (verb, line, at, connection) -> null;
+
+    @TempDir
+    Path directory;
+    private final List<AutoCloseable> open = new ArrayList<>();
+    private TestDns dns;
+    private TestCertificates certificates;
+    private int spools;
+
+    @BeforeAll
+    static void guard() {
+        LeakGuard.install();
+    }
+
+    @AfterAll
+    static void leaks() {
+        assertThat(LeakGuard.leaks()).isEmpty();
+    }
+
+    @BeforeEach
+    void begin() throws Exception {
+        dns = new TestDns();
+        dns.ttl(0);
+        open.add(dns);
+        certificates = new TestCertificates();
+        dns.mx("d.test", 10, "mx.d.test").a("mx.d.test", "127.0.0.1");
+    }
+
+    @AfterEach
+    void end() throws Exception {
+        for (AutoCloseable one : open.reversed()) {
+            one.close();
+        }
+    }
+
+    private TestPeer peer(@Nullable X509Bundle bundle, List<String> offers) throws Exception {
+        TestPeer peer = new TestPeer(new InetSocketAddress("127.0.0.1", 0), offers,
+                bundle == null ? null : TestCertificates.server(bundle), PLAIN);
+        open.add(peer);
+        return peer;
+    }
+
+    private TestPeer peer(X509Bundle bundle) throws Exception {
+        return peer(bundle, USUAL);
+    }
+
+    private DeliveryFixture deliver(TestPeer to, String more) {
+        return deliver("spool" + spools++, to, more);
+    }
+
+    private DeliveryFixture deliver(String folder, TestPeer to, String more) {
+        DeliveryFixture fixture = new DeliveryFixture(directory.resolve(folder), dns,
+                new DeliveryFixture.NoSigner(), "delivery.port = " + to.port() + "\n" + more);
+        open.add(fixture);
+        return fixture;
+    }
+
+    private void tlsa(TestPeer peer, int usage, int selector, int matching, byte[] data) {
+        dns.signed("d.test");
+        dns.tlsa("_" + peer.port() + "._tcp.mx.d.test", usage, selector, matching, data);
+    }
+
+    /** The route's TLS after everything was delivered. */
+    private static String delivered(DeliveryFixture fixture) {
+        SpoolId id = fixture.submit("x", "a@d.test");
+        fixture.awaitEmpty();
+        assertThat(fixture.outcomes(id).getLast().disposition())
+                .isInstanceOf(Disposition.Delivered.class);
+        return fixture.attempts(id).getLast().route().tls();
+    }
+
+    /** The reply the mail was deferred with, before anything was delivered. */
+    private static String deferred(DeliveryFixture fixture, TestPeer peer) {
+        SpoolId id = fixture.submit("x", "a@d.test");
+        DeliveryFixture.await(() -> !fixture.outcomes(id).isEmpty());
+        RecipientOutcome first = fixture.outcomes(id).getFirst();
+        assertThat(first.disposition()).isInstanceOf(Disposition.Deferred.class);
+        assertThat(peer.received).isEmpty();
+        return first.disposition().reply().toString();
+    }
+
+    // ------------------------------------------------------------------ DANE
+
+    @Test
+    void dane_keyOfTheHost_isProven() throws Exception {
+        X509Bundle bundle = certificates.of("whatever.test");
+        TestPeer peer = peer(bundle);
+        tlsa(peer, 3, 1, 1, TestCertificates.keyDigest(bundle.getCertificate()));
+        assertThat(delivered(deliver(peer, ""))).startsWith("TLSv1.3").endsWith("DANE");
+    }
+
+    @Test
+    void dane_wholeExpiredCertificate_isProven() throws Exception {
+        X509Bundle bundle = certificates.expired("mx.d.test");
+        TestPeer peer = peer(bundle);
+        tlsa(peer, 3, 0, 2, TestCertificates.digest("SHA-512", bundle.getCertificate()
+                .getEncoded()));
+        assertThat(delivered(deliver(peer, ""))).endsWith("DANE");
+    }
+
+    @Test
+    void dane_authorityOfTheHost_isProven() throws Exception {
+        TestPeer peer = peer(certificates.of("mx.d.test"));
+        tlsa(peer, 2, 1, 1, TestCertificates.keyDigest(certificates.authority()));
+        assertThat(delivered(deliver(peer, ""))).endsWith("DANE");
+    }
+
+    @Test
+    void dane_wholeAuthority_isProven() throws Exception {
+        TestPeer peer = peer(certificates.of("mx.d.test"));
+        tlsa(peer, 2, 0, 0, certificates.authority().getEncoded());
+        assertThat(delivered(deliver(peer, ""))).endsWith("DANE");
+    }
+
+    @Test
+    void dane_authorityOfAnotherName_waits() throws Exception {
+        TestPeer peer = peer(certificates.of("other.test"));
+        tlsa(peer, 2, 1, 1, TestCertificates.keyDigest(certificates.authority()));
+        assertThat(deferred(deliver(peer, ""), peer)).startsWith("451 4.7.5").contains(
+                "not one of mx.d.test");
+    }
+
+    @Test
+    void dane_otherKey_waitsUntilTheRecordIsRight() throws Exception {
+        X509Bundle bundle = certificates.of("mx.d.test");
+        TestPeer peer = peer(bundle);
+        tlsa(peer, 3, 1, 1, new byte[32]);
+        DeliveryFixture fixture = deliver(peer, "");
+        assertThat(deferred(fixture, peer)).startsWith("451 4.7.5").contains("DANE");
+        tlsa(peer, 3, 1, 1, TestCertificates.keyDigest(bundle.getCertificate()));
+        fixture.awaitEmpty();
+        assertThat(peer.received).hasSize(1);
+    }
+
+    @Test
+    void dane_secondRecordFits_isProven() throws Exception {
+        X509Bundle bundle = certificates.of("mx.d.test");
+        TestPeer peer = peer(bundle);
+        tlsa(peer, 3, 1, 1, new byte[32]);
+        dns.more("_" + peer.port() + "._tcp.mx.d.test", 3, 1, 1,
+                TestCertificates.keyDigest(bundle.getCertificate()));
+        assertThat(delivered(deliver(peer, ""))).endsWith("DANE");
+    }
+
+    @Test
+    void dane_noStartTls_neverInTheClear() throws Exception {
+        TestPeer peer = peer(null, USUAL);
+        tlsa(peer, 3, 1, 1, new byte[32]);
+        assertThat(deferred(deliver(peer, ""), peer)).contains("offers no TLS", "DANE");
+    }
+
+    @Test
+    void dane_handshakeFails_neverInTheClear() throws Exception {
+        TestPeer peer = peer(null, List.of("PIPELINING", "STARTTLS"));
+        tlsa(peer, 3, 1, 1, new byte[32]);
+        assertThat(deferred(deliver(peer, ""), peer)).startsWith("451 4.7.5");
+    }
+
+    @Test
+    void dane_nobodyCanSay_hostIsNotUsed() throws Exception {
+        TestPeer peer = peer(certificates.of("mx.d.test"));
+        dns.signed("d.test").rcode("_" + peer.port() + "._tcp.mx.d.test", Rcode.SERVFAIL);
+        DeliveryFixture fixture = deliver(peer, "");
+        assertThat(deferred(fixture, peer)).startsWith("451 4.7.5").contains("TLSA", "SERVFAIL");
+        assertThat(peer.connections.get()).isZero();
+        dns.forget("_" + peer.port() + "._tcp.mx.d.test");
+        fixture.awaitEmpty();
+    }
+
+    @Test
+    void dane_recordsOfNoUse_demandEncryptionOnly() throws Exception {
+        TestPeer peer = peer(certificates.of("other.test"));
+        tlsa(peer, 1, 1, 1, new byte[32]);
+        assertThat(delivered(deliver(peer, ""))).startsWith("TLSv1.3").doesNotContain("DANE");
+        TestPeer clear = peer(null, USUAL);
+        tlsa(clear, 1, 1, 1, new byte[32]);
+        assertThat(deferred(deliver(clear, ""), clear)).contains("offers no TLS");
+    }
+
+    @Test
+    void dane_unsignedZone_isIgnored() throws Exception {
+        TestPeer peer = peer(certificates.of("mx.d.test"));
+        dns.tlsa("_" + peer.port() + "._tcp.mx.d.test", 3, 1, 1, new byte[32]);
+        assertThat(delivered(deliver(peer, ""))).startsWith("TLSv1.3").doesNotContain("DANE");
+        assertThat(dns.asked("_" + peer.port() + "._tcp.mx.d.test", 52)).isZero();
+    }
+
+    @Test
+    void dane_resolverNotTrusted_isIgnored() throws Exception {
+        TestPeer peer = peer(certificates.of("mx.d.test"));
+        tlsa(peer, 3, 1, 1, new byte[32]);
+        assertThat(delivered(deliver(peer, "dns.dnssec = off"))).startsWith("TLSv1.3");
+    }
+
+    @Test
+    void dane_switchedOff_isIgnored() throws Exception {
+        TestPeer peer = peer(certificates.of("mx.d.test"));
+        tlsa(peer, 3, 1, 1, new byte[32]);
+        assertThat(delivered(deliver(peer, "delivery.dane = false"))).startsWith("TLSv1.3");
+    }
+
+    // ------------------------------------------------------------------ by authorities
+
+    private String trusting() throws IOException {
+        return "delivery.tls-authorities = \"" + certificates.file(directory) + "\"\n";
+    }
+
+    @Test
+    void verified_knownAuthorityAndName_isDelivered() throws Exception {
+        TestPeer peer = peer(certificates.of("mx.d.test"));
+        assertThat(delivered(deliver(peer, trusting() + "delivery.tls = verified")))
+                .endsWith("verified");
+    }
+
+    @Test
+    void names_wildcardIsOneWholeLabel() {
+        assertThat(PeerCertificate.covers("*.d.test", "MX.d.test")).isTrue();
+        assertThat(PeerCertificate.covers("*.d.test", "a.mx.d.test")).isFalse();
+        assertThat(PeerCertificate.covers("*.d.test", "d.test")).isFalse();
+        assertThat(PeerCertificate.covers("m*.d.test", "mx.d.test")).isFalse();
+        assertThat(PeerCertificate.covers("MX.d.test", "mx.d.test")).isTrue();
+    }
+
+    @Test
+    void verified_otherNameOrAuthorityOrTime_waits() throws Exception {
+        TestPeer other = peer(certificates.of("other.test"));
+        assertThat(deferred(deliver(other, trusting() + "delivery.tls = verified"), other))
+                .startsWith("451 4.7.5").contains("not one of mx.d.test");
+        TestPeer late = peer(certificates.expired("mx.d.test"));
+        assertThat(deferred(deliver(late, trusting() + "delivery.tls = verified"), late))
+                .startsWith("451 4.7.5");
+        TestPeer unknown = peer(new TestCertificates().of("mx.d.test"));
+        assertThat(deferred(deliver(unknown, trusting() + "delivery.tls = verified"), unknown))
+                .startsWith("451 4.7.5").contains("not trusted");
+    }
+
+    @Test
+    void provider_hasItsOwnTls() throws Exception {
+        TestPeer peer = peer(null, USUAL);
+        assertThat(deferred(deliver(peer, "providers.strict { match-mx = [\"*.d.test\"], "
+                + "tls = required }"), peer)).contains("offers no TLS");
+    }
+
+    // ------------------------------------------------------------------ MTA-STS
+
+    private volatile String policy = "";
+
+    private String sts(X509Bundle bundle) throws Exception {
+        HttpsServer server = HttpsServer.create(new InetSocketAddress("127.0.0.1", 0), 10);
+        server.setHttpsConfigurator(new HttpsConfigurator(TestCertificates.server(bundle)));
+        server.createContext("/.well-known/mta-sts.txt", exchange -> {
+            byte[] bytes = policy.getBytes(StandardCharsets.UTF_8);
+            exchange.getResponseHeaders().set("Content-Type", "text/plain");
+            exchange.sendResponseHeaders(bytes.length == 0 ? 404 : 200,
+                    bytes.length == 0 ? -1 : bytes.length);
+            exchange.getResponseBody().write(bytes);
+            exchange.close();
+        });
+        server.start();
+        open.add(() -> server.stop(0));
+        dns.a("mta-sts.d.test", "127.0.0.1").txt("_mta-sts.d.test", "v=STSv1; id=1;");
+        return trusting() + "delivery.mta-sts.port = " + server.getAddress().getPort() + "\n";
+    }
+
+    private String sts() throws Exception {
+        return sts(certificates.of("mta-sts.d.test"));
+    }
+
+    private static String policy(String mode, String mx) {
+        return "version: STSv1\r\nmode: " + mode + "\r\nmx: " + mx + "\r\nmax_age: 86400\r\n";
+    }
+
+    @Test
+    void sts_enforced_provenHostGetsMail() throws Exception {
+        TestPeer peer = peer(certificates.of("mx.d.test"));
+        policy = policy("enforce", "*.d.test");
+        assertThat(delivered(deliver(peer, sts()))).endsWith("verified");
+    }
+
+    @Test
+    void sts_enforced_otherCertificateOrNoTls_waits() throws Exception {
+        TestPeer other = peer(certificates.of("other.test"));
+        policy = policy("enforce", "mx.d.test");
+        String config = sts();
+        assertThat(deferred(deliver(other, config), other)).startsWith("451 4.7.5");
+        TestPeer clear = peer(null, USUAL);
+        assertThat(deferred(deliver(clear, config), clear)).contains("offers no TLS");
+    }
+
+    @Test
+    void sts_enforced_hostsItDoesNotName_getNothing() throws Exception {
+        TestPeer peer = peer(certificates.of("mx.d.test"));
+        policy = policy("enforce", "mx2.d.test");
+        assertThat(deferred(deliver(peer, sts()), peer)).startsWith("451 4.7.5")
+                .contains("MTA-STS", "mx.d.test");
+        assertThat(peer.connections.get()).isZero();
+    }
+
+    @Test
+    void sts_testing_goesNevertheless() throws Exception {
+        TestPeer peer = peer(certificates.of("other.test"));
+        policy = policy("testing", "mx.d.test");
+        assertThat(delivered(deliver(peer, sts()))).startsWith("TLSv1.3")
+                .doesNotContain("verified");
+    }
+
+    @Test
+    void sts_policyCannotBeRead_isNone() throws Exception {
+        TestPeer peer = peer(certificates.of("other.test"));
+        assertThat(delivered(deliver(peer, sts()))).startsWith("TLSv1.3");
+        policy = policy("enforce", "mx.d.test");
+        assertThat(delivered(deliver(peer, sts(certificates.of("other.test")))))
+                .as("its host does not prove its name").startsWith("TLSv1.3");
+    }
+
+    @Test
+    void sts_policyOnceSeen_holdsOverRestartWithoutDns() throws Exception {
+        TestPeer right = peer(certificates.of("mx.d.test"));
+        policy = policy("enforce", "mx.d.test");
+        DeliveryFixture first = deliver("kept", right, sts());
+        assertThat(delivered(first)).endsWith("verified");
+        first.close();
+        dns.forget("_mta-sts.d.test");
+        policy = "";
+        TestPeer clear = peer(null, USUAL);
+        assertThat(deferred(deliver("kept", clear, trusting()), clear)).contains("offers no TLS");
+    }
+
+    @Test
+    void sts_newId_isFetchedAgain() throws Exception {
+        TestPeer peer = peer(certificates.of("other.test"));
+        policy = policy("enforce", "mx.d.test");
+        DeliveryFixture fixture = deliver(peer, sts());
+        assertThat(deferred(fixture, peer)).startsWith("451 4.7.5");
+        policy = policy("none", "mx.d.test");
+        dns.txt("_mta-sts.d.test", "v=STSv1; id=2;");
+        fixture.awaitEmpty();
+        assertThat(peer.received).hasSize(1);
+    }
+
+    @Test
+    void sts_hostWithDane_isJudgedByThat() throws Exception {
+        X509Bundle bundle = certificates.of("other.test");
+        TestPeer peer = peer(bundle);
+        policy = policy("enforce", "mx.d.test");
+        String config = sts();
+        tlsa(peer, 3, 1, 1, TestCertificates.keyDigest(bundle.getCertificate()));
+        assertThat(delivered(deliver(peer, config))).endsWith("DANE");
+    }
+
+    // ------------------------------------------------------------------ REQUIRETLS
+
+    @Test
+    void requireTls_provenPeerThatPromisesIt_getsIt() throws Exception {
+        X509Bundle bundle = certificates.of("mx.d.test");
+        TestPeer peer = peer(bundle, List.of("PIPELINING", "REQUIRETLS"));
+        tlsa(peer, 3, 1, 1, TestCertificates.keyDigest(bundle.getCertificate()));
+        DeliveryFixture fixture = deliver(peer, "");
+        fixture.submitOverTls("x", "a@d.test");
+        fixture.awaitEmpty();
+        assertThat(peer.received.getFirst().commands()).contains("REQUIRETLS");
+    }
+
+    @Test
+    void requireTls_peerWithoutIt_bounces() throws Exception {
+        X509Bundle bundle = certificates.of("mx.d.test");
+        TestPeer peer = peer(bundle);
+        tlsa(peer, 3, 1, 1, TestCertificates.keyDigest(bundle.getCertificate()));
+        DeliveryFixture fixture = deliver(peer, "");
+        SpoolId id = fixture.submitOverTls("x", "a@d.test");
+        DeliveryFixture.await(() -> !fixture.outcomes(id).isEmpty());
+        assertThat(fixture.outcomes(id).getFirst().disposition().reply().toString())
+                .startsWith("550 5.7.30");
+        assertThat(peer.received).isEmpty();
+    }
+
+    @Test
+    void requireTls_unprovenPeer_waits() throws Exception {
+        TestPeer peer = peer(certificates.of("mx.d.test"), List.of("PIPELINING", "REQUIRETLS"));
+        DeliveryFixture fixture = deliver(peer, "");
+        SpoolId id = fixture.submitOverTls("x", "a@d.test");
+        DeliveryFixture.await(() -> !fixture.outcomes(id).isEmpty());
+        assertThat(fixture.outcomes(id).getFirst().disposition().reply().toString())
+                .startsWith("451 4.7.10");
+        assertThat(peer.received).isEmpty();
+    }
+}

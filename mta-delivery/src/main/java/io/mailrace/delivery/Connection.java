@@ -200,6 +200,10 @@ final class Connection extends ChannelInboundHandlerAdapter implements SmtpClien
             return;
         }
         session.connected();
+        if (tlsWanted) {
+            tlsWanted = false;
+            beginTls();
+        }
         touch();
         ctx.read();
     }

@@ -11,7 +11,7 @@ import java.util.List;
 
 /**
  * Settles the mail of a queue whose destination has no next hop, without any connection: bounced
- * when there is none for good, deferred when nobody knows. A batch of at most {@value #BATCH} is
+ * when there is none for good, deferred when nobody knows, thrown away when a route says so. A batch of at most {@value #BATCH} is
  * under way at a time. Confined to one event loop.
  */
 final class DeadEnd {
@@ -34,6 +34,16 @@ final class DeadEnd {
 
     /** Bounces all that is due, batch by batch. */
     void bounce(SmtpReply reply) {
+        end(new Disposition.Bounced(reply));
+    }
+
+    /** Throws away all that is due, batch by batch; it counts as delivered. */
+    void discard() {
+        end(new Disposition.Delivered(SmtpReply.of(250, "2.0.0",
+                "thrown away, as its route says")));
+    }
+
+    private void end(Disposition disposition) {
         if (parts.settlements().stopping()) {
             return;
         }
@@ -41,9 +51,9 @@ final class DeadEnd {
         boolean more = taken.size() == BATCH;
         underWay = taken.size();
         for (Envelope envelope : taken) {
-            settle(envelope, new Disposition.Bounced(reply), () -> {
+            settle(envelope, disposition, () -> {
                 if (--underWay == 0 && more) {
-                    bounce(reply);
+                    end(disposition);
                 }
             });
         }

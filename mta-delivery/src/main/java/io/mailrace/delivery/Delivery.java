@@ -174,6 +174,8 @@ public final class Delivery {
             case Nowhere none -> new Explanation(List.of(new Explanation.Line(none.forGood()
                     ? "bounces"
                     : "waits", none.reply().toString())));
+            case NextHops.Discarded gone -> new Explanation(List.of(new Explanation.Line(
+                    "next-hop", "none: a route throws it away, and it counts as delivered")));
         });
     }
 
@@ -184,9 +186,9 @@ public final class Delivery {
      */
     public CompletionStage<Optional<String>> siteOf(QueueKey key) {
         Destination destination = Destination.parse(key.destination());
-        if (destination instanceof Destination.SmartHost) {
-            return CompletableFuture.completedFuture(Optional.of(key.destination().substring(
-                    Destination.SMART_HOST.length())));
+        if (destination instanceof Destination.SmartHost via) {
+            return CompletableFuture.completedFuture(Optional.of(via.text().substring(
+                    via.protocol().prefix().length())));
         }
         return hops.of(destination).handle((hop, bug) -> hop instanceof To to
                 ? Optional.of(to.hosts().names())
@@ -226,6 +228,10 @@ public final class Delivery {
             case To to -> {
                 unknownInARow.invalidate(name);
                 join(queue, to.site(), to.hosts());
+            }
+            case NextHops.Discarded gone -> {
+                DeadEnd end = deadEnd(queue);
+                end.loop().execute(end::discard);
             }
             case Nowhere none when none.forGood() -> {
                 DeadEnd end = deadEnd(queue);

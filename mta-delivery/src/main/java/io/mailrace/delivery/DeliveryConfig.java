@@ -14,22 +14,29 @@ import java.util.stream.Collectors;
 
 /**
  * Everything delivery can be told: sections {@code delivery}, {@code sources}, {@code pools},
- * {@code providers}, {@code limits} and {@code dns}. The keys are explained in this module's
+ * {@code providers}, {@code limits}, {@code smart-hosts} and {@code dns}. The keys are explained in this module's
  * {@code reference.conf}.
  *
  * @param hostname the machine's own mail name: an MX naming it is a loop
  * @param sources by name; never empty
  * @param pools by name; holds {@code default}
+ * @param smartHosts what holds for configured next hops, by the text of {@code via}
  */
 public record DeliveryConfig(String hostname, Settings delivery,
         Map<String, SourceConfig> sources, Map<String, PoolConfig> pools, Providers providers,
-        List<MailLimit> limits, DnsConfig dns) {
+        List<MailLimit> limits, Map<String, SmartHostConfig> smartHosts, DnsConfig dns) {
     static final String DEFAULT = "default";
 
     public DeliveryConfig {
         sources = Collections.unmodifiableMap(new LinkedHashMap<>(sources));
         pools = Collections.unmodifiableMap(new LinkedHashMap<>(pools));
         limits = List.copyOf(limits);
+        smartHosts = Map.copyOf(smartHosts);
+    }
+
+    /** What holds for a configured next hop. */
+    SmartHostConfig smartHost(String via) {
+        return smartHosts.getOrDefault(via, SmartHostConfig.PLAIN);
     }
 
     /** Section {@code delivery}. */
@@ -81,7 +88,7 @@ public record DeliveryConfig(String hostname, Settings delivery,
                         LinkedHashMap::new))));
         Providers providers = Providers.from(root);
         return new DeliveryConfig(hostname, settings(root.section("delivery")), sources, pools,
-                providers, MailLimit.listFrom(root, providers),
+                providers, MailLimit.listFrom(root, providers), SmartHostConfig.allFrom(root),
                 DnsConfig.from(root.section("dns")));
     }
 

@@ -25,7 +25,7 @@ record DeliveryTimeouts(Duration connect, Duration greeting, Duration ehlo, Dura
         return switch (stage) {
             case DNS, SIGNING, BIND, CONNECT -> connect;
             case GREETING -> greeting;
-            case EHLO, HELO, STARTTLS -> ehlo;
+            case EHLO, HELO, STARTTLS, AUTH -> ehlo;
             case TLS -> tls;
             case RSET, MAIL -> mail;
             case RCPT -> rcpt;

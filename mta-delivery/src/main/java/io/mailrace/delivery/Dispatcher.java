@@ -61,6 +61,7 @@ final class Dispatcher {
     private final SitePace pace;
     private final String name;
     private final SitePaths paths;
+    private final SessionTerms.Hop hop;
     private final Set<SourceGate> wishesSource = new HashSet<>();
     private final Set<SourceGate> granted = new HashSet<>();
     private final Map<String, PoolShare> pools = new LinkedHashMap<>();
@@ -101,6 +102,7 @@ final class Dispatcher {
         pace = new SitePace(parts.config().delivery(), parts.time());
         feed = new MailFeed(parts, this);
         name = ladder.firstName();
+        hop = SessionTerms.Hop.of(site, parts.config());
         paths = new SitePaths(parts.shaping(), site, ladder.hostNames(), parts.time());
         quietSinceNanos = parts.time().nanos();
     }
@@ -683,7 +685,7 @@ final class Dispatcher {
                         limits.recipientsPerTransaction()),
                 Math.min(pace.messages(), Math.min(limits.messagesPerConnection(),
                         path.narrowing().messages())),
-                SMALL_CONTENT);
+                SMALL_CONTENT, hop);
         Connection connection = new Connection(this, pool, path, target, terms, !trusted);
         connection.grant();
         if (connections.isEmpty()) {

@@ -74,6 +74,8 @@ final class MxResolver {
                     judge(List.of(new MxHost(text(literal.address()), 0,
                             List.of(literal.address()))), false, "", ttl.untilNanos(3600)));
             case Destination.SmartHost host -> smartHost(host);
+            case Destination.Blackhole nowhere ->
+                throw new IllegalArgumentException("nowhere has no hosts");
             case Destination.Unreadable unreadable -> CompletableFuture.completedFuture(
                     new Unknown(SmtpReply.of(451, "4.3.5", "the route is broken: "
                             + unreadable.text())));

@@ -26,6 +26,9 @@ final class NextHops {
     /** It has no next hop: now, or for good. */
     record Nowhere(SmtpReply reply, boolean forGood) implements NextHop {}
 
+    /** A route says that it is thrown away, and counts as delivered. */
+    record Discarded() implements NextHop {}
+
     private final DeliveryConfig config;
     private final MxResolver resolver;
     private final StsPolicies policies;
@@ -43,6 +46,9 @@ final class NextHops {
 
     /** Completes exceptionally only by a bug. */
     CompletableFuture<NextHop> of(Destination destination) {
+        if (destination instanceof Destination.Blackhole) {
+            return CompletableFuture.completedFuture(new Discarded());
+        }
         CompletableFuture<StsPolicies.Found> sts = destination instanceof Destination.Domain domain
                 && config.delivery().peerTls().sts()
                 && config.delivery().tls() != TlsPolicy.OFF
@@ -58,7 +64,8 @@ final class NextHops {
     private NextHop site(Destination destination, Hosts hosts, StsPolicies.Found found) {
         Provider provider = config.providers().of(hosts.hosts().stream().map(MxHost::name)
                 .toList());
-        TlsPolicy policy = provider.limits().tls().orElse(config.delivery().tls());
+        TlsPolicy policy = destination instanceof Destination.SmartHost via ? policy(via)
+                : provider.limits().tls().orElse(config.delivery().tls());
         if (policy == TlsPolicy.OFF) {
             return to(destination, hosts, TlsDemand.of(policy), Optional.empty());
         }
@@ -77,10 +84,16 @@ final class NextHops {
                         demand, found.trouble());
     }
 
+    private TlsPolicy policy(Destination.SmartHost via) {
+        TlsPolicy policy = config.smartHost(via.text()).tls().orElse(config.delivery().tls());
+        boolean may = policy == TlsPolicy.OPPORTUNISTIC || policy == TlsPolicy.OFF;
+        return via.protocol() == Destination.Protocol.SMTPS && may ? TlsPolicy.REQUIRED : policy;
+    }
+
     private NextHop to(Destination destination, Hosts hosts, TlsDemand demand,
             Optional<HttpsGet.Failed> trouble) {
         return new To(destination instanceof Destination.SmartHost via
-                ? new Site(Destination.SMART_HOST + via.host(), via.port(), demand)
+                ? new Site(via.site(), via.port(), demand)
                 : new Site(hosts.names(), config.delivery().port(), demand), hosts, trouble);
     }
 }

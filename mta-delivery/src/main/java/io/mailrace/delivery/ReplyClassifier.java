@@ -97,6 +97,7 @@ final class ReplyClassifier {
     // Columns in the order of Failure. The surprising cells:
     // - DNS PERMANENT is what the answer itself says (no such domain, null MX), never an rcode.
     // - GREETING and EHLO 5xx: the host refuses us, not the mail; so another host or time may help.
+    // - AUTH 5xx: our password is wrong, which says nothing about the mail.
     // - TLS OUT_OF_STEP: bytes followed the 220 in the clear; somebody may be injecting.
     // - MAIL LOST: on a connection used before, SmtpClientSession turns it into UNTOUCHED when
     //   nothing was answered: the peer closed between two messages.
@@ -113,6 +114,7 @@ final class ReplyClassifier {
         row(t, Stage.HELO, NEXT, NEXT, NEXT, NEXT, NEXT, NEXT, NEXT, OVER);
         row(t, Stage.STARTTLS, CLEAR, CLEAR, NEXT, NEXT, NEXT, CLEAR, CLEAR, OVER);
         row(t, Stage.TLS, CLEAR, CLEAR, CLEAR, CLEAR, NEXT, CLEAR, CLEAR, OVER);
+        row(t, Stage.AUTH, NEXT, NEXT, NEXT, NEXT, NEXT, NEXT, NEXT, OVER);
         row(t, Stage.IDLE, OVER, OVER, OVER, OVER, OVER, OVER, OVER, OVER);
         row(t, Stage.RSET, OVER, OVER, OVER, OVER, OVER, OVER, OVER, OVER);
         row(t, Stage.MAIL, LATER, NEVER, DROP, DROP, DROP, DROP, DROP, DROP);

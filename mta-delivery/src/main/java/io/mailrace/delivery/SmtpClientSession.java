@@ -9,7 +9,9 @@ import io.mailrace.delivery.ReplyClassifier.Effect;
 import io.mailrace.delivery.ReplyClassifier.Failure;
 import io.mailrace.delivery.ReplyClassifier.Fate;
 import io.mailrace.delivery.ReplyClassifier.Verdict;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayDeque;
+import java.util.Base64;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
@@ -102,6 +104,7 @@ final class SmtpClientSession {
     private boolean draining;
     private boolean closed;
     private int messages;
+    private int logins;
     private int recipientLimit;
 
     SmtpClientSession(SessionTerms terms, Wire wire) {
@@ -139,7 +142,12 @@ final class SmtpClientSession {
 
     /** TCP is up. */
     void connected() {
-        expect(Stage.GREETING, null, 0);
+        if (terms.hop().implicitTls()) {
+            handshaking = true;
+            wire.startTls();
+        } else {
+            expect(Stage.GREETING, null, 0);
+        }
     }
 
     /** The handshake is done: all that was said before is forgotten (RFC 3207 4.2). */
@@ -147,7 +155,15 @@ final class SmtpClientSession {
         handshaking = false;
         tls = true;
         offered = Capabilities.NONE;
-        say(Stage.EHLO, "EHLO " + terms.ehlo());
+        if (terms.hop().implicitTls()) {
+            expect(Stage.GREETING, null, 0);
+        } else {
+            hello();
+        }
+    }
+
+    private void hello() {
+        say(Stage.EHLO, (terms.hop().lmtp() ? "LHLO " : "EHLO ") + terms.ehlo());
     }
 
     /** There may be mail: asks for it when idle. */
@@ -230,12 +246,13 @@ final class SmtpClientSession {
         switch (asked.stage()) {
             case GREETING -> {
                 if (reply.code() == 220) {
-                    say(Stage.EHLO, "EHLO " + terms.ehlo());
+                    hello();
                 } else {
                     refused(asked, reply);
                 }
             }
             case EHLO, HELO -> greeted(asked, reply);
+            case AUTH -> loggedIn(asked, reply);
             case STARTTLS -> {
                 if (reply.code() == 220) {
                     handshaking = true;
@@ -276,11 +293,51 @@ final class SmtpClientSession {
             fail(new Expected(Stage.STARTTLS, null, 0), Failure.PERMANENT,
                     SmtpReply.of(451, "4.7.5", terms.peer() + " offers no TLS but it is "
                             + required()));
+        } else if (terms.hop().login().isPresent()) {
+            logIn(terms.hop().login().get());
         } else {
-            established = true;
-            wire.established();
-            advance();
+            ready();
         }
+    }
+
+    private void ready() {
+        established = true;
+        wire.established();
+        advance();
+    }
+
+    /** By PLAIN or LOGIN (RFC 4616, RFC 4954), in the clear only when TLS is switched off. */
+    private void logIn(SmartHostConfig.Login login) {
+        boolean plain = offered.auth().contains("PLAIN");
+        if (!tls && terms.proof() != TlsProof.CLEAR_TEXT) {
+            fail(new Expected(Stage.AUTH, null, 0), Failure.PERMANENT, ours("4.7.11",
+                    "offers no TLS: the password is not sent in the clear"));
+        } else if (plain) {
+            say(Stage.AUTH, "AUTH PLAIN " + base64("\0" + login.user() + "\0"
+                    + login.password()));
+        } else if (offered.auth().contains("LOGIN")) {
+            say(Stage.AUTH, "AUTH LOGIN");
+        } else {
+            fail(new Expected(Stage.AUTH, null, 0), Failure.PERMANENT, ours("4.7.0",
+                    "offers neither AUTH PLAIN nor LOGIN"));
+        }
+    }
+
+    private void loggedIn(Expected asked, SmtpReply reply) {
+        SmartHostConfig.Login login = terms.hop().login().orElseThrow();
+        boolean asks = reply.code() == 334 && !offered.auth().contains("PLAIN");
+        if (reply.code() == 235) {
+            ready();
+        } else if (asks && logins < 2) {
+            logins++;
+            say(Stage.AUTH, base64(logins == 1 ? login.user() : login.password()));
+        } else {
+            refused(asked, reply);
+        }
+    }
+
+    private static String base64(String text) {
+        return Base64.getEncoder().encodeToString(text.getBytes(StandardCharsets.UTF_8));
     }
 
     private String required() {
@@ -294,7 +351,8 @@ final class SmtpClientSession {
     /** A command that is not about mail was not answered as it should be. */
     private void refused(Expected asked, SmtpReply reply) {
         Failure failure = ReplyClassifier.failureOf(asked.stage(), reply);
-        if (ReplyClassifier.verdict(asked.stage(), failure).effect() == Effect.SAY_HELO) {
+        if (ReplyClassifier.verdict(asked.stage(), failure).effect() == Effect.SAY_HELO
+                && !terms.hop().lmtp()) {
             say(Stage.HELO, "HELO " + terms.ehlo());
             return;
         }
@@ -483,7 +541,11 @@ final class SmtpClientSession {
         if (chunk) {
             wire.send("BDAT " + transaction.attempt().sizeBytes() + " LAST");
         }
-        expect(Stage.END_OF_DATA, transaction, 0);
+        if (terms.hop().lmtp()) {
+            transaction.eachAccepted(place -> expect(Stage.END_OF_DATA, transaction, place));
+        } else {
+            expect(Stage.END_OF_DATA, transaction, 0);
+        }
         streaming = transaction;
         wire.sendContent(transaction.attempt(), !chunk);
     }
@@ -503,12 +565,16 @@ final class SmtpClientSession {
             fail(asked, Failure.GARBAGE, ours("4.5.0", "answered the end of data with " + reply));
             return;
         }
-        if (reply.code() == 250) {
-            transaction.decideAccepted(new Disposition.Delivered(reply));
+        Disposition disposition = reply.code() == 250 ? new Disposition.Delivered(reply)
+                : wire.judge(Stage.END_OF_DATA, reply, transaction.attempt()).disposition(reply);
+        needsReset |= reply.code() != 250 && bdat();
+        if (terms.hop().lmtp()) {
+            transaction.attempt().decide(transaction.recipient(asked.recipient()), disposition);
+            if (expectsMoreOf(transaction)) {
+                return;
+            }
         } else {
-            transaction.decideAccepted(wire.judge(Stage.END_OF_DATA, reply,
-                    transaction.attempt()).disposition(reply));
-            needsReset = bdat();
+            transaction.decideAccepted(disposition);
         }
         complete(transaction);
     }
@@ -630,7 +696,7 @@ final class SmtpClientSession {
     }
 
     private boolean bdat() {
-        return offered.chunking() && terms.chunking();
+        return offered.chunking() && terms.chunking() && !terms.hop().lmtp();
     }
 
     private static Stage stageOf(Expected asked) {

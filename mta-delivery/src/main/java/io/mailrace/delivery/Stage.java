@@ -12,6 +12,7 @@ enum Stage {
     HELO("waiting for the reply to HELO"),
     STARTTLS("waiting for the reply to STARTTLS"),
     TLS("in the TLS handshake"),
+    AUTH("logging in"),
     IDLE("between messages"),
     RSET("waiting for the reply to RSET"),
     MAIL("waiting for the reply to MAIL"),

@@ -3,6 +3,7 @@ package io.mailrace.delivery;
 
 import io.mailrace.core.Disposition;
 import java.util.BitSet;
+import java.util.function.IntConsumer;
 
 /**
  * One mail transaction (RFC 5321 3.3): the recipients of an attempt that go in it, at most a
@@ -52,6 +53,11 @@ final class Transaction {
 
     void accept(int index) {
         accepted.set(index);
+    }
+
+    /** Visits the accepted ones in order. */
+    void eachAccepted(IntConsumer visitor) {
+        accepted.stream().forEach(visitor);
     }
 
     int accepted() {

@@ -165,7 +165,8 @@ class DeliveryConfigTest {
     @CsvSource({"smtp://10.0.0.9:2525,10.0.0.9,2525", "smtp://relay.test,relay.test,25",
             "smtp://[::1]:26,::1,26"})
     void parse_smartHost_isRead(String text, String host, int port) {
-        assertThat(Destination.parse(text)).isEqualTo(new Destination.SmartHost(host, port));
+        assertThat(Destination.parse(text)).isEqualTo(new Destination.SmartHost(
+                Destination.Protocol.SMTP, host, port));
     }
 
     @ParameterizedTest

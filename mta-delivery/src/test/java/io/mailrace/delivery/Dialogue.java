@@ -11,6 +11,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.Locale;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -33,6 +34,9 @@ final class Dialogue implements SmtpClientSession.Wire {
     private final SmtpReplyParser parser = new SmtpReplyParser();
     private TlsProof tls = TlsProof.NOTHING;
     private boolean authenticated;
+    private boolean implicitTls;
+    private boolean lmtp;
+    private Optional<SmartHostConfig.Login> login = Optional.empty();
     private boolean clear;
     private boolean pipelining = true;
     private boolean chunking = true;
@@ -95,6 +99,9 @@ final class Dialogue implements SmtpClientSession.Wire {
         String value = setting.group(2);
         switch (setting.group(1)) {
             case "tls" -> tls = TlsProof.valueOf(value.toUpperCase(Locale.ROOT).replace('-', '_'));
+            case "implicit-tls" -> implicitTls = true;
+            case "lmtp" -> lmtp = true;
+            case "login" -> login = Optional.of(new SmartHostConfig.Login("user", "secret"));
             case "authenticated" -> authenticated = true;
             case "clear" -> clear = true;
             case "no-pipelining" -> pipelining = false;
@@ -146,7 +153,8 @@ final class Dialogue implements SmtpClientSession.Wire {
     private SmtpClientSession session() {
         if (session == null) {
             session = new SmtpClientSession(new SessionTerms("mta.test", "peer", tls, clear,
-                    pipelining, chunking, lookAhead, recipients, messages, small), this);
+                    pipelining, chunking, lookAhead, recipients, messages, small,
+                    new SessionTerms.Hop(implicitTls, lmtp, login)), this);
             session.connected();
         }
         return session;

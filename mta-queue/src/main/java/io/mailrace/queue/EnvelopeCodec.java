@@ -12,8 +12,8 @@ import org.jspecify.annotations.Nullable;
 
 /** Values of the families {@code envelope} and {@code schedule} (FORMAT.md). */
 final class EnvelopeCodec {
-    /** 2 added the tag. */
-    private static final int VERSION = 2;
+    /** 2 added the tag, 3 whether the sender knows of the delay. */
+    private static final int VERSION = 3;
     private static final int EIGHT_BIT = 1;
     private static final int UTF8_HEADER = 2;
     private static final int LEADING_DOT = 4;
@@ -21,9 +21,10 @@ final class EnvelopeCodec {
 
     private EnvelopeCodec() {}
 
-    static byte[] encode(Envelope envelope, int envelopesOfMessage) {
+    static byte[] encode(Entry entry) {
+        Envelope envelope = entry.envelope();
         RecordWriter out = new RecordWriter(VERSION, 160 + 48 * envelope.recipients().size());
-        out.count(envelopesOfMessage).i64(envelope.acceptedEpochMillis());
+        out.count(entry.envelopesOfMessage()).i64(envelope.acceptedEpochMillis());
         QueueCodec.writeKey(out, envelope.queue());
         address(out, envelope.sender());
         MailOptions options = envelope.options();
@@ -39,7 +40,7 @@ final class EnvelopeCodec {
             address(out, recipient.address());
             out.u8(recipient.notifyFlags()).text(recipient.orcpt());
         }
-        return out.finish();
+        return out.flag(entry.delayTold()).finish();
     }
 
     /**
@@ -49,12 +50,13 @@ final class EnvelopeCodec {
      */
     record Stored(int envelopesOfMessage, long acceptedEpochMillis, QueueKey queue,
             MailAddress sender, MailOptions options, ContentFacts facts,
-            List<Recipient> recipients) {
+            List<Recipient> recipients, boolean delayTold) {
 
         Entry entry(QueueKey in, Place place, Schedule schedule) {
             return new Entry(new Envelope(new SpoolId(place.id()), place.ordinal(), in, sender,
                     recipients, options, facts, schedule.attempts(), acceptedEpochMillis,
-                    place.dueEpochMillis(), schedule.expiresEpochMillis()), envelopesOfMessage);
+                    place.dueEpochMillis(), schedule.expiresEpochMillis()), envelopesOfMessage,
+                    delayTold);
         }
     }
 
@@ -98,7 +100,7 @@ final class EnvelopeCodec {
             throw new SpoolException("envelope record holds an impossible value");
         }
         return new Stored(envelopesOfMessage, accepted, queue, sender, options, facts,
-                recipients);
+                recipients, in.version() >= 3 && in.flag());
     }
 
     private static void facts(RecordWriter out, ContentFacts facts) {

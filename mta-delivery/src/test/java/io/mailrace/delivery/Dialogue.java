@@ -180,6 +180,7 @@ final class Dialogue implements SmtpClientSession.Wire {
             case "lost" -> session().lost(Failure.LOST, "reset");
             case "timeout" -> session().lost(Failure.TIMEOUT, "");
             case "local" -> session().lost(Failure.LOCAL, "disk");
+            case "connected" -> session();
             case "tls" -> session().tlsEstablished();
             case "sent" -> session().contentSent();
             case "mail" -> session().mailAtHand();

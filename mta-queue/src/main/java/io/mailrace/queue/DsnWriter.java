@@ -2,6 +2,7 @@
 package io.mailrace.queue;
 
 import io.mailrace.core.Ascii;
+import io.mailrace.core.EnhancedStatus;
 import io.mailrace.core.Event;
 import io.mailrace.core.MailAddress;
 import io.mailrace.core.MailOptions;
@@ -13,6 +14,7 @@ import java.time.ZoneOffset;
 import java.time.format.DateTimeFormatter;
 import java.util.List;
 import java.util.Locale;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -27,37 +29,73 @@ final class DsnWriter {
             .withZone(ZoneOffset.UTC);
     /** Above this only the header of the message is returned. */
     static final int MAX_RETURNED = 64 * 1024;
-    private static final int MAX_DIAGNOSTIC = 500;
-    private static final int MAX_EXPLAINED = 20;
+    private static final EnhancedStatus EXPIRED_STATUS = new EnhancedStatus(4, 4, 7);
+    static final int MAX_DIAGNOSTIC = 500;
+
+    /** What a notification is about (RFC 3464 2.3.3); one notification has one. */
+    enum Action {
+        FAILED, DELAYED, RELAYED;
+
+        String word() {
+            return name().toLowerCase(Locale.ROOT);
+        }
+    }
 
     /** What the notification says of a recipient. */
     enum Fate {
-        REFUSED, EXPIRED, RELAYED,
+        REFUSED(Action.FAILED), EXPIRED(Action.FAILED),
         /** Given up by the operator of this server. */
-        WITHDRAWN
+        WITHDRAWN(Action.FAILED),
+        /** Not delivered yet, and tried again. */
+        WAITING(Action.DELAYED), RELAYED(Action.RELAYED);
+
+        private final Action action;
+
+        Fate(Action action) {
+            this.action = action;
+        }
     }
 
     /** One recipient and the reply that decided about it. */
-    record Report(Recipient recipient, Fate fate, SmtpReply reply) {}
+    record Report(Recipient recipient, Fate fate, SmtpReply reply) {
+        Action action() {
+            return fate.action;
+        }
+    }
 
-    private final String hostname;
+    /**
+     * Who writes.
+     *
+     * @param name of the sender, beside its address
+     * @param phrases in the order of their text, one or more
+     */
+    record From(String hostname, String name, List<Phrases> phrases) {}
+
+    /**
+     * Times of the message by the wall clock.
+     *
+     * @param expiresEpochMillis when it is given up
+     */
+    record Times(long nowEpochMillis, long acceptedEpochMillis, long expiresEpochMillis) {}
+
+    private final From from;
     private final Envelope envelope;
     private final Event.Route route;
     private final List<Report> reports;
-    private final long nowEpochMillis;
-    private final long acceptedEpochMillis;
+    private final Times times;
+    private final Action action;
     private final boolean utf8;
     private final StringBuilder text = new StringBuilder(2048);
 
-    /** @param acceptedEpochMillis of the message, by the wall clock */
-    DsnWriter(String hostname, Envelope envelope, Event.Route route, List<Report> reports,
-            long nowEpochMillis, long acceptedEpochMillis) {
-        this.hostname = hostname;
+    /** @param reports one or more, all of one action */
+    DsnWriter(From from, Envelope envelope, Event.Route route, List<Report> reports,
+            Times times) {
+        this.from = from;
         this.envelope = envelope;
         this.route = route;
         this.reports = reports;
-        this.nowEpochMillis = nowEpochMillis;
-        this.acceptedEpochMillis = acceptedEpochMillis;
+        this.times = times;
+        action = reports.getFirst().action();
         utf8 = envelope.options().smtputf8() || envelope.sender().needsUtf8()
                 || reports.stream().anyMatch(one -> one.recipient().address().needsUtf8());
     }
@@ -72,9 +110,10 @@ final class DsnWriter {
      * @param start first bytes of the message as far as at hand, null when it cannot be read
      */
     byte[] write(String id, String boundary, byte @Nullable [] start) {
-        header(id, boundary);
+        DsnText people = new DsnText(from, route, reports, times);
+        header(id, boundary, people.subject());
         line("--" + boundary);
-        explanation();
+        explanation(people.lines());
         line("--" + boundary);
         fields();
         byte[] returned = start == null ? new byte[0] : returned(start, boundary);
@@ -87,12 +126,12 @@ final class DsnWriter {
         return all;
     }
 
-    private void header(String id, String boundary) {
-        line("From: Mail Delivery System <mailer-daemon@" + hostname + ">");
+    private void header(String id, String boundary, String subject) {
+        line("From: " + MimeText.mailbox(from.name(), "mailer-daemon@" + from.hostname()));
         line("To: <" + envelope.sender() + ">");
-        line("Subject: " + (failed() ? "Undelivered mail" : "Mail was relayed"));
-        line("Date: " + date(nowEpochMillis));
-        line("Message-ID: <" + id + "@" + hostname + ">");
+        line("Subject: " + MimeText.field(subject));
+        line("Date: " + date(times.nowEpochMillis()));
+        line("Message-ID: <" + id + "@" + from.hostname() + ">");
         String original = envelope.facts().messageId();
         if (original.startsWith("<") && original.endsWith(">") && original.indexOf(' ') < 0
                 && original.length() < 900) {
@@ -110,41 +149,14 @@ final class DsnWriter {
         line("");
     }
 
-    private void explanation() {
-        line("Content-Type: text/plain; charset=" + (utf8 ? "utf-8" : "us-ascii"));
-        line("Content-Transfer-Encoding: " + (utf8 ? "8bit" : "7bit"));
+    private void explanation(String lines) {
+        MimeText.Body body = MimeText.body(lines);
+        line("Content-Type: text/plain; charset=" + body.charset());
+        line("Content-Transfer-Encoding: " + body.encoding());
+        line("Content-Language: " + from.phrases().stream().map(Phrases::languageCode)
+                .collect(Collectors.joining(", ")));
         line("");
-        line("This is the mail system at " + hostname + ".");
-        line("");
-        line(failed()
-                ? "Your message could not be delivered to the following recipients and will not"
-                        + " be"
-                : "Your message was handed on for the following recipients to a mail system that"
-                        + " does");
-        line(failed() ? "tried again." : "not report deliveries. Nothing more is known of them.");
-        int explained = Math.min(MAX_EXPLAINED, reports.size());
-        for (Report report : reports.subList(0, explained)) {
-            line("");
-            line("<" + report.recipient().address() + ">");
-            line("    " + sentence(report));
-        }
-        if (explained < reports.size()) {
-            line("");
-            line("and " + (reports.size() - explained) + " more, listed in the next part.");
-        }
-        line("");
-    }
-
-    private String sentence(Report report) {
-        String who = route.host().isEmpty() ? "" : " by " + Ascii.clean(route.host(), 255);
-        String reply = report.reply().code() + " " + diagnostic(report.reply());
-        return switch (report.fate()) {
-            case REFUSED -> "was refused" + who + ": " + reply;
-            case EXPIRED -> "could not be reached since " + date(acceptedEpochMillis)
-                    + "; the last answer was: " + reply;
-            case RELAYED -> "was taken over" + who;
-            case WITHDRAWN -> "was given up by the postmaster of " + hostname + ": " + reply;
-        };
+        text.append(body.lines());
     }
 
     /** RFC 3464 2.2 and 2.3, or RFC 6533 3 for UTF-8. */
@@ -158,8 +170,8 @@ final class DsnWriter {
         if (!envid.isEmpty()) {
             line("Original-Envelope-Id: " + envid);
         }
-        line("Reporting-MTA: dns; " + hostname);
-        line("Arrival-Date: " + date(acceptedEpochMillis));
+        line("Reporting-MTA: dns; " + from.hostname());
+        line("Arrival-Date: " + date(times.acceptedEpochMillis()));
         for (Report report : reports) {
             line("");
             recipient(report);
@@ -178,10 +190,8 @@ final class DsnWriter {
         }
         MailAddress address = report.recipient().address();
         line("Final-Recipient: " + (address.needsUtf8() ? "utf-8; " : "rfc822; ") + address);
-        line("Action: " + (report.fate() == Fate.RELAYED ? "relayed" : "failed"));
-        line("Status: " + (report.fate() == Fate.EXPIRED
-                ? "4.4.7"
-                : report.reply().statusOrUndefined().toString()));
+        line("Action: " + action.word());
+        line("Status: " + status(report));
         if (!route.host().isEmpty()) {
             line("Remote-MTA: dns; " + Ascii.clean(route.host(), 255));
         }
@@ -189,7 +199,20 @@ final class DsnWriter {
                 + report.reply().code() + " "
                 + report.reply().status().map(status -> status + " ").orElse("")
                 + diagnostic(report.reply()));
-        line("Last-Attempt-Date: " + date(nowEpochMillis));
+        line("Last-Attempt-Date: " + date(times.nowEpochMillis()));
+        if (action == Action.DELAYED) {
+            line("Will-Retry-Until: " + date(times.expiresEpochMillis()));
+        }
+    }
+
+    /** A rule may keep mail that was refused for good: what is tried again is no class 5. */
+    private static EnhancedStatus status(Report report) {
+        EnhancedStatus status = report.reply().statusOrUndefined();
+        return switch (report.fate()) {
+            case EXPIRED -> EXPIRED_STATUS;
+            case WAITING -> new EnhancedStatus(4, status.subject(), status.detail());
+            case REFUSED, WITHDRAWN, RELAYED -> status;
+        };
     }
 
     private static String diagnostic(SmtpReply reply) {
@@ -198,7 +221,8 @@ final class DsnWriter {
 
     private byte[] returned(byte[] start, String boundary) {
         long size = envelope.facts().sizeBytes();
-        boolean full = failed() && envelope.options().ret() == MailOptions.Ret.FULL
+        // RFC 3461 4.3: RET is about failures; other notifications return the header.
+        boolean full = action == Action.FAILED && envelope.options().ret() == MailOptions.Ret.FULL
                 && size == start.length && size <= MAX_RETURNED && !envelope.facts().longLine();
         byte[] bytes = full ? start : ReturnedHeader.of(start, MAX_RETURNED);
         boolean eightBit = false;
@@ -217,10 +241,6 @@ final class DsnWriter {
         all[all.length - 2] = '\r';
         all[all.length - 1] = '\n';
         return all;
-    }
-
-    private boolean failed() {
-        return reports.getFirst().fate() != Fate.RELAYED;
     }
 
     private static String date(long epochMillis) {

@@ -5,8 +5,9 @@ package io.mailrace.queue;
  * An envelope in memory. Immutable.
  *
  * @param envelopesOfMessage how many envelopes its message had when it was accepted
+ * @param delayTold whether its sender was told that it is delayed, which happens once
  */
-record Entry(Envelope envelope, int envelopesOfMessage) {
+record Entry(Envelope envelope, int envelopesOfMessage, boolean delayTold) {
 
     /** Names an envelope whatever its due time. */
     record Name(long id, int ordinal) {}

@@ -12,18 +12,21 @@ import org.jspecify.annotations.Nullable;
 
 /** Values of the families {@code envelope} and {@code schedule} (FORMAT.md). */
 final class EnvelopeCodec {
-    /** 2 added the tag, 3 REQUIRETLS. */
+    /** 2 added the tag, 3 REQUIRETLS and whether the sender knows of the delay. */
     private static final int VERSION = 3;
     private static final int EIGHT_BIT = 1;
     private static final int UTF8_HEADER = 2;
     private static final int LEADING_DOT = 4;
     private static final int LONG_LINE = 8;
+    private static final int TOLD = 1;
+    private static final int REQUIRE_TLS = 2;
 
     private EnvelopeCodec() {}
 
-    static byte[] encode(Envelope envelope, int envelopesOfMessage) {
+    static byte[] encode(Entry entry) {
+        Envelope envelope = entry.envelope();
         RecordWriter out = new RecordWriter(VERSION, 160 + 48 * envelope.recipients().size());
-        out.count(envelopesOfMessage).i64(envelope.acceptedEpochMillis());
+        out.count(entry.envelopesOfMessage()).i64(envelope.acceptedEpochMillis());
         QueueCodec.writeKey(out, envelope.queue());
         address(out, envelope.sender());
         MailOptions options = envelope.options();
@@ -32,14 +35,15 @@ final class EnvelopeCodec {
                     case UNSET -> 0;
                     case FULL -> 1;
                     case HEADERS -> 2;
-                }).text(options.envid()).flag(options.requireTls());
+                }).text(options.envid());
         facts(out, envelope.facts());
         out.count(envelope.recipients().size());
         for (Recipient recipient : envelope.recipients()) {
             address(out, recipient.address());
             out.u8(recipient.notifyFlags()).text(recipient.orcpt());
         }
-        return out.finish();
+        return out.u8((entry.delayTold() ? TOLD : 0) | (options.requireTls() ? REQUIRE_TLS : 0))
+                .finish();
     }
 
     /**
@@ -49,12 +53,13 @@ final class EnvelopeCodec {
      */
     record Stored(int envelopesOfMessage, long acceptedEpochMillis, QueueKey queue,
             MailAddress sender, MailOptions options, ContentFacts facts,
-            List<Recipient> recipients) {
+            List<Recipient> recipients, boolean delayTold) {
 
         Entry entry(QueueKey in, Place place, Schedule schedule) {
             return new Entry(new Envelope(new SpoolId(place.id()), place.ordinal(), in, sender,
                     recipients, options, facts, schedule.attempts(), acceptedEpochMillis,
-                    place.dueEpochMillis(), schedule.expiresEpochMillis()), envelopesOfMessage);
+                    place.dueEpochMillis(), schedule.expiresEpochMillis()), envelopesOfMessage,
+                    delayTold);
         }
     }
 
@@ -87,7 +92,7 @@ final class EnvelopeCodec {
         MailAddress sender = address(in);
         MailOptions options = new MailOptions(
                 in.flag() ? MailOptions.Body.EIGHT_BIT_MIME : MailOptions.Body.SEVEN_BIT,
-                in.flag(), ret(in.u8()), in.text(), in.version() >= 3 && in.flag());
+                in.flag(), ret(in.u8()), in.text());
         ContentFacts facts = facts(in);
         int count = in.count();
         List<Recipient> recipients = new ArrayList<>(Math.min(count, 1000));
@@ -97,8 +102,10 @@ final class EnvelopeCodec {
         if (recipients.isEmpty() || envelopesOfMessage < 1 || facts.sizeBytes() < 0) {
             throw new SpoolException("envelope record holds an impossible value");
         }
-        return new Stored(envelopesOfMessage, accepted, queue, sender, options, facts,
-                recipients);
+        int marks = in.version() >= 3 ? in.u8() : 0;
+        return new Stored(envelopesOfMessage, accepted, queue, sender, new MailOptions(
+                options.body(), options.smtputf8(), options.ret(), options.envid(),
+                (marks & REQUIRE_TLS) != 0), facts, recipients, (marks & TOLD) != 0);
     }
 
     private static void facts(RecordWriter out, ContentFacts facts) {

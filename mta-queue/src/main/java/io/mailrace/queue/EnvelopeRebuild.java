@@ -62,14 +62,15 @@ final class EnvelopeRebuild {
         MailOptions options = new MailOptions(
                 facts.eightBit() ? MailOptions.Body.EIGHT_BIT_MIME : MailOptions.Body.SEVEN_BIT,
                 facts.utf8Header(), MailOptions.Ret.UNSET, "");
+        boolean delayTold = events.stream().anyMatch(event -> event instanceof Event.DsnSent sent
+                && sent.action().equals(DsnWriter.Action.DELAYED.word()));
         List<Operation.NewEnvelope> made = new ArrayList<>();
         for (Router.Part part : parts) {
             long expires = retry.of(part.queue().lane()).maxAge().toMillis() + nowEpochMillis;
             Entry entry = new Entry(new Envelope(new SpoolId(id), ++highest, part.queue(),
                     received.sender(), part.recipients(), options, facts, 0,
-                    received.epochMillis(), nowEpochMillis, expires), envelopes);
-            made.add(new Operation.NewEnvelope(entry,
-                    EnvelopeCodec.encode(entry.envelope(), envelopes),
+                    received.epochMillis(), nowEpochMillis, expires), envelopes, delayTold);
+            made.add(new Operation.NewEnvelope(entry, EnvelopeCodec.encode(entry),
                     new Schedule(0, received.epochMillis(), expires, Optional.empty())
                             .encode()));
         }

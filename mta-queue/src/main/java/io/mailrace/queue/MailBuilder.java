@@ -76,9 +76,8 @@ final class MailBuilder {
             long expires = retry.expires(part.queue().lane(), now);
             Entry entry = new Entry(new Envelope(id, ordinal, part.queue(), submission.sender(),
                     part.recipients(), submission.options(), submission.facts(), 0, now, now,
-                    expires), parts.size());
-            envelopes.add(new Operation.NewEnvelope(entry,
-                    EnvelopeCodec.encode(entry.envelope(), parts.size()),
+                    expires), parts.size(), false);
+            envelopes.add(new Operation.NewEnvelope(entry, EnvelopeCodec.encode(entry),
                     new Schedule(0, now, expires, Optional.empty()).encode()));
         }
         byte[] received = EventCodec.encode(new Event.Received(time.epochMillis(), id,

@@ -24,7 +24,7 @@ import org.slf4j.LoggerFactory;
 final class Notifier {
     private static final Logger LOG = LoggerFactory.getLogger(Notifier.class);
 
-    private final String hostname;
+    private final DsnWriter.From from;
     private final TimeSource time;
     private final SpoolClock clock;
     private final SpoolIds ids;
@@ -32,9 +32,10 @@ final class Notifier {
     private final SpoolMeters meters;
     private final SecureRandom random = new SecureRandom();
 
-    Notifier(String hostname, TimeSource time, SpoolClock clock, SpoolIds ids, MailBuilder builder,
-            SpoolMeters meters) {
-        this.hostname = hostname;
+    Notifier(String hostname, DsnConfig config, TimeSource time, SpoolClock clock, SpoolIds ids,
+            MailBuilder builder, SpoolMeters meters) {
+        from = new DsnWriter.From(hostname, config.fromName(),
+                Phrases.inOrder(config.language()));
         this.time = time;
         this.clock = clock;
         this.ids = ids;
@@ -52,14 +53,20 @@ final class Notifier {
         }
         List<DsnWriter.Report> wanted = new ArrayList<>(reports.size());
         for (DsnWriter.Report report : reports) {
-            Recipient recipient = report.recipient();
-            if (report.fate() == DsnWriter.Fate.RELAYED
-                    ? recipient.wantsSuccess()
-                    : recipient.wantsFailure()) {
+            if (wants(report.recipient(), report.action())) {
                 wanted.add(report);
             }
         }
         return wanted;
+    }
+
+    /** RFC 3461 4.1: without NOTIFY, failures and delays. */
+    private static boolean wants(Recipient recipient, DsnWriter.Action action) {
+        return switch (action) {
+            case FAILED -> recipient.wantsFailure();
+            case DELAYED -> recipient.wantsDelay();
+            case RELAYED -> recipient.wantsSuccess();
+        };
     }
 
     /** @param start first bytes of the message, null when they cannot be read */
@@ -67,36 +74,36 @@ final class Notifier {
             byte @Nullable [] start) {
         Notices notices = new Notices(new ArrayList<>(), new ArrayList<>());
         List<DsnWriter.Report> wanted = wanted(envelope, reports);
-        long failures = reports.stream().filter(Notifier::isFailure).count();
-        List<DsnWriter.Report> failed = wanted.stream().filter(Notifier::isFailure).toList();
-        List<DsnWriter.Report> relayed = wanted.stream().filter(one -> !isFailure(one)).toList();
-        if (!failed.isEmpty()) {
-            send(notices, envelope, route, failed, start);
-            meters.dsnFailed();
+        for (DsnWriter.Action action : DsnWriter.Action.values()) {
+            List<DsnWriter.Report> some = of(action, wanted);
+            if (!some.isEmpty()) {
+                send(notices, envelope, route, some, start);
+                meters.dsnSent(action);
+            }
         }
-        if (failures > failed.size()) {
+        if (of(DsnWriter.Action.FAILED, reports).size() > of(DsnWriter.Action.FAILED, wanted)
+                .size()) {
             notices.events().add(new Event.DsnOmitted(time.epochMillis(), envelope.id(),
                     envelope.sender().isNull()
                             ? "the message has no sender to tell"
                             : "the sender asked not to be told (NOTIFY)"));
             meters.dsnOmitted();
         }
-        if (!relayed.isEmpty()) {
-            send(notices, envelope, route, relayed, start);
-            meters.dsnRelayed();
-        }
         return notices;
     }
 
-    private static boolean isFailure(DsnWriter.Report report) {
-        return report.fate() != DsnWriter.Fate.RELAYED;
+    private static List<DsnWriter.Report> of(DsnWriter.Action action,
+            List<DsnWriter.Report> reports) {
+        return reports.stream().filter(one -> one.action() == action).toList();
     }
 
     private void send(Notices notices, Envelope envelope, Event.Route route,
             List<DsnWriter.Report> reports, byte @Nullable [] start) {
         SpoolId id = ids.next();
-        DsnWriter writer = new DsnWriter(hostname, envelope, route, reports, time.epochMillis(),
-                clock.toWall(envelope.acceptedEpochMillis()));
+        DsnWriter writer = new DsnWriter(from, envelope, route, reports,
+                new DsnWriter.Times(time.epochMillis(),
+                        clock.toWall(envelope.acceptedEpochMillis()),
+                        clock.toWall(envelope.expiresEpochMillis())));
         byte[] content = writer.write("dsn." + id, boundary(), start);
         boolean eightBit = false;
         for (byte one : content) {
@@ -104,7 +111,7 @@ final class Notifier {
         }
         ContentFacts facts = new ContentFacts(content.length, eightBit, writer.utf8(),
                 ReturnedHeader.hasLeadingDot(content), ReturnedHeader.hasLongLine(content),
-                hostname, "<dsn." + id + "@" + hostname + ">");
+                from.hostname(), "<dsn." + id + "@" + from.hostname() + ">");
         MailOptions options = new MailOptions(
                 eightBit ? MailOptions.Body.EIGHT_BIT_MIME : MailOptions.Body.SEVEN_BIT,
                 writer.utf8(), MailOptions.Ret.UNSET, "", envelope.options().requireTls());
@@ -113,7 +120,7 @@ final class Notifier {
                 facts, envelope.queue().tenant(), Event.Intake.LOCAL);
         notices.mails().add(builder.whole(id, submission, content));
         notices.events().add(new Event.DsnSent(time.epochMillis(), envelope.id(), id,
-                envelope.sender(), isFailure(reports.getFirst()) ? "failed" : "relayed"));
+                envelope.sender(), reports.getFirst().action().word()));
     }
 
     /** Random, so that no message can hold it and end the part early. */

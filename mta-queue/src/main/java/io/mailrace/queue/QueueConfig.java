@@ -7,13 +7,13 @@ import io.mailrace.core.Recipient;
 import java.util.List;
 
 /**
- * What the operator decided about spool, retries and routes. Immutable.
+ * What the operator decided about spool, retries, routes and notifications. Immutable.
  *
  * @param routes in order; the first that matches decides
  * @param hostname our name, in DSNs
  */
 public record QueueConfig(SpoolConfig spool, RetryConfig retry, List<Route> routes,
-        String hostname) {
+        DsnConfig dsn, String hostname) {
 
     public QueueConfig {
         routes = List.copyOf(routes);
@@ -25,9 +25,13 @@ public record QueueConfig(SpoolConfig spool, RetryConfig retry, List<Route> rout
                 .getFirst().queue();
     }
 
-    /** Reads {@code spool}, {@code retry} and {@code routes}; problems are noted in the reader. */
+    /**
+     * Reads {@code spool}, {@code retry}, {@code routes} and {@code dsn}; problems are noted in the
+     * reader.
+     */
     public static QueueConfig from(ConfigReader root, String hostname) {
         return new QueueConfig(SpoolConfig.from(root.section("spool")),
-                RetryConfig.from(root.section("retry")), Route.listFrom(root), hostname);
+                RetryConfig.from(root.section("retry")), Route.listFrom(root),
+                DsnConfig.from(root.section("dsn")), hostname);
     }
 }

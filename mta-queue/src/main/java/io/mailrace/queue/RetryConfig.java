@@ -8,15 +8,17 @@ import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 
-/** Section {@code retry}: intervals and maximum age for each lane. Immutable. */
+/** Section {@code retry}: intervals, maximum age and delay notices, by lane. Immutable. */
 public record RetryConfig(Map<Lane, LaneRetry> lanes) {
+    private static final Duration LONGEST = Duration.ofDays(60);
 
     /**
      * The schedule of one lane.
      *
      * @param intervals from one attempt to the next; the last one repeats
+     * @param delayNotice age at which the sender of deferred mail is told; zero: never
      */
-    public record LaneRetry(List<Duration> intervals, Duration maxAge) {
+    public record LaneRetry(List<Duration> intervals, Duration maxAge, Duration delayNotice) {
         private static final int MAX_INTERVALS = 100;
 
         public LaneRetry {
@@ -43,7 +45,9 @@ public record RetryConfig(Map<Lane, LaneRetry> lanes) {
 
     static RetryConfig from(ConfigReader reader) {
         LaneRetry fallback = lane(reader.section(Lane.DEFAULT.word()),
-                new LaneRetry(List.of(Duration.ofMinutes(5)), Duration.ofDays(1)), true);
+                new LaneRetry(List.of(Duration.ofMinutes(5)), Duration.ofDays(1),
+                        Duration.ZERO),
+                true);
         Map<Lane, LaneRetry> lanes = new EnumMap<>(Lane.class);
         lanes.put(Lane.DEFAULT, fallback);
         for (Lane lane : Lane.values()) {
@@ -59,9 +63,12 @@ public record RetryConfig(Map<Lane, LaneRetry> lanes) {
                 ? reader.durations("intervals")
                 : fallback.intervals();
         Duration maxAge = all || reader.has("max-age")
-                ? reader.duration("max-age", Duration.ofSeconds(1), Duration.ofDays(60))
+                ? reader.duration("max-age", Duration.ofSeconds(1), LONGEST)
                 : fallback.maxAge();
-        return reader.build(() -> new LaneRetry(intervals, maxAge)).orElse(fallback);
+        Duration delayNotice = all || reader.has("delay-notice")
+                ? reader.duration("delay-notice", Duration.ZERO, LONGEST)
+                : fallback.delayNotice();
+        return reader.build(() -> new LaneRetry(intervals, maxAge, delayNotice)).orElse(fallback);
     }
 
     public LaneRetry of(Lane lane) {

@@ -4,6 +4,7 @@ package io.mailrace.queue;
 import io.mailrace.core.Lane;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.ThreadLocalRandom;
 
 /** When deferred mail is due again, and when it is given up. Any thread. */
@@ -18,6 +19,11 @@ final class RetrySchedule {
 
     long expires(Lane lane, long acceptedEpochMillis) {
         return acceptedEpochMillis + config.of(lane).maxAge().toMillis();
+    }
+
+    /** How old deferred mail is when its sender is told; empty when that never happens. */
+    Optional<Duration> delayNotice(Lane lane) {
+        return Optional.of(config.of(lane).delayNotice()).filter(age -> !age.isZero());
     }
 
     long maxAgeMillis(Lane lane) {

@@ -130,7 +130,8 @@ public final class RocksSpool implements Spool {
         RetrySchedule retry = new RetrySchedule(config.retry());
         builder = new MailBuilder(time, clock, new Router(config.routes()), retry,
                 store.seal());
-        Notifier notifier = new Notifier(config.hostname(), time, clock, ids, builder, meters);
+        Notifier notifier = new Notifier(config.hostname(), config.dsn(), time, clock, ids, builder,
+                meters);
         settler = new Settler(time, clock, retry, config.spool().keep().contentFor(), notifier,
                 reads, this::content, this::submit, meters);
         sweep = new ExpirySweep(store, clock, time, retry, queues, loader, settler);

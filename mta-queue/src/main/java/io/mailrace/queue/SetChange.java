@@ -87,8 +87,8 @@ final class SetChange {
         Envelope next = new Envelope(old.id(), old.ordinal(), old.queue(), old.sender(),
                 old.recipients(), old.options(), old.facts(), old.attempts(),
                 old.acceptedEpochMillis(), due, schedule.expiresEpochMillis());
-        return new Operation.NewEnvelope(new Entry(next, entry.envelopesOfMessage()), null,
-                schedule.encode());
+        return new Operation.NewEnvelope(new Entry(next, entry.envelopesOfMessage(),
+                entry.delayTold()), null, schedule.encode());
     }
 
     /**
@@ -117,8 +117,9 @@ final class SetChange {
             Envelope next = new Envelope(old.id(), ordinal, way.getKey(), old.sender(),
                     way.getValue(), old.options(), old.facts(), old.attempts(),
                     old.acceptedEpochMillis(), old.dueEpochMillis(), old.expiresEpochMillis());
-            to.add(new Operation.NewEnvelope(new Entry(next, envelopes),
-                    EnvelopeCodec.encode(next, envelopes), schedule.encode()));
+            Entry moved = new Entry(next, envelopes, entry.delayTold());
+            to.add(new Operation.NewEnvelope(moved, EnvelopeCodec.encode(moved),
+                    schedule.encode()));
         }
         commits.accept(new Operation.Move(queue, entry.place(), to,
                 event(old, Event.Operated.Change.REBOUND, "to " + ways.keySet()), told));

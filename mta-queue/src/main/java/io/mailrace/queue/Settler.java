@@ -120,7 +120,7 @@ final class Settler {
         boolean tooOld = clock.expired(envelope.acceptedEpochMillis(),
                 envelope.expiresEpochMillis());
         List<DsnWriter.Report> reports = new ArrayList<>();
-        List<Recipient> waiting = new ArrayList<>();
+        List<DsnWriter.Report> waiting = new ArrayList<>();
         List<Recipient> given = new ArrayList<>();
         SmtpReply lastDeferral = NEVER_TRIED;
         Waiting waits = new Waiting();
@@ -142,7 +142,7 @@ final class Settler {
                         given.add(recipient);
                         reports.add(report(recipient, DsnWriter.Fate.EXPIRED, disposition));
                     } else {
-                        waiting.add(recipient);
+                        waiting.add(report(recipient, DsnWriter.Fate.WAITING, disposition));
                     }
                 }
             }
@@ -160,10 +160,25 @@ final class Settler {
         if (!given.isEmpty()) {
             events.add(expired(envelope, given, lastDeferral));
         }
+        if (waiting.isEmpty()) {
+            return new Verdict(queue, entry, false, true, settlement.route(), null, reports,
+                    events, told);
+        }
+        boolean tellDelay = waits.counted && isDelayToTell(entry, waiting);
+        if (tellDelay) {
+            reports.addAll(waiting);
+        }
         return new Verdict(queue, entry, false, true, settlement.route(),
-                waiting.isEmpty() ? null : rest(entry, waiting, lastDeferral, waits), reports,
-                events,
-                told);
+                rest(entry, waiting, lastDeferral, waits, tellDelay), reports, events, told);
+    }
+
+    /** Whether the sender is told now, for the only time, that the mail is late (RFC 3461 4.1). */
+    private boolean isDelayToTell(Entry entry, List<DsnWriter.Report> waiting) {
+        Envelope envelope = entry.envelope();
+        return !entry.delayTold()
+                && retry.delayNotice(envelope.queue().lane()).filter(age -> clock
+                        .waited(envelope.acceptedEpochMillis(), age.toMillis())).isPresent()
+                && !Notifier.wanted(envelope, waiting).isEmpty();
     }
 
     private static DsnWriter.Report report(Recipient recipient, DsnWriter.Fate fate,
@@ -194,8 +209,9 @@ final class Settler {
         }
     }
 
-    private Operation.Rest rest(Entry entry, List<Recipient> waiting, SmtpReply lastReply,
-            Waiting waits) {
+    /** @param tellDelay the sender is told in the same batch that the mail is late */
+    private Operation.Rest rest(Entry entry, List<DsnWriter.Report> waiting, SmtpReply lastReply,
+            Waiting waits, boolean tellDelay) {
         Envelope old = entry.envelope();
         int attempts = old.attempts() + (waits.counted ? 1 : 0);
         long next = waits.counted
@@ -204,13 +220,16 @@ final class Settler {
                 : clock.now() + waits.uncountedMillis;
         // After clock steps too a new due time is later than the old: keys are written once.
         long due = Math.max(old.dueEpochMillis() + 1, next);
-        Envelope rest = new Envelope(old.id(), old.ordinal(), old.queue(), old.sender(), waiting,
+        boolean allWait = waiting.size() == old.recipients().size();
+        Envelope envelope = new Envelope(old.id(), old.ordinal(), old.queue(), old.sender(),
+                allWait
+                        ? old.recipients()
+                        : waiting.stream().map(DsnWriter.Report::recipient).toList(),
                 old.options(), old.facts(), attempts, old.acceptedEpochMillis(), due,
                 old.expiresEpochMillis());
-        byte[] record = waiting.size() == old.recipients().size()
-                ? null
-                : EnvelopeCodec.encode(rest, entry.envelopesOfMessage());
-        return new Operation.Rest(new Entry(rest, entry.envelopesOfMessage()), record,
+        Entry rest = new Entry(envelope, entry.envelopesOfMessage(),
+                entry.delayTold() || tellDelay);
+        return new Operation.Rest(rest, allWait && !tellDelay ? null : EnvelopeCodec.encode(rest),
                 new Schedule(attempts, old.acceptedEpochMillis(), old.expiresEpochMillis(),
                         Optional.of(lastReply)).encode());
     }

@@ -68,6 +68,11 @@ final class SpoolClock {
         return acceptedEpochMillis >= leap.at || now - leap.millis >= expiresEpochMillis;
     }
 
+    /** Whether mail has waited that long: as {@link #expired}, a leap of the clock is no wait. */
+    boolean waited(long acceptedEpochMillis, long millis) {
+        return expired(acceptedEpochMillis, acceptedEpochMillis + millis);
+    }
+
     long fromWall(long epochMillis) {
         return epochMillis + now() - time.epochMillis();
     }

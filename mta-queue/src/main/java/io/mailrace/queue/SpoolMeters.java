@@ -13,6 +13,7 @@ final class SpoolMeters {
     private final LongAdder commitNanos;
     private final LongAdder writeErrors;
     private final LongAdder dsnFailed;
+    private final LongAdder dsnDelayed;
     private final LongAdder dsnRelayed;
     private final LongAdder dsnOmitted;
     private final LongAdder expired;
@@ -31,6 +32,7 @@ final class SpoolMeters {
         writeErrors = metrics.counter("spool_write_errors_total", "Batches the disk refused");
         String dsn = "Delivery status notifications";
         dsnFailed = metrics.counter("queue_dsn_total", dsn, Map.of("action", "failed"));
+        dsnDelayed = metrics.counter("queue_dsn_total", dsn, Map.of("action", "delayed"));
         dsnRelayed = metrics.counter("queue_dsn_total", dsn, Map.of("action", "relayed"));
         dsnOmitted = metrics.counter("queue_dsn_total", dsn, Map.of("action", "omitted"));
         expired = metrics.counter("queue_envelopes_expired_total",
@@ -56,12 +58,12 @@ final class SpoolMeters {
         writeErrors.increment();
     }
 
-    void dsnFailed() {
-        dsnFailed.increment();
-    }
-
-    void dsnRelayed() {
-        dsnRelayed.increment();
+    void dsnSent(DsnWriter.Action action) {
+        switch (action) {
+            case FAILED -> dsnFailed.increment();
+            case DELAYED -> dsnDelayed.increment();
+            case RELAYED -> dsnRelayed.increment();
+        }
     }
 
     void dsnOmitted() {

@@ -82,10 +82,24 @@ class CodecTest {
 
     @Test
     void envelope_comesBackEqual() {
-        Entry entry = EnvelopeCodec.decode(EnvelopeCodec.encode(ENVELOPE, 12), QUEUE,
+        Entry entry = EnvelopeCodec.decode(EnvelopeCodec.encode(new Entry(ENVELOPE, 12, true)),
+                QUEUE,
                 ENVELOPE_PLACE, new Schedule(7, 1000, 3000, Optional.of(REPLY)));
         assertThat(entry.envelope()).isEqualTo(ENVELOPE);
         assertThat(entry.envelopesOfMessage()).isEqualTo(12);
+        assertThat(entry.delayTold()).isTrue();
+    }
+
+    /** A spool written before the sender could be told of delays. */
+    @Test
+    void envelope_ofVersion2_isNotTold() {
+        byte[] now = EnvelopeCodec.encode(new Entry(ENVELOPE, 12, true));
+        byte[] then = Arrays.copyOf(now, now.length - 1);
+        then[0] = 2;
+        RecordWriter.sealCrc(then);
+        Entry entry = EnvelopeCodec.decode(then, QUEUE, ENVELOPE_PLACE,
+                new Schedule(7, 1000, 3000, Optional.of(REPLY)));
+        assertThat(entry).isEqualTo(new Entry(ENVELOPE, 12, false));
     }
 
     private static final Place ENVELOPE_PLACE = Place.of(ENVELOPE);
@@ -128,7 +142,7 @@ class CodecTest {
 
     @Test
     void flippedBits_areRefused() {
-        byte[] good = EnvelopeCodec.encode(ENVELOPE, 1);
+        byte[] good = EnvelopeCodec.encode(new Entry(ENVELOPE, 1, false));
         for (int bit = 0; bit < good.length * 8; bit++) {
             byte[] bad = good.clone();
             bad[bit / 8] ^= (byte) (1 << (bit % 8));
@@ -142,7 +156,7 @@ class CodecTest {
     void randomBytes_areRefusedAndNothingElse() {
         long seed = 20_261_121;
         Random random = new Random(seed);
-        List<byte[]> good = List.of(EnvelopeCodec.encode(ENVELOPE, 1),
+        List<byte[]> good = List.of(EnvelopeCodec.encode(new Entry(ENVELOPE, 1, false)),
                 new Schedule(3, 10, 20, Optional.of(REPLY)).encode(),
                 QueueCodec.name(QUEUE), Progress.NONE.encode(), EventCodec.encode(
                         events().get(0)),

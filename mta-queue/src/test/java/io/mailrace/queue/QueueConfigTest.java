@@ -42,6 +42,7 @@ class QueueConfigTest {
                 .isEqualTo(components(SpoolConfig.Events.class));
         assertThat(source.root().section("retry").section("default").keys())
                 .isEqualTo(components(RetryConfig.LaneRetry.class));
+        assertThat(source.root().section("dsn").keys()).isEqualTo(components(DsnConfig.class));
         assertThat(source.root().section("retry").keys()).containsExactlyInAnyOrderElementsOf(
                 Arrays.stream(Lane.values()).map(Lane::word).toList());
     }
@@ -52,6 +53,9 @@ class QueueConfigTest {
         assertThat(config.spool().durability()).isEqualTo(SpoolConfig.Durability.SYNC);
         assertThat(config.routes()).isEmpty();
         assertThat(config.retry().of(Lane.DEFAULT).maxAge()).isEqualTo(Duration.ofDays(4));
+        assertThat(config.retry().lanes().values()).extracting(RetryConfig.LaneRetry::delayNotice)
+                .containsOnly(Duration.ZERO);
+        assertThat(config.dsn()).isEqualTo(DsnConfig.DEFAULT);
         assertThat(config.retry().of(Lane.TRANSACTIONAL).maxAge()).isEqualTo(Duration.ofHours(1));
         assertThat(config.retry().of(Lane.TRANSACTIONAL).intervals())
                 .isEqualTo(config.retry().of(Lane.DEFAULT).intervals());
@@ -66,8 +70,10 @@ class QueueConfigTest {
                   min-free-inodes = 11, stall-limit = 12s, encryption-key-file = /k
                   events { max-age = 8d, max-count = 9000, max-size = 10m }
                   keep { content-for = 13h, max-size = 14m } }
-                retry { default { intervals = [1m, 2m], max-age = 3h }, bulk.max-age = 5h
-                  transactional { intervals = [4s], max-age = 6h } }
+                retry { default { intervals = [1m, 2m], max-age = 3h, delay-notice = 2h }
+                  bulk.max-age = 5h
+                  transactional { intervals = [4s], max-age = 6h, delay-notice = 7m } }
+                dsn { language = pl, from-name = "Poczta \u0142\u00f3d\u017a" }
                 """);
         assertThat(config.spool()).isEqualTo(new SpoolConfig(Path.of("/x"),
                 SpoolConfig.Durability.ASYNC, Duration.ofMillis(5),
@@ -78,12 +84,17 @@ class QueueConfigTest {
                 Optional.of(Path.of("/k"))));
         List<Duration> intervals = List.of(Duration.ofMinutes(1), Duration.ofMinutes(2));
         assertThat(config.retry().lanes()).containsEntry(Lane.DEFAULT,
-                new RetryConfig.LaneRetry(intervals, Duration.ofHours(3)))
+                new RetryConfig.LaneRetry(intervals, Duration.ofHours(3),
+                        Duration.ofHours(2)))
                 .containsEntry(Lane.BULK,
-                        new RetryConfig.LaneRetry(intervals, Duration.ofHours(5)))
+                        new RetryConfig.LaneRetry(intervals, Duration.ofHours(5),
+                                Duration.ofHours(2)))
                 .containsEntry(Lane.TRANSACTIONAL, new RetryConfig.LaneRetry(
-                        List.of(Duration.ofSeconds(4)), Duration.ofHours(6)));
+                        List.of(Duration.ofSeconds(4)), Duration.ofHours(6),
+                        Duration.ofMinutes(7)));
         assertThat(config.retry().longestAge()).isEqualTo(Duration.ofHours(6));
+        assertThat(config.dsn()).isEqualTo(
+                new DsnConfig(DsnConfig.Language.PL, "Poczta \u0142\u00f3d\u017a"));
     }
 
     @Test
@@ -112,6 +123,13 @@ class QueueConfigTest {
             "retry.default.intervals = []                 | a list of 1 to 100 times",
             "retry.bulk.intervals = [0s]                  | must be 1ms to 30d",
             "retry.fast.max-age = 1h                      | unknown key",
+            "retry.bulk.delay-notice = 4                  | a length of time",
+            "retry.default.delay-notice = 61d             | delay-notice: must be 0s to",
+            "retry.default.delay-notise = 4h              | did you mean delay-notice",
+            "dsn.language = fi                            | of: en, de, fr, es, it, pt, nl, pl, ja",
+            "dsn.languages = de                           | did you mean language",
+            "dsn.from-name = \" \"                        | from-name must be a name of 1 to 100",
+            "dsn.from-name = \"a\\nb\"                   | from-name must be a name of 1 to 100",
             "routes = [ { lane = fast } ]                 | must be one of: transactional",
             "routes = [ { via = \"10.0.0.9:25\" } ]       | smtp://host:port",
             "routes = [ { via = \"smtp://h:99999\" } ]    | smtp://host:port",

@@ -3,6 +3,7 @@ package io.mailrace.delivery;
 
 import io.mailrace.core.Cidr;
 import io.mailrace.core.ConfigReader;
+import io.mailrace.queue.QueueKey;
 import java.net.InetAddress;
 import java.time.Duration;
 import java.util.Collections;
@@ -11,6 +12,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Everything delivery can be told: sections {@code delivery}, {@code sources}, {@code pools},
@@ -20,11 +22,13 @@ import java.util.stream.Collectors;
  * @param hostname the machine's own mail name: an MX naming it is a loop
  * @param sources by name; never empty
  * @param pools by name; holds {@code default}
+ * @param providerRoutes which pool a provider's mail leaves by, the first that holds decides
  * @param smartHosts what holds for configured next hops, by the text of {@code via}
  */
 public record DeliveryConfig(String hostname, Settings delivery,
         Map<String, SourceConfig> sources, Map<String, PoolConfig> pools, Providers providers,
-        List<MailLimit> limits, Map<String, SmartHostConfig> smartHosts, DnsConfig dns) {
+        List<MailLimit> limits, Map<String, SmartHostConfig> smartHosts,
+        List<ProviderRoute> providerRoutes, DnsConfig dns) {
     static final String DEFAULT = "default";
 
     public DeliveryConfig {
@@ -32,6 +36,18 @@ public record DeliveryConfig(String hostname, Settings delivery,
         pools = Collections.unmodifiableMap(new LinkedHashMap<>(pools));
         limits = List.copyOf(limits);
         smartHosts = Map.copyOf(smartHosts);
+        providerRoutes = List.copyOf(providerRoutes);
+    }
+
+    /** The pool mail of a queue leaves by; null when there is none of that name. */
+    @Nullable
+    PoolConfig poolOf(QueueKey queue, String provider) {
+        for (ProviderRoute route : providerRoutes) {
+            if (route.holds(queue, provider)) {
+                return pools.get(route.pool());
+            }
+        }
+        return pools.get(queue.pool());
     }
 
     /** What holds for a configured next hop. */
@@ -89,6 +105,7 @@ public record DeliveryConfig(String hostname, Settings delivery,
         Providers providers = Providers.from(root);
         return new DeliveryConfig(hostname, settings(root.section("delivery")), sources, pools,
                 providers, MailLimit.listFrom(root, providers), SmartHostConfig.allFrom(root),
+                ProviderRoute.listFrom(root, providers, pools.keySet()),
                 DnsConfig.from(root.section("dns")));
     }
 

@@ -393,7 +393,7 @@ final class Dispatcher {
             }
             unpark();
         }
-        PoolConfig config = parts.config().pools().get(queue.key().pool());
+        PoolConfig config = poolOf(queue.key());
         if (config == null) {
             parts.park(queue, settings().parkMax().toMillis(),
                     "there is no pool named " + queue.key().pool());
@@ -406,9 +406,17 @@ final class Dispatcher {
         pumpSoon();
     }
 
+    private @Nullable PoolConfig poolOf(QueueKey queue) {
+        return parts.config().poolOf(queue, paths.provider());
+    }
+
     /** Tries again at once what failed, if it concerns one of those queues. On this loop. */
     void wake(Predicate<QueueKey> which) {
-        Set<String> concerned = feed.poolsOf(which);
+        Set<String> concerned = new HashSet<>();
+        for (QueueKey queue : feed.queuesOf(which)) {
+            PoolConfig pool = poolOf(queue);
+            concerned.add(pool == null ? "" : pool.name());
+        }
         if (concerned.isEmpty() || stopping) {
             return;
         }

@@ -43,7 +43,7 @@ public record Explanation(List<Line> lines) {
         lines.add(new Line("provider", provider.name()));
         lines.add(new Line("site", site));
         lines.add(new Line("tls", about.site().tls().toString()));
-        PoolConfig pool = config.pools().get(about.queue().pool());
+        PoolConfig pool = config.poolOf(about.queue(), provider.name());
         if (pool == null) {
             lines.add(new Line("waits", "there is no pool named " + about.queue().pool()));
             return new Explanation(lines);

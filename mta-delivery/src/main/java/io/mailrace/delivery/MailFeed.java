@@ -290,9 +290,9 @@ final class MailFeed {
     }
 
     /** The pools of those queues that are here or were parked from here. */
-    Set<String> poolsOf(Predicate<QueueKey> which) {
+    Set<QueueKey> queuesOf(Predicate<QueueKey> which) {
         return Stream.concat(visits.keySet().stream(), parked.stream()).filter(which)
-                .map(QueueKey::pool).collect(Collectors.toSet());
+                .collect(Collectors.toSet());
     }
 
     /** Puts back what waits for a connection and forgets the queues: the service stops. */

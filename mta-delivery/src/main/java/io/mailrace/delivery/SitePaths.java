@@ -51,6 +51,11 @@ final class SitePaths {
                 shaping.gates().of(key, provider, receiver), shaping.measures(), site, time));
     }
 
+    /** Name of the site's provider. */
+    String provider() {
+        return provider.name();
+    }
+
     Provider.Limits limits() {
         return provider.limits();
     }

@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.concurrent.Executor;
 import java.util.function.Consumer;
 import java.util.function.IntSupplier;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -41,6 +42,11 @@ final class ContentWriter implements IncomingContent {
         this.builder = builder;
         this.commits = commits;
         this.failures = failures;
+    }
+
+    @Override
+    public Set<String> routedFields() {
+        return builder.routedFields();
     }
 
     @Override

@@ -9,10 +9,12 @@ import io.mailrace.core.MailAddress;
 import io.mailrace.core.MailOptions;
 import io.mailrace.core.Recipient;
 import io.mailrace.core.RecipientOutcome;
+import io.mailrace.core.RoutingHints;
 import io.mailrace.core.SpoolId;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -57,7 +59,9 @@ final class EnvelopeRebuild {
             return List.of();
         }
         List<Recipient> recipients = waiting.stream().map(Recipient::new).toList();
-        List<Router.Part> parts = router.split(received.sender(), recipients, received.tenant());
+        List<Router.Part> parts = router.split(new Router.Mail(received.sender(),
+                received.tenant(), facts.tag(), new RoutingHints(Optional.of(received.lane()),
+                        Map.of())), recipients);
         int envelopes = parts.size() + highest + 1;
         MailOptions options = new MailOptions(
                 facts.eightBit() ? MailOptions.Body.EIGHT_BIT_MIME : MailOptions.Body.SEVEN_BIT,

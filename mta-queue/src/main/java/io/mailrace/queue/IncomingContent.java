@@ -2,6 +2,7 @@
 package io.mailrace.queue;
 
 import io.mailrace.core.SpoolId;
+import java.util.Set;
 
 /**
  * A message on its way into the spool. Full chunks go to disk while more bytes arrive, so memory is
@@ -11,6 +12,9 @@ import io.mailrace.core.SpoolId;
 public interface IncomingContent {
 
     SpoolId id();
+
+    /** Names of the header fields routes look at, in lower case: hints must have their values. */
+    Set<String> routedFields();
 
     /** Appends a copy of the bytes: see {@link io.mailrace.core.Content} for their form. */
     void append(byte[] bytes, int offset, int length);

@@ -11,6 +11,7 @@ import io.mailrace.core.TimeSource;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Set;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
@@ -58,13 +59,18 @@ final class MailBuilder {
         return build(id, submission, split(submission), chunks, firstChunk, fresh);
     }
 
+    /** Names of the header fields routes look at, in lower case. */
+    Set<String> routedFields() {
+        return router.fields();
+    }
+
     /** A chunk as it is stored. */
     byte[] stored(SpoolId id, int index, byte[] bytes, int offset, int length) {
         return seal.seal(id.value(), index, bytes, offset, length);
     }
 
     private List<Router.Part> split(Submission submission) {
-        return router.split(submission.sender(), submission.recipients(), submission.tenant());
+        return router.split(Router.Mail.of(submission), submission.recipients());
     }
 
     private Operation.NewMail build(SpoolId id, Submission submission, List<Router.Part> parts,

@@ -4,6 +4,7 @@ package io.mailrace.queue;
 import io.mailrace.core.ConfigReader;
 import io.mailrace.core.MailAddress;
 import io.mailrace.core.Recipient;
+import io.mailrace.core.RoutingHints;
 import java.util.List;
 
 /**
@@ -21,8 +22,8 @@ public record QueueConfig(SpoolConfig spool, RetryConfig retry, List<Route> rout
 
     /** The queue mail of that kind goes to: what its route says. */
     public QueueKey queueOf(MailAddress sender, MailAddress recipient, String tenant) {
-        return new Router(routes).split(sender, List.of(new Recipient(recipient)), tenant)
-                .getFirst().queue();
+        return new Router(routes).split(new Router.Mail(sender, tenant, "", RoutingHints.NONE),
+                List.of(new Recipient(recipient))).getFirst().queue();
     }
 
     /**

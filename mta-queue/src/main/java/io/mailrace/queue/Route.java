@@ -6,27 +6,66 @@ import io.mailrace.core.Cidr;
 import io.mailrace.core.ConfigReader;
 import io.mailrace.core.Lane;
 import io.mailrace.core.MailAddress;
+import io.mailrace.core.Recipient;
 import java.net.Inet6Address;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 
 /**
  * One entry of {@code routes}: what mail takes it, and where it leads. Immutable.
  *
- * @param via smart host as {@code smtp://host:port}, empty for the MX hosts of the domain
+ * @param lane empty: the one the application asks for
+ * @param via smart host as {@code smtp://host:port} (or smtps, lmtp), or {@code blackhole://}; empty
+ *        for the MX hosts of the domain
+ * @param redirect who gets the mail instead of its recipients
  */
-public record Route(When when, Lane lane, String pool, String via) {
+public record Route(When when, Optional<Lane> lane, String pool, String via,
+        Optional<MailAddress> redirect) {
     static final String DEFAULT_POOL = "default";
+    private static final String BLACKHOLE = "blackhole://";
     /** What mail takes that no route matches. */
-    static final Route NONE = new Route(new When("", "", ""), Lane.DEFAULT, DEFAULT_POOL, "");
+    static final Route NONE = new Route(When.ANY, Optional.empty(), DEFAULT_POOL, "",
+            Optional.empty());
 
-    /** Conditions, all of which must hold; an empty one always does. */
-    public record When(String tenant, String senderDomain, String recipientDomain) {
+    /**
+     * Conditions, all of which must hold; an empty one always does.
+     *
+     * @param lane the application asks for
+     * @param fields patterns by name of a header field, both in lower case
+     */
+    public record When(String tenant, Optional<Lane> lane, String tag, String senderDomain,
+            String recipientDomain, Map<String, String> fields) {
+        private static final int MAX_FIELDS = 8;
+        private static final int MAX_NAME = 76;
+        static final When ANY = new When("", Optional.empty(), "", "", "", Map.of());
 
-        boolean holds(String ofTenant, MailAddress sender, String domain) {
-            return (tenant.isEmpty() || tenant.equals(ofTenant))
-                    && covers(senderDomain, sender.domain()) && covers(recipientDomain, domain);
+        public When {
+            fields = Map.copyOf(fields);
+            if (fields.size() > MAX_FIELDS) {
+                throw new IllegalArgumentException("a route looks at no more than " + MAX_FIELDS
+                        + " header fields");
+            }
+        }
+
+        boolean holds(Router.Mail mail, String domain) {
+            return (tenant.isEmpty() || tenant.equals(mail.tenant()))
+                    && (lane.isEmpty() || lane.get() == mail.lane())
+                    && (tag.isEmpty() || Router.matches(tag, mail.tag()))
+                    && covers(senderDomain, mail.sender().domain())
+                    && covers(recipientDomain, domain) && fieldsHold(mail);
+        }
+
+        private boolean fieldsHold(Router.Mail mail) {
+            for (Map.Entry<String, String> one : fields.entrySet()) {
+                String value = mail.hints().fields().get(one.getKey());
+                if (value == null || !Router.matches(one.getValue(), value)) {
+                    return false;
+                }
+            }
+            return true;
         }
 
         private static boolean covers(String pattern, String domain) {
@@ -39,8 +78,31 @@ public record Route(When when, Lane lane, String pool, String via) {
         }
 
         static When from(ConfigReader reader) {
-            return new When(reader.optionalString("tenant").map(Ascii::lower).orElse(""),
-                    domain(reader, "sender-domain"), domain(reader, "recipient-domain"));
+            Map<String, String> fields = new LinkedHashMap<>();
+            if (reader.has("header")) {
+                ConfigReader header = reader.section("header");
+                for (String name : header.keys()) {
+                    String pattern = header.string(name);
+                    if (name.length() > MAX_NAME || !name.chars().allMatch(
+                            c -> c > 32 && c < 127 && c != ':')) {
+                        header.problem(name, "is not the name of a header field");
+                    }
+                    fields.put(Ascii.lower(name), Ascii.lower(pattern));
+                }
+            }
+            String tenant = lower(reader, "tenant");
+            Optional<Lane> lane = reader.has("lane")
+                    ? Optional.of(reader.choice("lane", Lane.class))
+                    : Optional.empty();
+            String tag = lower(reader, "tag");
+            String sender = domain(reader, "sender-domain");
+            String recipient = domain(reader, "recipient-domain");
+            return reader.build(() -> new When(tenant, lane, tag, sender, recipient, fields))
+                    .orElse(ANY);
+        }
+
+        private static String lower(ConfigReader reader, String key) {
+            return reader.optionalString(key).map(Ascii::lower).orElse("");
         }
 
         private static String domain(ConfigReader reader, String key) {
@@ -64,29 +126,62 @@ public record Route(When when, Lane lane, String pool, String via) {
         }
     }
 
+    /** Routes by provider are not among them: where mail goes is known only when it is due. */
     static List<Route> listFrom(ConfigReader root) {
         List<Route> routes = new ArrayList<>();
         for (ConfigReader entry : root.sectionList("routes")) {
-            When when = entry.has("when") ? When.from(entry.section("when")) : NONE.when();
-            Lane lane = entry.has("lane") ? entry.choice("lane", Lane.class) : Lane.DEFAULT;
-            String pool = entry.has("pool") ? entry.string("pool") : DEFAULT_POOL;
-            String via = entry.has("via")
-                    ? entry.parsed("via", "smtp://host:port", "", Route::smartHost)
-                    : "";
-            entry.build(() -> new Route(when, lane, pool, via)).ifPresent(routes::add);
+            boolean byProvider = entry.has("when") && entry.section("when").has("provider");
+            if (!byProvider) {
+                from(entry).ifPresent(routes::add);
+            }
         }
         return List.copyOf(routes);
     }
 
+    private static Optional<Route> from(ConfigReader entry) {
+        When when = entry.has("when") ? When.from(entry.section("when")) : When.ANY;
+        Optional<Lane> lane = entry.has("lane") ? Optional.of(entry.choice("lane", Lane.class))
+                : Optional.empty();
+        String pool = entry.has("pool") ? entry.string("pool") : DEFAULT_POOL;
+        String via = entry.has("via")
+                ? entry.parsed("via", "smtp://host:port, smtps://host:port, lmtp://host:port or "
+                        + "blackhole://", "", Route::nextHop)
+                : "";
+        Optional<MailAddress> redirect = entry.has("redirect")
+                ? entry.parsed("redirect", "a mail address", Optional.empty(),
+                        text -> MailAddress.parse(text).map(Optional::of))
+                : Optional.empty();
+        return entry.build(() -> new Route(when, lane, pool, via, redirect));
+    }
+
+    /** The recipient, or who gets the mail instead; the DSN tells about the first (RFC 3461). */
+    Recipient redirected(Recipient recipient) {
+        if (redirect.isEmpty()) {
+            return recipient;
+        }
+        String original = recipient.orcpt().isEmpty() && Ascii.isAscii(recipient.address()
+                .toString()) ? "rfc822;" + Xtext.encode(recipient.address().toString())
+                        : recipient.orcpt();
+        return new Recipient(redirect.get(), recipient.notifyFlags(), original);
+    }
+
+    private static Optional<String> nextHop(String text) {
+        if (Ascii.equalsIgnoreCase(text, BLACKHOLE)) {
+            return Optional.of(BLACKHOLE);
+        }
+        return host(text, "smtp://", "25").or(() -> host(text, "smtps://", "465"))
+                .or(() -> host(text, "lmtp://", "24"));
+    }
+
     /** {@code smtp://host[:port]} in its one form, with the port always there. */
-    static Optional<String> smartHost(String text) {
-        if (!Ascii.startsWithIgnoreCase(text, "smtp://")) {
+    private static Optional<String> host(String text, String prefix, String usualPort) {
+        if (!Ascii.startsWithIgnoreCase(text, prefix)) {
             return Optional.empty();
         }
-        String rest = Ascii.lower(text.substring("smtp://".length()));
+        String rest = Ascii.lower(text.substring(prefix.length()));
         int colon = rest.endsWith("]") ? -1 : rest.lastIndexOf(':');
         String host = colon < 0 ? rest : rest.substring(0, colon);
-        String port = colon < 0 ? "25" : rest.substring(colon + 1);
+        String port = colon < 0 ? usualPort : rest.substring(colon + 1);
         if (!isHost(host) || port.isEmpty() || port.length() > 5
                 || !port.chars().allMatch(c -> c >= '0' && c <= '9')) {
             return Optional.empty();
@@ -94,7 +189,7 @@ public record Route(When when, Lane lane, String pool, String via) {
         int number = Integer.parseInt(port);
         return number < 1 || number > 65_535
                 ? Optional.empty()
-                : Optional.of("smtp://" + host + ":" + number);
+                : Optional.of(prefix + host + ":" + number);
     }
 
     private static boolean isHost(String host) {

@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.mailrace.queue;
 
+import io.mailrace.core.Ascii;
+import io.mailrace.core.Lane;
 import io.mailrace.core.MailAddress;
 import io.mailrace.core.Recipient;
+import io.mailrace.core.RoutingHints;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
 
 /**
  * Splits a submission into envelopes: the first matching route of the config decides lane, pool and
@@ -19,23 +24,53 @@ final class Router {
     /** Recipients that travel together. */
     record Part(QueueKey queue, List<Recipient> recipients) {}
 
+    /**
+     * What all recipients of a message have in common.
+     *
+     * @param tag empty when it has none
+     */
+    record Mail(MailAddress sender, String tenant, String tag, RoutingHints hints) {
+        static Mail of(Submission submission) {
+            return new Mail(submission.sender(), submission.tenant(), submission.facts().tag(),
+                    submission.hints());
+        }
+
+        Lane lane() {
+            return hints.lane().orElse(Lane.DEFAULT);
+        }
+    }
+
     private final List<Route> routes;
+    private final Set<String> fields;
 
     Router(List<Route> routes) {
         this.routes = routes;
+        Set<String> names = new TreeSet<>();
+        routes.forEach(route -> names.addAll(route.when().fields().keySet()));
+        fields = Set.copyOf(names);
     }
 
-    List<Part> split(MailAddress sender, List<Recipient> recipients, String tenant) {
+    /** Names of the header fields routes look at, in lower case. */
+    Set<String> fields() {
+        return fields;
+    }
+
+    List<Part> split(Mail mail, List<Recipient> recipients) {
         if (recipients.size() == 1) {
-            return List.of(new Part(queueOf(sender, recipients.getFirst(), tenant), recipients));
+            Route route = routeOf(mail, recipients.getFirst());
+            Recipient to = route.redirected(recipients.getFirst());
+            return List.of(new Part(queueOf(mail, to, route), List.of(to)));
         }
-        Map<QueueKey, List<Recipient>> byQueue = new LinkedHashMap<>();
+        Map<QueueKey, Map<MailAddress, Recipient>> byQueue = new LinkedHashMap<>();
         for (Recipient recipient : recipients) {
-            byQueue.computeIfAbsent(queueOf(sender, recipient, tenant), key -> new ArrayList<>())
-                    .add(recipient);
+            Route route = routeOf(mail, recipient);
+            Recipient to = route.redirected(recipient);
+            byQueue.computeIfAbsent(queueOf(mail, to, route), key -> new LinkedHashMap<>())
+                    .putIfAbsent(to.address(), to);
         }
         List<Part> parts = new ArrayList<>(byQueue.size());
-        byQueue.forEach((queue, all) -> {
+        byQueue.forEach((queue, people) -> {
+            List<Recipient> all = List.copyOf(people.values());
             for (int from = 0; from < all.size(); from += MAX_RECIPIENTS) {
                 parts.add(new Part(queue,
                         all.subList(from, Math.min(all.size(), from + MAX_RECIPIENTS))));
@@ -44,16 +79,42 @@ final class Router {
         return parts;
     }
 
-    private QueueKey queueOf(MailAddress sender, Recipient recipient, String tenant) {
-        String domain = recipient.address().domain();
-        Route route = Route.NONE;
+    private Route routeOf(Mail mail, Recipient recipient) {
         for (Route candidate : routes) {
-            if (candidate.when().holds(tenant, sender, domain)) {
-                route = candidate;
-                break;
+            if (candidate.when().holds(mail, recipient.address().domain())) {
+                return candidate;
             }
         }
-        return new QueueKey(route.lane(), tenant, route.via().isEmpty() ? domain : route.via(),
+        return Route.NONE;
+    }
+
+    private static QueueKey queueOf(Mail mail, Recipient recipient, Route route) {
+        return new QueueKey(route.lane().orElse(mail.lane()), mail.tenant(),
+                route.via().isEmpty() ? recipient.address().domain() : route.via(),
                 route.pool());
+    }
+
+    /** Whether a value is what a pattern says: {@code *} stands for any text, case is ignored. */
+    static boolean matches(String pattern, String value) {
+        String text = Ascii.lower(value);
+        String[] pieces = pattern.split("\\*", -1);
+        if (pieces.length == 1) {
+            return text.equals(pattern);
+        }
+        int at = pieces[0].length();
+        String last = pieces[pieces.length - 1];
+        if (!text.startsWith(pieces[0]) || text.length() < at + last.length()
+                || !text.endsWith(last)) {
+            return false;
+        }
+        int end = text.length() - last.length();
+        for (int i = 1; i < pieces.length - 1; i++) {
+            int found = text.indexOf(pieces[i], at);
+            if (found < 0 || found + pieces[i].length() > end) {
+                return false;
+            }
+            at = found + pieces[i].length();
+        }
+        return true;
     }
 }

@@ -6,6 +6,7 @@ import io.mailrace.core.Event;
 import io.mailrace.core.MailAddress;
 import io.mailrace.core.MailOptions;
 import io.mailrace.core.Recipient;
+import io.mailrace.core.RoutingHints;
 import java.util.List;
 
 /**
@@ -16,9 +17,16 @@ import java.util.List;
  * @param tenant who submitted it; lower-case letters, digits, {@code . - _ @}; {@code default} when
  *        nothing is known
  * @param from where it came from, for the event
+ * @param hints what the application says about its way
  */
 public record Submission(MailAddress sender, List<Recipient> recipients, MailOptions options,
-        ContentFacts facts, String tenant, Event.Intake from) {
+        ContentFacts facts, String tenant, Event.Intake from, RoutingHints hints) {
+    /** Without hints. */
+    public Submission(MailAddress sender, List<Recipient> recipients, MailOptions options,
+            ContentFacts facts, String tenant, Event.Intake from) {
+        this(sender, recipients, options, facts, tenant, from, RoutingHints.NONE);
+    }
+
     public Submission {
         recipients = List.copyOf(recipients);
         if (recipients.isEmpty()) {

@@ -9,6 +9,21 @@ final class Xtext {
 
     private Xtext() {}
 
+    /** The encoding of a text of printable ASCII. */
+    static String encode(String text) {
+        StringBuilder encoded = new StringBuilder(text.length() + 8);
+        for (int i = 0; i < text.length(); i++) {
+            char c = text.charAt(i);
+            if (c > 32 && c < 127 && c != '+' && c != '=') {
+                encoded.append(c);
+            } else {
+                encoded.append('+').append(Character.toUpperCase(Character.forDigit(c >> 4 & 15,
+                        16))).append(Character.toUpperCase(Character.forDigit(c & 15, 16)));
+            }
+        }
+        return encoded.toString();
+    }
+
     /**
      * The text behind it. What would decode to anything but printable ASCII (line breaks that
      * forge headers, say) stays encoded; what is no xtext at all becomes the empty text.

@@ -7,12 +7,17 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.mailrace.core.Lane;
 import io.mailrace.core.MailAddress;
 import io.mailrace.core.Recipient;
+import io.mailrace.core.RoutingHints;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class RouterTest {
     private static Router router(String... config) {
@@ -25,9 +30,76 @@ class RouterTest {
 
     private static final MailAddress SENDER = SpoolFixture.address("app@news.example.com");
 
+    private static Router.Mail mail(MailAddress sender, String tenant) {
+        return new Router.Mail(sender, tenant, "", RoutingHints.NONE);
+    }
+
+    private static Router.Mail mail(String tag, Optional<Lane> lane, Map<String, String> fields) {
+        return new Router.Mail(SENDER, "t", tag, new RoutingHints(lane, fields));
+    }
+
+    private static QueueKey queue(Router router, Router.Mail mail) {
+        return router.split(mail, to("a@one.test")).getFirst().queue();
+    }
+
+    @Test
+    void lane_isTheOneAskedForUnlessTheRouteSaysOtherwise() {
+        Router router = router("routes = [ { when { tag = \"news-*\" }, lane = bulk }"
+                + ", { when { lane = transactional }, pool = fast } ]");
+        assertThat(queue(router, mail("", Optional.of(Lane.TRANSACTIONAL), Map.of())))
+                .isEqualTo(new QueueKey(Lane.TRANSACTIONAL, "t", "one.test", "fast"));
+        assertThat(queue(router, mail("news-may", Optional.of(Lane.TRANSACTIONAL), Map.of())))
+                .isEqualTo(new QueueKey(Lane.BULK, "t", "one.test", "default"));
+        assertThat(queue(router, mail("news", Optional.empty(), Map.of())).lane())
+                .isEqualTo(Lane.DEFAULT);
+    }
+
+    @Test
+    void header_allPatternsMustMatch() {
+        Router router = router("routes = [ { when { header { X-Campaign = \"Wel*me\", "
+                + "X-Stream = \"*\" } }, pool = p } ]");
+        assertThat(router.fields()).containsExactlyInAnyOrder("x-campaign", "x-stream");
+        assertThat(queue(router, mail("", Optional.empty(), Map.of("x-campaign", "WELCOME",
+                "x-stream", ""))).pool()).isEqualTo("p");
+        assertThat(queue(router, mail("", Optional.empty(), Map.of("x-campaign", "welcome")))
+                .pool()).isEqualTo("default");
+        assertThat(queue(router, mail("", Optional.empty(), Map.of("x-campaign", "welm",
+                "x-stream", "a"))).pool()).isEqualTo("default");
+    }
+
+    @Test
+    void redirect_oneCopyGoesToTheSandbox() {
+        Router router = router("routes = [ { when { tenant = t }, redirect = "
+                + "\"all@sandbox.test\" } ]");
+        List<Router.Part> parts = router.split(mail(SENDER, "t"), to("a+b@one.test",
+                "c@two.test"));
+        assertThat(parts).hasSize(1);
+        assertThat(parts.getFirst().queue().destination()).isEqualTo("sandbox.test");
+        assertThat(parts.getFirst().recipients()).containsExactly(new Recipient(
+                SpoolFixture.address("all@sandbox.test"), 0, "rfc822;a+2Bb@one.test"));
+    }
+
+    @Test
+    void nextHops_ofEveryKindAreRead() {
+        for (String via : List.of("smtps://relay.test:465", "lmtp://10.0.0.9:24",
+                "blackhole://")) {
+            assertThat(queue(router("routes = [ { via = \"" + via + "\" } ]"),
+                    mail(SENDER, "t")).destination()).isEqualTo(via);
+        }
+        assertThat(queue(router("routes = [ { via = \"LMTP://Mail.test\" } ]"),
+                mail(SENDER, "t")).destination()).isEqualTo("lmtp://mail.test:24");
+    }
+
+    @ParameterizedTest
+    @CsvSource({"a*,abc,true", "*c,abc,true", "a*c,ac,true", "a*b*c,a-b-c,true", "abc,ABC,true",
+            "a*a,a,false", "*b*,aca,false", "a*b*b,ab,false", "*,'',true", "a,b,false"})
+    void patterns_starsStandForAnyText(String pattern, String value, boolean holds) {
+        assertThat(Router.matches(pattern, value)).isEqualTo(holds);
+    }
+
     @Test
     void noRoute_oneEnvelopeForEachDomain() {
-        assertThat(router().split(SENDER, to("a@one.test", "b@two.test", "c@one.test"), "t"))
+        assertThat(router().split(mail(SENDER, "t"), to("a@one.test", "b@two.test", "c@one.test")))
                 .containsExactly(
                         new Router.Part(new QueueKey(Lane.DEFAULT, "t", "one.test", "default"),
                                 to("a@one.test", "c@one.test")),
@@ -39,7 +111,7 @@ class RouterTest {
     void via_takesAllItsRecipientsInOneEnvelope() {
         Router router = router("routes = [ { when { recipient-domain = \"*.corp.test\" }"
                 + ", via = \"smtp://10.0.0.9:2525\" } ]");
-        assertThat(router.split(SENDER, to("a@x.corp.test", "b@y.corp.test", "c@corp.test"), "t"))
+        assertThat(router.split(mail(SENDER, "t"), to("a@x.corp.test", "b@y.corp.test", "c@corp.test")))
                 .containsExactly(
                         new Router.Part(
                                 new QueueKey(Lane.DEFAULT, "t", "smtp://10.0.0.9:2525", "default"),
@@ -53,11 +125,11 @@ class RouterTest {
         Router router = router("routes = [ { when { tenant = a, sender-domain = "
                 + "\"news.example.com\" }, lane = bulk }"
                 + ", { when { tenant = a }, lane = transactional, pool = p } ]");
-        assertThat(router.split(SENDER, to("x@one.test"), "a").getFirst().queue().lane())
+        assertThat(router.split(mail(SENDER, "a"), to("x@one.test")).getFirst().queue().lane())
                 .isEqualTo(Lane.BULK);
-        assertThat(router.split(MailAddress.NULL, to("x@one.test"), "a").getFirst().queue())
+        assertThat(router.split(mail(MailAddress.NULL, "a"), to("x@one.test")).getFirst().queue())
                 .isEqualTo(new QueueKey(Lane.TRANSACTIONAL, "a", "one.test", "p"));
-        assertThat(router.split(SENDER, to("x@one.test"), "b").getFirst().queue().lane())
+        assertThat(router.split(mail(SENDER, "b"), to("x@one.test")).getFirst().queue().lane())
                 .isEqualTo(Lane.DEFAULT);
     }
 
@@ -65,7 +137,7 @@ class RouterTest {
     void manyRecipients_areSplit() {
         String[] many = IntStream.range(0, 2500).mapToObj(i -> "u" + i + "@one.test")
                 .toArray(String[]::new);
-        assertThat(router().split(SENDER, to(many), "t")).extracting(p -> p.recipients().size())
+        assertThat(router().split(mail(SENDER, "t"), to(many))).extracting(p -> p.recipients().size())
                 .containsExactly(1000, 1000, 500);
     }
 

@@ -3,12 +3,18 @@ package io.mailrace.smtp;
 
 import io.mailrace.core.Ascii;
 import io.mailrace.core.ContentFacts;
+import io.mailrace.core.Lane;
+import io.mailrace.core.RoutingHints;
 import java.nio.charset.StandardCharsets;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
 
 /**
  * Reads a header as it streams by (RFC 5322 2.2): finds its end, notes which fields are there and
- * keeps the values of From and Message-ID. {@value #TAG} is meant for us: its value is kept and the
- * field is not passed on. Holds back at most one field name, because only its colon tells whether
+ * keeps the values of From, Message-ID and the fields routes look at. {@value #TAG} and
+ * {@value #LANE} are meant for us: their values are kept and the fields are not passed on. Holds back at most one field name, because only its colon tells whether
  * the line belongs to the header; keeps at most {@value #MAX_FROM} octets of a value. Expects lines
  * ended by CRLF. Confined to its session.
  */
@@ -19,12 +25,16 @@ final class HeaderScanner {
     /** More than a tag may have, so that one too long is seen as such. */
     private static final int MAX_TAG_VALUE = 200;
     static final String TAG = "x-mailrace-tag";
+    static final String LANE = "x-mailrace-lane";
+    private static final int MAX_ROUTED_VALUE = 500;
 
     private enum State {
         LINE_START, NAME, BLANK_AFTER_NAME, VALUE, ENDED
     }
 
     private final ContentScanner.Sink sink;
+    private final Set<String> routed;
+    private final Map<String, String> hints = new HashMap<>();
     private final byte[] name = new byte[MAX_NAME];
     private int nameLength;
     /** How much of the name came in earlier buffers and was held back. */
@@ -50,8 +60,10 @@ final class HeaderScanner {
     private byte[] messageId = new byte[0];
     private byte[] tag = new byte[0];
 
-    HeaderScanner(ContentScanner.Sink sink) {
+    /** @param routed names of fields to keep, in lower case */
+    HeaderScanner(ContentScanner.Sink sink, Set<String> routed) {
         this.sink = sink;
+        this.routed = routed;
     }
 
     /**
@@ -156,20 +168,21 @@ final class HeaderScanner {
         inField = true;
         state = State.VALUE;
         capturedLength = 0;
-        captureLimit = 0;
+        captureLimit = routed.contains(field) ? MAX_ROUTED_VALUE : 0;
         switch (field) {
             case "received" -> received++;
             case "date" -> hasDate = true;
             case "from" -> captureLimit = hasFrom ? 0 : MAX_FROM;
             case "message-id" -> captureLimit = hasMessageId ? 0 : MAX_MESSAGE_ID;
             case TAG -> captureLimit = hasTag ? 0 : MAX_TAG_VALUE;
+            case LANE -> captureLimit = MAX_ROUTED_VALUE;
             default -> {
             }
         }
         hasFrom |= field.equals("from");
         hasMessageId |= field.equals("message-id");
-        swallows = field.equals(TAG);
-        hasTag |= swallows;
+        hasTag |= field.equals(TAG);
+        swallows = field.equals(TAG) || field.equals(LANE);
     }
 
     private int value(byte[] bytes, int start, int to) {
@@ -215,7 +228,13 @@ final class HeaderScanner {
         switch (field) {
             case "from" -> from = value;
             case TAG -> tag = value;
-            default -> messageId = value;
+            case "message-id" -> messageId = value;
+            default -> {
+            }
+        }
+        if (routed.contains(field) || field.equals(LANE)) {
+            hints.putIfAbsent(field, Ascii.clean(new String(value,
+                    StandardCharsets.ISO_8859_1).strip(), MAX_ROUTED_VALUE));
         }
         captureLimit = 0;
     }
@@ -273,6 +292,14 @@ final class HeaderScanner {
     String messageId() {
         String text = new String(messageId, StandardCharsets.ISO_8859_1);
         return Ascii.clean(text.strip(), MAX_MESSAGE_ID);
+    }
+
+    /** What the application says about the way: the first of each field; an unknown lane is none. */
+    RoutingHints hints() {
+        Map<String, String> fields = new HashMap<>(hints);
+        String lane = fields.remove(LANE);
+        return new RoutingHints(lane == null ? Optional.empty()
+                : Lane.ofWord(Ascii.lower(lane)), fields);
     }
 
     /** What the application calls this mail, lower-case; empty when nothing fit was given. */

@@ -2,6 +2,7 @@
 package io.mailrace.smtp;
 
 import io.mailrace.core.ContentFacts;
+import io.mailrace.core.RoutingHints;
 import io.mailrace.core.SmtpReply;
 import io.mailrace.queue.IncomingContent;
 import java.nio.charset.StandardCharsets;
@@ -21,7 +22,7 @@ final class MessageIntake implements ContentScanner.Sink {
     private final String hostname;
     private final String date;
     private final ContentScanner scanner;
-    private final HeaderScanner header = new HeaderScanner(this::store);
+    private final HeaderScanner header;
     private Optional<SmtpReply> refusal = Optional.empty();
     private boolean discarded;
     private long octets;
@@ -31,6 +32,7 @@ final class MessageIntake implements ContentScanner.Sink {
     MessageIntake(IncomingContent content, boolean chunks, byte[] received,
             SubmissionConfig limits, String hostname, String date) {
         this.content = content;
+        header = new HeaderScanner(this::store, content.routedFields());
         this.limits = limits;
         this.hostname = hostname;
         this.date = date;
@@ -157,6 +159,11 @@ final class MessageIntake implements ContentScanner.Sink {
         return new ContentFacts(content.sizeBytes(), scanner.eightBit(), header.utf8(),
                 scanner.leadingDot(), scanner.longLine(), FromDomain.of(header.from()), messageId,
                 header.tag());
+    }
+
+    /** Call after {@link #finish}. */
+    RoutingHints hints() {
+        return header.hints();
     }
 
     IncomingContent content() {

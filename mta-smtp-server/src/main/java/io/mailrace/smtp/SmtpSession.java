@@ -635,7 +635,8 @@ final class SmtpSession {
         MailTransaction mail = mailInHand();
         mode = Mode.COMMITTING;
         message.content().accept(new Submission(mail.sender(), mail.distinctRecipients(),
-                mail.options(), message.facts(), tenant, intakeNow()), new CommitListener() {
+                mail.options(), message.facts(), tenant, intakeNow(), message.hints()),
+                new CommitListener() {
                     @Override
                     public void committed() {
                         terms.accepted().increment();

@@ -3,36 +3,57 @@ package io.mailrace.smtp;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.mailrace.core.Lane;
+import io.mailrace.core.RoutingHints;
 import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 
 /** X-Mailrace-Tag is read and goes no further, however the bytes come. */
 class HeaderTagTest {
 
     /** What is passed on of a header, and the tag. */
-    private record Read(String passed, String tag) {}
+    private record Read(String passed, String tag, RoutingHints hints) {}
 
     /** Reads a header that comes in two parts. */
     private static Read read(String header, int cut) {
         byte[] bytes = header.getBytes(StandardCharsets.ISO_8859_1);
         ByteArrayOutputStream passed = new ByteArrayOutputStream();
         HeaderScanner scanner = new HeaderScanner(
-                (from, offset, length) -> passed.write(from, offset, length));
+                (from, offset, length) -> passed.write(from, offset, length),
+                Set.of("x-campaign", "from"));
         int at = scanner.scan(bytes, 0, cut);
         if (!scanner.ended()) {
             at = scanner.scan(bytes, cut, bytes.length);
         }
         assertThat(scanner.ended()).isTrue();
         passed.write(bytes, at, bytes.length - at);
-        return new Read(passed.toString(StandardCharsets.ISO_8859_1), scanner.tag());
+        return new Read(passed.toString(StandardCharsets.ISO_8859_1), scanner.tag(),
+                scanner.hints());
     }
 
     private static void always(String header, String passed, String tag) {
         for (int cut = 0; cut < header.length(); cut++) {
             assertThat(read(header, cut)).describedAs("cut at %d", cut)
-                    .isEqualTo(new Read(passed, tag));
+                    .extracting(Read::passed, Read::tag).containsExactly(passed, tag);
         }
+    }
+
+    @Test
+    void hints_laneAndRoutedFields_areRead() {
+        String header = "X-Mailrace-Lane: Bulk\r\nX-Campaign: Spring\r\n sale\r\n"
+                + "X-Campaign: two\r\nFrom: a@b\r\nTo: c@d\r\n\r\n";
+        for (int cut = 0; cut < header.length(); cut++) {
+            Read read = read(header, cut);
+            assertThat(read.hints()).isEqualTo(new RoutingHints(Optional.of(Lane.BULK), Map.of(
+                    "x-campaign", "Spring sale", "from", "a@b")));
+            assertThat(read.passed()).startsWith("X-Campaign: Spring\r\n sale\r\n");
+        }
+        assertThat(read("X-Mailrace-Lane: express\r\n\r\n", 3).hints()).isEqualTo(
+                RoutingHints.NONE);
     }
 
     @Test

@@ -23,6 +23,7 @@ import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -50,6 +51,11 @@ final class RecordingSpool implements Spool {
 
     /** One message on its way. */
     final class Incoming implements IncomingContent {
+        @Override
+        public Set<String> routedFields() {
+            return Set.of("x-campaign");
+        }
+
         private final SpoolId id = new SpoolId(ids.incrementAndGet());
         private final Executor loop;
         private final Runnable whenWritable;

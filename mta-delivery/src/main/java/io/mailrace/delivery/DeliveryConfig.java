@@ -9,8 +9,6 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
-import java.util.stream.Collectors;
 
 /**
  * Everything delivery can be told: sections {@code delivery}, {@code sources}, {@code pools},
@@ -65,15 +63,15 @@ public record DeliveryConfig(String hostname, Settings delivery,
         root.sections("sources", "source-defaults").forEach((name, reader) -> SourceConfig
                 .from(name, reader, hostname).ifPresent(source -> sources.put(name, source)));
         if (sources.isEmpty()) {
-            sources.put(DEFAULT, new SourceConfig(DEFAULT, Optional.empty(),
-                    hostname.isEmpty() ? "localhost" : hostname, SourceConfig.Bounds.NONE));
+            sources.put(DEFAULT, SourceConfig.plain(DEFAULT,
+                    hostname.isEmpty() ? "localhost" : hostname));
         }
         Map<String, PoolConfig> pools = new LinkedHashMap<>();
-        root.sections("pools", "pool-defaults").forEach((name, reader) -> PoolConfig
-                .from(name, reader, sources.keySet()).ifPresent(pool -> pools.put(name, pool)));
-        pools.computeIfAbsent(DEFAULT, name -> new PoolConfig(name, sources.keySet().stream()
-                .collect(Collectors.toMap(source -> source, source -> 1, (a, b) -> a,
-                        LinkedHashMap::new))));
+        Map<String, ConfigReader> readers = root.sections("pools", "pool-defaults");
+        readers.forEach((name, reader) -> PoolConfig.from(name, reader, sources.keySet())
+                .ifPresent(pool -> pools.put(name, pool)));
+        pools.computeIfAbsent(DEFAULT, name -> PoolConfig.even(name, sources.keySet()));
+        PoolConfig.checkOverflows(pools, readers);
         Providers providers = Providers.from(root);
         return new DeliveryConfig(hostname, settings(root.section("delivery")), sources, pools,
                 providers, MailLimit.listFrom(root, providers),

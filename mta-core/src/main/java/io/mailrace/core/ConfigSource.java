@@ -21,6 +21,9 @@ import java.util.regex.Pattern;
  * in the order of the file.
  */
 public final class ConfigSource {
+    private static final Pattern URL_PASSWORD = Pattern.compile(
+            "(://[^:@/\\s\"]+:)[^\\s\"]*@");
+
     /** How the library describes a place: that of a merged section has all its parts. */
     private static final Pattern PLACE = Pattern.compile(
             "(?:merge of )?(.*?): (\\d{1,9})(?:-\\d+)?(?:,.*)?", Pattern.DOTALL);
@@ -95,9 +98,13 @@ public final class ConfigSource {
         }
     }
 
-    /** The effective values as HOCON, each with a comment naming where it came from. */
+    /**
+     * The effective values as HOCON, each with a comment naming where it came from; passwords in
+     * addresses such as {@code socks5://user:password@host} are left out.
+     */
     public String show() {
-        return config.root().render(ConfigRenderOptions.defaults().setJson(false));
+        return URL_PASSWORD.matcher(config.root().render(ConfigRenderOptions.defaults()
+                .setJson(false))).replaceAll("$1***@");
     }
 
     /** The file, or the word for where a text came from; the library adds the line to that word. */

@@ -16,11 +16,13 @@ import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.ChannelOutboundBuffer;
 import io.netty.channel.ConnectTimeoutException;
 import io.netty.handler.codec.DecoderException;
+import io.netty.handler.proxy.ProxyConnectionEvent;
 import io.netty.handler.ssl.SslContext;
 import io.netty.handler.ssl.SslHandler;
 import io.netty.util.concurrent.ScheduledFuture;
 import java.io.IOException;
 import java.net.BindException;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.util.ArrayList;
 import java.util.List;
@@ -55,6 +57,8 @@ final class Connection extends ChannelInboundHandlerAdapter implements SmtpClien
     private final List<Attempt> held = new ArrayList<>(2);
     private SmtpReplyParser parser = new SmtpReplyParser();
     private @Nullable Channel channel;
+    /** Until the peer can be heard; null when it is reached directly. */
+    private @Nullable ProxyPassage passage;
     private @Nullable ByteBuf out;
     private @Nullable ContentStream stream;
     private boolean pumping;
@@ -146,11 +150,12 @@ final class Connection extends ChannelInboundHandlerAdapter implements SmtpClien
                 return;
             }
             channel = registered.channel();
-            if (source.address().isEmpty()) {
+            Optional<InetAddress> local = source.local(target.address());
+            if (local.isEmpty()) {
                 connect(registered.channel());
                 return;
             }
-            registered.channel().bind(new InetSocketAddress(source.address().get(), 0))
+            registered.channel().bind(new InetSocketAddress(local.get(), 0))
                     .addListener(bound -> {
                         if (bound.isSuccess()) {
                             connect(registered.channel());
@@ -162,6 +167,8 @@ final class Connection extends ChannelInboundHandlerAdapter implements SmtpClien
     }
 
     private void connect(Channel to) {
+        passage = ProxyPassage.begin(source, target, to.pipeline(),
+                dispatcher.settings().timeouts().connect());
         to.connect(new InetSocketAddress(target.address(), target.port())).addListener(done -> {
             if (!done.isSuccess()) {
                 openFailed(Stage.CONNECT, connectFailure(done.cause()), done.cause());
@@ -181,10 +188,14 @@ final class Connection extends ChannelInboundHandlerAdapter implements SmtpClien
         if (closed) {
             return;
         }
+        ProxyPassage through = passage;
+        if (through != null) {
+            close(through.failed(cause));
+            return;
+        }
         String why = cause == null ? "no reason given" : String.valueOf(cause.getMessage());
         SmtpReply reply = stage == Stage.BIND
-                ? SmtpReply.of(451, "4.3.0", "source " + source.name() + " cannot use its address: "
-                        + why)
+                ? SmtpReply.of(451, "4.3.0", source.whyNotBound(target.address(), why))
                 : failure == Failure.LOCAL
                         ? SmtpReply.of(451, "4.3.0", "local trouble connecting: " + why)
                         : SmtpReply.of(451, "4.4.1", "connecting to " + target + " failed: "
@@ -199,13 +210,29 @@ final class Connection extends ChannelInboundHandlerAdapter implements SmtpClien
             ctx.close();
             return;
         }
+        if (passage == null) {
+            begin();
+            ctx.read();
+        }
+    }
+
+    @Override
+    public void userEventTriggered(ChannelHandlerContext ctx, Object event) {
+        if (event instanceof ProxyConnectionEvent && !closed) {
+            passage = null; // from here on the peer is heard
+            begin();
+        }
+        ctx.fireUserEventTriggered(event);
+    }
+
+    /** The peer is reached: the dialogue begins, or the handshake before it. */
+    private void begin() {
         session.connected();
         if (tlsWanted) {
             tlsWanted = false;
             beginTls();
         }
         touch();
-        ctx.read();
     }
 
     // ------------------------------------------------------------------ from the peer
@@ -258,6 +285,10 @@ final class Connection extends ChannelInboundHandlerAdapter implements SmtpClien
 
     @Override
     public void channelInactive(ChannelHandlerContext ctx) {
+        if (passage != null) {
+            openFailed(Stage.CONNECT, Failure.LOST, null);
+            return;
+        }
         session.lost(Failure.LOST, "the peer closed it");
     }
 
@@ -270,7 +301,9 @@ final class Connection extends ChannelInboundHandlerAdapter implements SmtpClien
 
     @Override
     public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
-        if (cause instanceof IOException || cause instanceof DecoderException) {
+        if (passage != null) {
+            openFailed(Stage.CONNECT, Failure.LOST, cause);
+        } else if (cause instanceof IOException || cause instanceof DecoderException) {
             session.lost(Failure.LOST, String.valueOf(cause.getMessage()));
         } else if (!closed) {
             unforeseen(cause);

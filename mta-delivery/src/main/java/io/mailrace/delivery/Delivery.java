@@ -26,7 +26,6 @@ import io.netty.channel.socket.nio.NioSocketChannel;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -63,6 +62,7 @@ public final class Delivery {
     private final DeliveryParts parts;
     private final Gates gates;
     private final ShapingControl control;
+    private final SourceWatch watch;
     private final NextHops hops;
     private final Map<EventLoop, byte[]> scratches = new ConcurrentHashMap<>();
     private final Map<Site, Dispatcher> sites = new ConcurrentHashMap<>();
@@ -77,9 +77,9 @@ public final class Delivery {
         this.spool = spool;
         this.loops = loops;
         DeliveryMeters meters = new DeliveryMeters(metrics);
-        Map<String, EgressSource> sources = new LinkedHashMap<>();
-        config.sources().forEach((name, source) -> sources.put(name, new EgressSource(source,
-                time)));
+        Egress egress = Egress.of(config, time);
+        watch = new SourceWatch(egress.sources().values(), SourceWatch.Machine.real(),
+                this::unpark);
         int threads = config.delivery().signingThreads() > 0
                 ? config.delivery().signingThreads()
                 : Runtime.getRuntime().availableProcessors();
@@ -93,7 +93,7 @@ public final class Delivery {
                 new Suppressions(time, spool.memos()));
         parts = new DeliveryParts(config, spool, time, meters,
                 new SigningPool(signer, threads, time, meters), budget, settlements,
-                DeliveryTls.load(), sources, shaping, this::route, places::remove);
+                DeliveryTls.load(), egress, shaping, this::route, places::remove);
         control = new ShapingControl(config, shaping, spool, this::isSite);
         DnsClient dns = new DnsClient(config.dns(), metrics);
         PeerTlsConfig peerTls = config.delivery().peerTls();
@@ -110,7 +110,7 @@ public final class Delivery {
     }
 
     /**
-     * Begins to deliver. The loops, the spool and the signer stay the caller's, who closes them
+     * Begins to deliver; asks for the addresses of the machine and of proxies, and so may block. The loops, the spool and the signer stay the caller's, who closes them
      * after {@link #close}.
      */
     public static Delivery start(DeliveryConfig config, Spool spool, MessageSigner signer,
@@ -118,6 +118,7 @@ public final class Delivery {
         Delivery delivery = new Delivery(config, spool, signer, loops, time, metrics);
         delivery.sweep = loops.next().scheduleWithFixedDelay(delivery::forgetSites, SWEEP_SECONDS,
                 SWEEP_SECONDS, TimeUnit.SECONDS);
+        delivery.watch.start();
         // The first handshake must find TLS loaded: nothing is sent before.
         delivery.parts.tls().whenLoaded(() -> spool.queues().listen(delivery::route));
         return delivery;
@@ -278,6 +279,15 @@ public final class Delivery {
         return sites.keySet().stream().anyMatch(site -> SitePaths.nameOf(site).equals(name));
     }
 
+    /** A source is of use again: what was parked for that reason goes on. */
+    private void unpark(String why) {
+        for (QueueStatus status : spool.queues().statuses()) {
+            if (status.parkedUntilEpochMillis() > 0 && status.parkedWhy().equals(why)) {
+                spool.queues().find(status.key()).ifPresent(queue -> queue.park(0, ""));
+            }
+        }
+    }
+
     private void measuresChanged() {
         sites.values().forEach(dispatcher -> {
             try {
@@ -314,6 +324,7 @@ public final class Delivery {
         if (sweep != null) {
             sweep.cancel(false);
         }
+        watch.close();
         parts.settlements().stop();
         if (!within(stopSites(), limit)) {
             LOG.warn("transactions are cut off connections={}", parts.budget().used());

@@ -10,14 +10,12 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
-import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Everything delivery can be told: sections {@code delivery}, {@code sources}, {@code pools},
- * {@code providers}, {@code limits}, {@code smart-hosts} and {@code dns}. The keys are explained in this module's
- * {@code reference.conf}.
+ * {@code providers}, {@code limits}, {@code smart-hosts} and {@code dns}. The keys are explained
+ * in this module's {@code reference.conf}.
  *
  * @param hostname the machine's own mail name: an MX naming it is a loop
  * @param sources by name; never empty
@@ -93,15 +91,15 @@ public record DeliveryConfig(String hostname, Settings delivery,
         root.sections("sources", "source-defaults").forEach((name, reader) -> SourceConfig
                 .from(name, reader, hostname).ifPresent(source -> sources.put(name, source)));
         if (sources.isEmpty()) {
-            sources.put(DEFAULT, new SourceConfig(DEFAULT, Optional.empty(),
-                    hostname.isEmpty() ? "localhost" : hostname, SourceConfig.Bounds.NONE));
+            sources.put(DEFAULT, SourceConfig.plain(DEFAULT,
+                    hostname.isEmpty() ? "localhost" : hostname));
         }
         Map<String, PoolConfig> pools = new LinkedHashMap<>();
-        root.sections("pools", "pool-defaults").forEach((name, reader) -> PoolConfig
-                .from(name, reader, sources.keySet()).ifPresent(pool -> pools.put(name, pool)));
-        pools.computeIfAbsent(DEFAULT, name -> new PoolConfig(name, sources.keySet().stream()
-                .collect(Collectors.toMap(source -> source, source -> 1, (a, b) -> a,
-                        LinkedHashMap::new))));
+        Map<String, ConfigReader> readers = root.sections("pools", "pool-defaults");
+        readers.forEach((name, reader) -> PoolConfig.from(name, reader, sources.keySet())
+                .ifPresent(pool -> pools.put(name, pool)));
+        pools.computeIfAbsent(DEFAULT, name -> PoolConfig.even(name, sources.keySet()));
+        PoolConfig.checkOverflows(pools, readers);
         Providers providers = Providers.from(root);
         return new DeliveryConfig(hostname, settings(root.section("delivery")), sources, pools,
                 providers, MailLimit.listFrom(root, providers), SmartHostConfig.allFrom(root),

@@ -7,7 +7,6 @@ import io.mailrace.queue.MailQueue;
 import io.mailrace.queue.QueueKey;
 import io.mailrace.queue.Spool;
 import java.util.List;
-import java.util.Map;
 import java.util.function.BiConsumer;
 import java.util.function.Consumer;
 import org.slf4j.Logger;
@@ -16,19 +15,14 @@ import org.slf4j.LoggerFactory;
 /**
  * What all dispatchers share. Each part may be used by any thread.
  *
- * @param sources by name
  * @param reroute looks a queue's destination up again
  * @param left is told when a dispatcher has nothing to do with a queue any more
  */
 record DeliveryParts(DeliveryConfig config, Spool spool, TimeSource time, DeliveryMeters meters,
         SigningPool signing, ConnectionBudget budget, Settlements settlements, DeliveryTls tls,
-        Map<String, EgressSource> sources, Shaping shaping, Consumer<MailQueue> reroute,
+        Egress egress, Shaping shaping, Consumer<MailQueue> reroute,
         BiConsumer<QueueKey, Dispatcher> left) {
     private static final Logger LOG = LoggerFactory.getLogger(Delivery.class);
-
-    DeliveryParts {
-        sources = Map.copyOf(sources);
-    }
 
     /** An error nobody foresaw: logged with its stack and counted; the mail is deferred. */
     void unforeseen(String where, Throwable error) {

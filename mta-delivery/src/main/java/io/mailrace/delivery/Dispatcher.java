@@ -22,10 +22,8 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.EnumSet;
 import java.util.HashSet;
-import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -64,7 +62,7 @@ final class Dispatcher {
     private final SessionTerms.Hop hop;
     private final Set<SourceGate> wishesSource = new HashSet<>();
     private final Set<SourceGate> granted = new HashSet<>();
-    private final Map<String, PoolShare> pools = new LinkedHashMap<>();
+    private final PoolShares pools;
     private final MailFeed feed;
     private final Set<Connection> connections = new LinkedHashSet<>();
     private final Set<Connection> proven = new LinkedHashSet<>();
@@ -103,7 +101,9 @@ final class Dispatcher {
         feed = new MailFeed(parts, this);
         name = ladder.firstName();
         hop = SessionTerms.Hop.of(site, parts.config());
-        paths = new SitePaths(parts.shaping(), site, ladder.hostNames(), parts.time());
+        paths = new SitePaths(parts.shaping(), parts.egress(), site, ladder.hostNames(),
+                parts.time());
+        pools = new PoolShares(parts.egress(), ladder, paths, () -> 2 * pace.connections());
         quietSinceNanos = parts.time().nanos();
     }
 
@@ -159,7 +159,7 @@ final class Dispatcher {
         parts.meters().begun(next.lane());
         next.start(parts.time().nanos());
         if (!connection.useGrant()) {
-            pool.wheel().charge(connection.source());
+            pool.choice().charge(connection.source());
         }
         pumpSoon();
         return next;
@@ -168,6 +168,7 @@ final class Dispatcher {
     /** Whether a connection is to make room: for the end, for another site, for another pool. */
     private boolean mustGo(Connection connection) {
         if (stopping || connection.promised() || outOfBounds(connection)
+                || connection.pool().choice().outranked(connection.source())
                 || parts.budget().shouldGive(connections.size())) {
             return true;
         }
@@ -187,7 +188,7 @@ final class Dispatcher {
         if (pool.connections() <= share) {
             return false;
         }
-        for (PoolShare other : pools.values()) {
+        for (PoolShare other : pools.all()) {
             boolean now = sent >= MESSAGES_BEFORE_YIELDING || (other.urgent() && !pool.urgent());
             if (now && other != pool && !other.ready().isEmpty()
                     && other.connections() < Math.max(1, share)) {
@@ -233,7 +234,7 @@ final class Dispatcher {
     }
 
     private void giveIdle(EgressPath path) {
-        for (PoolShare pool : pools.values()) {
+        for (PoolShare pool : pools.all()) {
             Connection idle = pool.takeIdle(path.source());
             if (idle != null) {
                 offer(path);
@@ -250,7 +251,7 @@ final class Dispatcher {
         if (attempt.progressed()) {
             pace.works();
         }
-        paths.suppress(attempt);
+        paths.finished(attempt);
         feed.gave(attempt.queue());
         parts.settlements().settle(attempt, route, peerTakesDsn, loop, settled);
     }
@@ -400,9 +401,7 @@ final class Dispatcher {
             return;
         }
         quiet = false;
-        feed.join(
-                pools.computeIfAbsent(config.name(), key -> PoolShare.of(config, parts.sources())),
-                queue, hosts);
+        feed.join(pools.of(config), queue, hosts);
         pumpSoon();
     }
 
@@ -420,9 +419,9 @@ final class Dispatcher {
         if (concerned.isEmpty() || stopping) {
             return;
         }
-        for (PoolShare pool : pools.values()) {
+        for (PoolShare pool : pools.all()) {
             if (concerned.contains(pool.name())) {
-                pool.wheel().sources().forEach(EgressSource::wake);
+                pool.choice().sources().forEach(EgressSource::wake);
             }
         }
         ladder.forgetDown();
@@ -433,7 +432,7 @@ final class Dispatcher {
     /** Begins to stop: what only waits is put back, what runs is finished. On this loop. */
     void stop() {
         stopping = true;
-        for (PoolShare pool : pools.values()) {
+        for (PoolShare pool : pools.all()) {
             feed.stop(pool);
         }
         List.copyOf(connections).forEach(Connection::drain);
@@ -453,7 +452,7 @@ final class Dispatcher {
 
     private void checkStopped() {
         if (stopping && connections.isEmpty()
-                && pools.values().stream().allMatch(PoolShare::quiet)) {
+                && pools.all().stream().allMatch(PoolShare::quiet)) {
             stopped.complete(null);
         }
     }
@@ -551,13 +550,14 @@ final class Dispatcher {
             return;
         }
         limitWhy = "";
-        List<PoolShare> order = new ArrayList<>(pools.values());
         // Twice what the connections can carry: one message each, the next one at hand.
-        order.forEach(pool -> feed.fill(pool, 2 * pace.connections()));
+        List.copyOf(pools.all()).forEach(pool -> feed.fill(pool, 2 * pace.connections()));
+        List<PoolShare> order = new ArrayList<>(pools.all());
         if (order.size() > 1) {
             order.sort(Comparator.comparing(pool -> !pool.urgent()));
         }
         order.forEach(this::assign);
+        pools.sweep();
         describe();
     }
 
@@ -569,57 +569,65 @@ final class Dispatcher {
                 closeIdleOfOthers(pool);
                 return;
             }
-            EgressSource source = pool.wheel().next(one -> usable(pool, one)
-                    && paths.of(one).peek() == null);
-            if (source == null) {
+            SourceWheel.Turn turn = pool.turn();
+            if (turn == null) {
                 holdBack(pool);
                 return;
             }
-            Connection idle = pool.takeIdle(source);
-            if (idle == null && mayOpen() && open(pool, source)) {
+            Connection idle = pool.takeIdle(turn.source());
+            if (idle == null && mayOpen() && open(pool, turn.source())) {
                 continue;
             }
             if (idle == null) {
-                idle = pool.idle().pollLast();
-            }
-            if (idle == null) {
-                return;
+                turn.undo();
+                idle = pool.takeStandIn(turn.wheel());
+                if (idle == null) {
+                    giveUpIdle(pool);
+                    return;
+                }
+                pool.choice().charge(idle.source());
             }
             idle.grant();
             idle.mailAtHand();
         }
     }
 
-    private boolean usable(PoolShare pool, EgressSource source) {
-        return !source.resting() && (ladder.reaches(source, paths.of(source).narrowing().ipv4Only())
-                || pool.hasIdle(source));
+    /** No idle connection may send now: one makes room, unless it may in a moment. */
+    private void giveUpIdle(PoolShare pool) {
+        Connection idle = pool.idle().peekFirst();
+        if (idle == null) {
+            return;
+        }
+        SourceGate.Wait wait = idle.path().peek();
+        if (wait != null && wait.nanos() < PARKING_NANOS) {
+            pumpLater(wait.nanos());
+        } else {
+            pool.idle().remove(idle);
+            idle.drain();
+        }
+    }
+
+    /** Signed, or in no need of it. */
+    void ready(PoolShare pool, Attempt attempt) {
+        pools.shareOf(pool, attempt).ready().addLast(attempt.lane(), attempt);
     }
 
     /** No source may send now: the mail waits for the first that may, or for a host. */
     private void holdBack(PoolShare pool) {
-        SourceGate.Wait first = null;
-        for (EgressSource source : pool.wheel().sources()) {
-            if (!usable(pool, source)) {
-                continue;
-            }
-            SourceGate.Wait wait = paths.of(source).peek();
-            if (wait == null) {
-                pumpSoon(); // its time came just now
-                return;
-            }
-            if (first == null || wait.nanos() < first.nanos()) {
-                first = wait;
-            }
-        }
-        if (first == null) {
+        SourceGate.Wait first = pool.firstWait();
+        PoolShare parent = pool.parent();
+        if (parent != null && (first == null || first.nanos() >= PARKING_NANOS)) {
+            // not by the source it was to go by: then by any
+            pool.ready().clear().forEach(one -> parent.ready().addLast(one.lane(), one));
+            pumpSoon();
+        } else if (first == null) {
             nothingReachable(pool);
-            return;
-        }
-        limitWhy = first.why();
-        if (first.nanos() >= PARKING_NANOS) {
+        } else if (first.nanos() >= PARKING_NANOS) {
+            limitWhy = first.why();
             feed.park(pool, Math.max(1, TimeUnit.NANOSECONDS.toMillis(first.nanos())),
                     first.why());
         } else {
+            limitWhy = first.why();
             pumpLater(first.nanos());
         }
     }
@@ -636,7 +644,7 @@ final class Dispatcher {
 
     /** Something was put in force or ended. On this loop. */
     void measuresChanged() {
-        for (PoolShare pool : pools.values()) {
+        for (PoolShare pool : pools.all()) {
             for (Connection idle : List.copyOf(pool.idle())) {
                 if (outOfBounds(idle)) {
                     pool.idle().remove(idle);
@@ -649,7 +657,7 @@ final class Dispatcher {
 
     /** The site's connections are all taken: one that another pool does not use makes room. */
     private void closeIdleOfOthers(PoolShare pool) {
-        for (PoolShare other : pools.values()) {
+        for (PoolShare other : pools.all()) {
             Connection idle = other == pool ? null : other.idle().pollFirst();
             if (idle != null) {
                 idle.drain();
@@ -659,13 +667,14 @@ final class Dispatcher {
     }
 
     private void nothingReachable(PoolShare pool) {
-        for (EgressSource source : pool.wheel().sources()) {
-            if (!source.resting() && ladder.fits(source)) {
-                checkFailed();
-                return;
-            }
+        String why = pool.choice().whyNone(pool.name(), name);
+        if (why.isEmpty()) {
+            checkFailed();
+        } else {
+            // local trouble: every source rests, or none fits the site's addresses
+            feed.park(pool, SOURCE_REST.toMillis(), why);
+            describe();
         }
-        rest(pool);
     }
 
     private boolean mayOpen() {
@@ -751,19 +760,6 @@ final class Dispatcher {
 
     // ------------------------------------------------------------------ waiting as a whole
 
-    /** Every source of the pool rests, or none fits the site's addresses: local trouble. */
-    private void rest(PoolShare pool) {
-        String why = "no source of pool " + pool.name() + " can be used";
-        for (EgressSource source : pool.wheel().sources()) {
-            why = source.resting() ? source.whyResting()
-                    : !ladder.fits(source) ? "source " + source.name()
-                            + " has an address of another family than " + name
-                            : why;
-        }
-        feed.park(pool, SOURCE_REST.toMillis(), why);
-        describe();
-    }
-
     /** No connection is open and no address is left to try: the site waits. */
     private void checkFailed() {
         if (!connections.isEmpty() || localPause) {
@@ -781,7 +777,7 @@ final class Dispatcher {
         parked = true;
         restWhy = "no host of site " + name + " could be used, the last failure was: "
                 + lastFailure;
-        for (PoolShare pool : pools.values()) {
+        for (PoolShare pool : pools.all()) {
             for (Attempt attempt : pool.ready().clear()) {
                 defer(attempt, lastFailure);
             }

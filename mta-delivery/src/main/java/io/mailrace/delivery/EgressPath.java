@@ -4,7 +4,7 @@ package io.mailrace.delivery;
 import io.mailrace.core.ReplyClass;
 import io.mailrace.core.TimeSource;
 import io.mailrace.delivery.SourceGate.Wait;
-import java.util.Optional;
+import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
@@ -16,7 +16,7 @@ final class EgressPath {
     private final SourceGate gate;
     private final Measures measures;
     private final String site;
-    private final Optional<String> block;
+    private final List<String> blocks;
     private final TimeSource time;
     private Narrowing narrowing = Narrowing.NONE;
     private long version = -1;
@@ -27,7 +27,7 @@ final class EgressPath {
         this.measures = measures;
         this.site = site;
         this.time = time;
-        block = gate.source().block();
+        blocks = gate.source().blocks();
     }
 
     EgressSource source() {
@@ -38,15 +38,11 @@ final class EgressPath {
         return gate;
     }
 
-    Optional<String> block() {
-        return block;
-    }
-
     Narrowing narrowing() {
         long now = measures.version();
         if (now != version || time.epochMillis() >= narrowing.validUntil()) {
             version = now;
-            narrowing = measures.narrowing(source().name(), block, gate.receiver(), site);
+            narrowing = measures.narrowing(source().name(), blocks, gate.receiver(), site);
         }
         return narrowing;
     }

@@ -48,12 +48,19 @@ public record Explanation(List<Line> lines) {
             lines.add(new Line("waits", "there is no pool named " + about.queue().pool()));
             return new Explanation(lines);
         }
-        pool.sources().forEach((name, weight) -> {
-            EgressSource source = parts.sources().get(name);
-            if (source != null) {
-                lines.add(source(parts, new SourceAt(source, weight, provider, receiver, site)));
+        for (PoolConfig one : PoolConfig.chain(config.pools(), pool)) {
+            if (!one.equals(pool)) {
+                lines.add(new Line("overflow", "pool " + one.name()
+                        + ", when no source before may send for 5 s"));
             }
-        });
+            one.sources().forEach((name, weight) -> {
+                EgressSource source = parts.egress().sources().get(name);
+                if (source != null) {
+                    lines.add(source(parts, new SourceAt(source, weight, provider, receiver,
+                            site)));
+                }
+            });
+        }
         limits(lines, provider, config.delivery());
         waits(lines, shaping, about, provider, receiver, site);
         return new Explanation(lines);
@@ -69,8 +76,7 @@ public record Explanation(List<Line> lines) {
                 parts.time());
         StringBuilder text = new StringBuilder(source.name()).append(", weight ")
                 .append(at.weight())
-                .append(source.address().map(one -> ", address " + one.getHostAddress())
-                        .orElse(", address by the system"))
+                .append(addresses(source.config()))
                 .append(", ehlo ").append(source.ehlo()).append(", ")
                 .append(gate.connections()).append(" of ").append(gate.most())
                 .append(" connections");
@@ -82,10 +88,26 @@ public record Explanation(List<Line> lines) {
         Wait wait = path.peek();
         if (source.resting()) {
             text.append(": rests: ").append(source.whyResting());
+        } else if (!source.lacking().isEmpty()) {
+            text.append(": ").append(source.whyLacking());
         } else if (wait != null) {
             text.append(": waits ").append(seconds(wait)).append(": ").append(wait.why());
         }
         return new Line("source", text.toString());
+    }
+
+    private static String addresses(SourceConfig source) {
+        StringBuilder text = new StringBuilder();
+        source.addresses().forEach(one -> text.append(", address ")
+                .append(one.getHostAddress()));
+        if (text.isEmpty()) {
+            text.append(source.proxy().isPresent() ? ", address by the proxy"
+                    : ", address by the system");
+        }
+        source.seen().stream().filter(one -> !source.addresses().contains(one))
+                .forEach(one -> text.append(", seen as ").append(one.getHostAddress()));
+        source.proxy().ifPresent(proxy -> text.append(", through ").append(proxy));
+        return text.toString();
     }
 
     private static String seconds(Wait wait) {

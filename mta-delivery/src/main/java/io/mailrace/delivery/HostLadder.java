@@ -12,6 +12,7 @@ import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -107,10 +108,20 @@ final class HostLadder {
         return source.fits(address) && !(ipv4Only && address instanceof Inet6Address);
     }
 
+    /** Whether an address the source can use now reaches one of the site's. */
     boolean fits(EgressSource source) {
+        return anyAddress(source::fits);
+    }
+
+    /** Whether the source has an address of the family of one of the site's. */
+    boolean suits(EgressSource source) {
+        return anyAddress(source::suits);
+    }
+
+    private boolean anyAddress(Predicate<InetAddress> which) {
         for (MxHost host : hosts.hosts()) {
             for (InetAddress address : host.addresses()) {
-                if (source.fits(address)) {
+                if (which.test(address)) {
                     return true;
                 }
             }

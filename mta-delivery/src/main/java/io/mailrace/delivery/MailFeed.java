@@ -248,7 +248,7 @@ final class MailFeed {
         if (parts.signing().mustSign(attempt)) {
             unsigned.add(attempt);
         } else {
-            pool.ready().addLast(attempt.lane(), attempt);
+            dispatcher.ready(pool, attempt);
         }
     }
 
@@ -261,7 +261,7 @@ final class MailFeed {
             } else if (trouble != null) {
                 dispatcher.defer(attempt, trouble);
             } else {
-                pool.ready().addLast(lane, attempt);
+                dispatcher.ready(pool, attempt);
             }
         }
         dispatcher.pumpSoon();

@@ -46,7 +46,7 @@ record Measure(long id, Subject subject, RuleAction action, Optional<Rate> rate,
             case HOLD_DOMAIN -> "held";
             case DROP_IPV6 -> "IPv4 only";
             case FEWER_MESSAGES -> "at most " + number + " messages on a connection";
-            case SPLIT, SUPPRESS, ALERT -> action.word();
+            case SPLIT, OTHER_SOURCE, SUPPRESS, ALERT -> action.word();
         };
     }
 

@@ -100,8 +100,8 @@ final class Measures {
 
     // ------------------------------------------------------------------ what is in force
 
-    /** What is left of a source at a site of a receiver. */
-    Narrowing narrowing(String source, Optional<String> block, String receiver, String site) {
+    /** What is left of a source at a site of a receiver: what is said of one block holds for all. */
+    Narrowing narrowing(String source, List<String> blocks, String receiver, String site) {
         List<Measure> all = new ArrayList<>();
         collect(all, Subject.source(receiver, source));
         collect(all, Subject.source("", source));
@@ -110,7 +110,7 @@ final class Measures {
             collect(all, Subject.source(site, source));
             collect(all, Subject.receiver(site));
         }
-        block.ifPresent(name -> collect(all, Subject.subnet(receiver, name)));
+        blocks.forEach(name -> collect(all, Subject.subnet(receiver, name)));
         return all.isEmpty() ? Narrowing.NONE : narrow(all, time.epochMillis());
     }
 
@@ -158,7 +158,7 @@ final class Measures {
                     }
                 }
                 case DROP_IPV6 -> ipv4 = true;
-                case SUSPEND, HOLD_DOMAIN, SPLIT, SUPPRESS, ALERT -> {
+                case SUSPEND, HOLD_DOMAIN, SPLIT, OTHER_SOURCE, SUPPRESS, ALERT -> {
                 }
             }
             if (why == null) {
@@ -273,7 +273,7 @@ final class Measures {
                     subjects.forEach(subject -> put(ruleName, rule, action, subject, reply,
                             place));
                 case ALERT -> alert(ruleName, first, reply);
-                case SPLIT, SUPPRESS -> {
+                case SPLIT, OTHER_SOURCE, SUPPRESS -> {
                     // about the mail at hand
                 }
             }

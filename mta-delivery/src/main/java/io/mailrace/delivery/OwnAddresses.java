@@ -19,7 +19,10 @@ final class OwnAddresses {
     private final Set<InetAddress> own = new HashSet<>();
 
     OwnAddresses(DeliveryConfig config) {
-        config.sources().values().forEach(source -> source.address().ifPresent(own::add));
+        config.sources().values().forEach(source -> {
+            own.addAll(source.addresses());
+            own.addAll(source.seen());
+        });
         try {
             for (NetworkInterface one : Collections.list(NetworkInterface
                     .getNetworkInterfaces())) {

@@ -3,18 +3,16 @@ package io.mailrace.delivery;
 
 import io.mailrace.core.Lane;
 import java.util.ArrayDeque;
-import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.Iterator;
-import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/** What one dispatcher holds for one pool. Confined to its event loop. */
+/** What one dispatcher holds for one pool, or for a part of it. Confined to its event loop. */
 final class PoolShare {
     private final String name;
-    private final SourceWheel wheel;
+    private final SourceChoice choice;
+    private final @Nullable PoolShare parent;
     private final FairQueues queues = new FairQueues();
     private final LaneQueue<Attempt> ready = new LaneQueue<>();
     private final ArrayDeque<Connection> idle = new ArrayDeque<>();
@@ -22,32 +20,40 @@ final class PoolShare {
     private int opening;
     private int connections;
 
-    PoolShare(String name, SourceWheel wheel) {
+    /** @param parent where its mail goes when none of its sources may send; null: it is parked */
+    PoolShare(String name, SourceChoice choice, @Nullable PoolShare parent) {
         this.name = name;
-        this.wheel = wheel;
-    }
-
-    /** Nothing at hand yet; sources that are unknown or of no weight are left out. */
-    static PoolShare of(PoolConfig config, Map<String, EgressSource> all) {
-        List<EgressSource> sources = new ArrayList<>();
-        int[] weights = new int[config.sources().size()];
-        for (Map.Entry<String, Integer> one : config.sources().entrySet()) {
-            EgressSource source = all.get(one.getKey());
-            if (source != null && one.getValue() > 0) {
-                weights[sources.size()] = one.getValue();
-                sources.add(source);
-            }
-        }
-        return new PoolShare(config.name(), new SourceWheel(sources, Arrays.copyOf(weights,
-                sources.size())));
+        this.choice = choice;
+        this.parent = parent;
     }
 
     String name() {
         return name;
     }
 
-    SourceWheel wheel() {
-        return wheel;
+    SourceChoice choice() {
+        return choice;
+    }
+
+    @Nullable
+    PoolShare parent() {
+        return parent;
+    }
+
+    /** The source whose turn it is, charged; null when none may send now. */
+    SourceWheel.@Nullable Turn turn() {
+        return choice.next(this::hasIdle);
+    }
+
+    /** For how long none may send; null when no limit is in the way. */
+    SourceGate.@Nullable Wait firstWait() {
+        return choice.firstWait(this::hasIdle);
+    }
+
+    /** Whether a source may send now or within a moment. */
+    boolean maySend() {
+        SourceGate.Wait wait = firstWait();
+        return wait != null && wait.nanos() < Dispatcher.PARKING_NANOS;
     }
 
     /** Queues with due mail. */
@@ -103,6 +109,19 @@ final class PoolShare {
         for (Iterator<Connection> all = idle.descendingIterator(); all.hasNext();) {
             Connection one = all.next();
             if (one.source() == source) {
+                all.remove();
+                return one;
+            }
+        }
+        return null;
+    }
+
+    /** The warmest idle connection that may do what is a turn of that wheel; null: none. */
+    @Nullable
+    Connection takeStandIn(SourceWheel wheel) {
+        for (Iterator<Connection> all = idle.descendingIterator(); all.hasNext();) {
+            Connection one = all.next();
+            if (choice.mayStandIn(one.source(), wheel)) {
                 all.remove();
                 return one;
             }

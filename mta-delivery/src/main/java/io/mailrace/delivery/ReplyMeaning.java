@@ -84,7 +84,7 @@ public record ReplyMeaning(String provider, String category, String about, Strin
                     case SLOW, HALVE, ONE_CONNECTION, SUSPEND, RECOVER, HOLD_DOMAIN, DROP_IPV6,
                             FEWER_MESSAGES ->
                         true;
-                    case SPLIT, SUPPRESS, ALERT -> false;
+                    case SPLIT, OTHER_SOURCE, SUPPRESS, ALERT -> false;
                 };
                 if (lasts) {
                     text.append(" for ").append(Texts.duration(rule.duration()));

@@ -110,7 +110,7 @@ record ReplyRule(String name, When when, ReplyClass category, List<RuleScope> sc
             case SLOW, HALVE, ONE_CONNECTION, SUSPEND, RECOVER, HOLD_DOMAIN, DROP_IPV6,
                     FEWER_MESSAGES ->
                 true;
-            case SPLIT, SUPPRESS, ALERT -> false;
+            case SPLIT, OTHER_SOURCE, SUPPRESS, ALERT -> false;
         });
         if (lasting == duration.isZero()) {
             throw new IllegalArgumentException(lasting

@@ -23,6 +23,8 @@ enum RuleAction {
     FEWER_MESSAGES,
     /** The recipients concerned go in a transaction of their own, at once. */
     SPLIT,
+    /** The mail, if it is tried again, goes by another source of its pool the next time. */
+    OTHER_SOURCE,
     /** The recipient gets no more mail until an operator removes it from the list. */
     SUPPRESS,
     /** People are told: a warning in the log, a metric, the event. */

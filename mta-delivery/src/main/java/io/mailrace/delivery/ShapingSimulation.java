@@ -110,8 +110,7 @@ public final class ShapingSimulation {
         Memos memos = new ForgottenMemos();
         measures = new Measures(time, memos, new DeliveryMeters(new Metrics()));
         Gates gates = new Gates(time, memos);
-        EgressSource source = new EgressSource(new SourceConfig(SOURCE, Optional.empty(),
-                "mta.test", SourceConfig.Bounds.NONE), time);
+        EgressSource source = new EgressSource(SourceConfig.plain(SOURCE, "mta.test"), time);
         SourceGate gate = gates.of(source, this.provider, provider);
         path = new EgressPath(gate, measures, provider, time);
         receiver = new ReceiverModel(receives, time);

@@ -2,6 +2,7 @@
 package io.mailrace.delivery;
 
 import io.mailrace.core.Disposition;
+import io.mailrace.core.ReplyClass;
 import io.mailrace.core.SmtpReply;
 import io.mailrace.core.TimeSource;
 import io.mailrace.delivery.SourceGate.Wait;
@@ -19,6 +20,7 @@ final class SitePaths {
     private static final int MAX_NAME = 300;
 
     private final Shaping shaping;
+    private final Egress egress;
     private final Provider provider;
     private final String site;
     private final String receiver;
@@ -26,8 +28,9 @@ final class SitePaths {
     private final Map<EgressSource, EgressPath> paths = new HashMap<>();
 
     /** @param hosts its MX hosts */
-    SitePaths(Shaping shaping, Site site, List<String> hosts, TimeSource time) {
+    SitePaths(Shaping shaping, Egress egress, Site site, List<String> hosts, TimeSource time) {
         this.shaping = shaping;
+        this.egress = egress;
         this.time = time;
         this.site = nameOf(site);
         provider = shaping.providers().of(hosts);
@@ -65,27 +68,45 @@ final class SitePaths {
         Ruling ruling = shaping.providers().judge(provider, stage, reply);
         EgressPath path = connection.path();
         path.refused(ruling.category(), !ruling.fails());
+        if (attempt != null && !ruling.fails()) {
+            remember(ruling, attempt, path.source().name());
+        }
         ruling.rule().filter(rule -> !rule.actions().isEmpty()).ifPresent(rule -> {
             AdaptivePace adaptive = path.gate().adaptive();
             if (ruling.does(RuleAction.HALVE) && adaptive != null) {
                 adaptive.halve();
             }
             shaping.measures().fire(ruling.source(), rule, reply, new Measures.Place(receiver,
-                    site, path.source().name(), path.block(),
+                    site, path.source().name(),
+                    path.source().block(connection.target().address()),
                     attempt == null ? "" : attempt.authorDomain(), path.gate().connections(),
                     connection.session().messages()));
         });
         return ruling;
     }
 
-    /** Recipients that bounced by a rule which says so get no more mail. */
-    void suppress(Attempt attempt) {
+    private void remember(Ruling ruling, Attempt attempt, String source) {
+        if (ruling.does(RuleAction.OTHER_SOURCE)) {
+            egress.memory().leave(attempt.envelope(), source);
+        } else if (ruling.category() == ReplyClass.GREYLISTED
+                && egress.sticky(attempt.queue().key().pool())) {
+            egress.memory().stay(attempt.envelope(), source);
+        }
+    }
+
+    /** Everything is decided: recipients that bounced by a rule which says so get no more mail. */
+    void finished(Attempt attempt) {
+        boolean again = false;
         for (int i = 0; i < attempt.recipients(); i++) {
+            again |= attempt.disposition(i) instanceof Disposition.Deferred;
             if (attempt.disposition(i) instanceof Disposition.Bounced bounced
                     && shaping.providers().suppresses(bounced.cause().rule())) {
                 shaping.suppressions().add(attempt.envelope().recipients().get(i).address(),
                         bounced.cause().rule() + ": " + bounced.reply());
             }
+        }
+        if (!again) {
+            egress.memory().forget(attempt.envelope());
         }
     }
 

@@ -5,7 +5,6 @@ import io.mailrace.core.Ascii;
 import io.mailrace.core.Cidr;
 import java.net.InetAddress;
 import java.util.Locale;
-import java.util.Optional;
 
 /**
  * Whom a measure is about.
@@ -67,10 +66,9 @@ record Subject(Kind kind, String receiver, String name) {
     }
 
     /** The block an address belongs to for receivers that judge neighbours together. */
-    static Optional<String> blockOf(Optional<InetAddress> address) {
-        return address
-                .map(one -> Cidr.around(one, one.getAddress().length == 4 ? BLOCK_V4 : BLOCK_V6)
-                        .toString());
+    static String blockOf(InetAddress address) {
+        return Cidr.around(address, address.getAddress().length == 4 ? BLOCK_V4 : BLOCK_V6)
+                .toString();
     }
 
     /** Part of a sentence. */

@@ -15,6 +15,7 @@ import java.net.URL;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Collections;
+import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
@@ -122,7 +123,11 @@ class DeliveryConfigTest {
             "dns.cache-size = 8,cacheSize=8", "dns.min-ttl = 1s,minTtl=PT1S",
             "dns.max-ttl = 7m,maxTtl=PT7M",
             "dns.servers = [\"127.0.0.1:5353\"],servers=[/127.0.0.1:5353]",
-            "sources.a.address = 192.0.2.1,/192.0.2.1", "sources.a.ehlo = a.test,ehlo=a.test"})
+            "sources.a.address = 192.0.2.1,/192.0.2.1", "sources.a.ehlo = a.test,ehlo=a.test",
+            "sources.a.address6 = \"2001:db8::1\",address6=Optional[/2001:db8:0:0:0:0:0:1]",
+            "sources.a.public-address = 192.0.2.7,publicAddress=Optional[/192.0.2.7]",
+            "sources.a.public-address6 = \"2001:db8::7\",publicAddress6=Optional[/2001:db8",
+            "sources.a.proxy = \"socks5://u:secret@h.test:1080\",Optional[socks5://h.test:1080]"})
     void from_valueChanged_isTaken(String line, String shows) {
         assertThat(read("").toString()).doesNotContain(shows);
         assertThat(read(line.replace("[10.0.0.0/8]", "[\"10.0.0.0/8\"]")).toString()).contains(
@@ -140,6 +145,12 @@ class DeliveryConfigTest {
                 "{a=1, b=3}");
         assertThat(config.pools().get("default")).extracting(PoolConfig::sources).hasToString(
                 "{a=1, b=1}");
+        assertThat(read("""
+                sources { a {}, b {} }
+                pools { fast { sources { a = 1 }, overflow = slow, sticky = false }
+                  slow { sources { b = 1 } } }
+                """).pools().get("fast")).isEqualTo(new PoolConfig("fast", Map.of("a", 1), "slow",
+                false));
     }
 
     @ParameterizedTest
@@ -155,10 +166,47 @@ class DeliveryConfigTest {
             "sources.a.address = eth0 | must be an address of this machine",
             "sources.a.ehlo = \"a b\" | ehlo must be a host name",
             "pools.fast.sources.x = 1 | there is no such source; known are: default",
-            "pools.fast.sources.default = 0 | a source with a weight above 0"})
+            "pools.fast.sources.default = 0 | a source with a weight above 0",
+            "sources.a.address6 = 192.0.2.1 | address6 must be an IPv6 address",
+            "sources.a { address = \"::1\", address6 = \"::2\" } | are both IPv6",
+            "sources.a { address = 192.0.2.1, public-address = \"::1\" } | no address of the family",
+            "sources.a.proxy = \"http://u:hidden@h:1\" | sources.a.proxy: must be socks5://host:port",
+            "sources.a.proxy = \"socks5://h\" | must be socks5://host:port",
+            "sources.a.proxy = \"socks5://u@h:1\" | must be socks5://host:port",
+            "sources.a { address = 192.0.2.1, proxy = \"haproxy://u:p@h:1\" } | must be socks5",
+            "sources.a.proxy = \"haproxy://h:1\" | address must be set",
+            "pools.a { sources { default = 1 }, overflow = b } | there is no pool named b",
+            "pools.a { sources { default = 1 }, overflow = a } | in a circle: a -> a"})
     void finish_badValue_saysWhatIsWrong(String line, String problem) {
         assertThatThrownBy(() -> finish(line)).isInstanceOf(ConfigException.class)
                 .hasMessageContaining(problem);
+    }
+
+    @Test
+    void finish_overflowsInACircle_saysWhich() {
+        assertThatThrownBy(() -> finish("""
+                pools { a { sources { default = 1 }, overflow = b }
+                  b { sources { default = 1 }, overflow = c }
+                  c { sources { default = 1 }, overflow = b } }
+                """)).isInstanceOf(ConfigException.class)
+                .hasMessageContaining("in a circle: b -> c -> b")
+                .hasMessageContaining("in a circle: c -> b -> c")
+                .hasMessageNotContaining("circle: a");
+    }
+
+    /** Neither a problem nor the configuration as text shows it. */
+    @Test
+    void proxyPassword_isNeverShown() {
+        String proxy = "sources.a.proxy = \"socks5://me%40x:se%3Acret@[::1]:1080\"";
+        DeliveryConfig config = read(proxy);
+        EgressProxy read = config.sources().values().iterator().next().proxy().orElseThrow();
+        assertThat(read).isEqualTo(new EgressProxy(EgressProxy.Kind.SOCKS5, "::1", 1080, "me@x",
+                "se:cret"));
+        assertThat(config.toString()).contains("socks5://[::1]:1080").doesNotContain("cret");
+        assertThatThrownBy(() -> finish("sources.a.proxy = \"socks4://me:secret@h:1\""))
+                .isInstanceOf(ConfigException.class).hasMessageNotContaining("secret");
+        assertThat(ConfigSource.ofText(proxy).show()).contains("socks5://me%40x:***@[::1]:1080")
+                .doesNotContain("cret");
     }
 
     @ParameterizedTest

@@ -63,7 +63,7 @@ final class TestPeer implements AutoCloseable {
 
     /** What it took. */
     record Received(String from, List<String> to, String text, int connection, boolean tls,
-            String commands) {}
+            String commands, String client) {}
 
     /** Decides the reply to a command; null: the usual one. */
     interface Script {
@@ -259,7 +259,7 @@ final class TestPeer implements AutoCloseable {
             String given = reply == null ? usual : reply;
             if (given.startsWith("FAULT ") || given.startsWith("2") || given.startsWith("TAKEN ")) {
                 received.add(new Received(from, List.copyOf(to), text, number, encrypted,
-                        commands.toString()));
+                        commands.toString(), socket.getInetAddress().getHostAddress()));
             }
             if (given.startsWith("FAULT ")) {
                 misbehave(Fault.valueOf(given.substring(6)), usual);

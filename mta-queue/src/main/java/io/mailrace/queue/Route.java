@@ -147,11 +147,11 @@ public record Route(When when, Optional<Lane> lane, String pool, String via,
                 ? entry.parsed("via", "smtp://host:port, smtps://host:port, lmtp://host:port or "
                         + "blackhole://", "", Route::nextHop)
                 : "";
-        Optional<MailAddress> redirect = entry.has("redirect")
-                ? entry.parsed("redirect", "a mail address", Optional.empty(),
-                        text -> MailAddress.parse(text).map(Optional::of))
-                : Optional.empty();
-        return entry.build(() -> new Route(when, lane, pool, via, redirect));
+        MailAddress redirect = entry.has("redirect")
+                ? entry.parsed("redirect", "a mail address", MailAddress.NULL, MailAddress::parse)
+                : MailAddress.NULL;
+        return entry.build(() -> new Route(when, lane, pool, via,
+                Optional.of(redirect).filter(address -> !address.isNull())));
     }
 
     /** The recipient, or who gets the mail instead; the DSN tells about the first (RFC 3461). */
@@ -165,7 +165,8 @@ public record Route(When when, Optional<Lane> lane, String pool, String via,
         return new Recipient(redirect.get(), recipient.notifyFlags(), original);
     }
 
-    private static Optional<String> nextHop(String text) {
+    /** A next hop in its one form, with the port always there; empty when it is none. */
+    static Optional<String> nextHop(String text) {
         if (Ascii.equalsIgnoreCase(text, BLACKHOLE)) {
             return Optional.of(BLACKHOLE);
         }

@@ -71,7 +71,7 @@ public sealed interface SetAction {
 
         /** A smart host in the form {@code via} needs; empty when the text names none. */
         public static Optional<String> nextHop(String text) {
-            return Route.smartHost(text);
+            return Route.nextHop(text);
         }
 
         public Rebind {

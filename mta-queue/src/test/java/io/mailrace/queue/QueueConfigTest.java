@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Locale;
 import org.junit.jupiter.api.Test;
@@ -97,6 +98,10 @@ class QueueConfigTest {
                 new DsnConfig(DsnConfig.Language.PL, "Poczta \u0142\u00f3d\u017a"));
     }
 
+    private static Route.When when(String tenant, String sender, String recipient) {
+        return new Route.When(tenant, Optional.empty(), "", sender, recipient, Map.of());
+    }
+
     @Test
     void routes_mapWithTheirDefaults() {
         List<Route> routes = read("""
@@ -105,11 +110,12 @@ class QueueConfigTest {
                   { when { sender-domain = "news.example.com" }, via = "smtp://[::1]:2525" }, {} ]
                 """).routes();
         assertThat(routes).containsExactly(
-                new Route(new Route.When("billing", "", ""), Lane.TRANSACTIONAL, "fast", ""),
-                new Route(new Route.When("", "", "*.corp.test"), Lane.DEFAULT, "default",
-                        "smtp://10.0.0.9:25"),
-                new Route(new Route.When("", "news.example.com", ""), Lane.DEFAULT, "default",
-                        "smtp://[::1]:2525"),
+                new Route(when("billing", "", ""), Optional.of(Lane.TRANSACTIONAL), "fast", "",
+                        Optional.empty()),
+                new Route(when("", "", "*.corp.test"), Optional.empty(), "default",
+                        "smtp://10.0.0.9:25", Optional.empty()),
+                new Route(when("", "news.example.com", ""), Optional.empty(), "default",
+                        "smtp://[::1]:2525", Optional.empty()),
                 Route.NONE);
     }
 

@@ -44,8 +44,15 @@ class HeaderTagTest {
 
     @Test
     void hints_laneAndRoutedFields_areRead() {
-        String header = "X-Mailrace-Lane: Bulk\r\nX-Campaign: Spring\r\n sale\r\n"
-                + "X-Campaign: two\r\nFrom: a@b\r\nTo: c@d\r\n\r\n";
+        String header = """
+                X-Mailrace-Lane: Bulk
+                X-Campaign: Spring
+                 sale
+                X-Campaign: two
+                From: a@b
+                To: c@d
+
+                """.replace("\n", "\r\n");
         for (int cut = 0; cut < header.length(); cut++) {
             Read read = read(header, cut);
             assertThat(read.hints()).isEqualTo(new RoutingHints(Optional.of(Lane.BULK), Map.of(

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.delivery;
+
+import io.mailrace.delivery.SourceGate.Wait;
+import java.util.List;
+import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Which source sends next for one pool at one site: one of the pool's own, or, when none of these
+ * may for {@link Dispatcher#PARKING_NANOS}, one of the pool it overflows to, and so on. Confined to
+ * the site's event loop; what it looks into is shared.
+ */
+final class SourceChoice {
+    /** Does not wait for anything that can be told. */
+    private static final long NEVER = Long.MAX_VALUE;
+
+    private final List<SourceWheel> levels;
+    private final Predicate<EgressSource> allowed;
+    private final HostLadder ladder;
+    private final SitePaths paths;
+
+    /**
+     * @param levels the pool's own wheel first
+     * @param allowed leaves sources out for good
+     */
+    SourceChoice(List<SourceWheel> levels, Predicate<EgressSource> allowed, HostLadder ladder,
+            SitePaths paths) {
+        this.levels = levels;
+        this.allowed = allowed;
+        this.ladder = ladder;
+        this.paths = paths;
+    }
+
+    /** The same with fewer sources. */
+    SourceChoice only(Predicate<EgressSource> which) {
+        return new SourceChoice(levels, allowed.and(which), ladder, paths);
+    }
+
+    /** All sources mail may go by, the pool's own first. */
+    List<EgressSource> sources() {
+        return levels.stream().flatMap(wheel -> wheel.sources().stream()).filter(allowed)
+                .distinct().toList();
+    }
+
+    /** Whether one of the pool's own sources is among them. */
+    boolean hasOwn() {
+        return levels.getFirst().sources().stream().anyMatch(allowed);
+    }
+
+    /**
+     * The source whose turn it is, charged; null when none may send now.
+     *
+     * @param idle whether there is an idle connection from a source, which is of use though no
+     *        further one can be opened
+     */
+    SourceWheel.@Nullable Turn next(Predicate<EgressSource> idle) {
+        for (SourceWheel wheel : levels) {
+            SourceWheel.Turn turn = wheel.next(one -> usable(one, idle)
+                    && paths.of(one).peek() == null);
+            if (turn != null || !blocked(wheel)) {
+                return turn;
+            }
+        }
+        return null;
+    }
+
+    private boolean usable(EgressSource source, Predicate<EgressSource> idle) {
+        return allowed.test(source) && !source.resting() && (ladder.reaches(source,
+                paths.of(source).narrowing().ipv4Only()) || idle.test(source));
+    }
+
+    /** Whether none of these sources may send for long. */
+    private boolean blocked(SourceWheel wheel) {
+        for (EgressSource source : wheel.sources()) {
+            if (allowed.test(source) && waitNanos(source) < Dispatcher.PARKING_NANOS) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    private long waitNanos(EgressSource source) {
+        if (source.resting() || !ladder.fits(source)) {
+            return NEVER;
+        }
+        Wait wait = paths.of(source).peek();
+        return wait == null ? 0 : wait.nanos();
+    }
+
+    /** The shortest wait of those that could send else; null when there is none such. */
+    @Nullable
+    Wait firstWait(Predicate<EgressSource> idle) {
+        Wait first = null;
+        for (SourceWheel wheel : levels) {
+            for (EgressSource source : wheel.sources()) {
+                if (!usable(source, idle)) {
+                    continue;
+                }
+                Wait wait = paths.of(source).peek();
+                if (wait == null) {
+                    return new Wait(1, ""); // its time came just now
+                }
+                if (first == null || wait.nanos() < first.nanos()) {
+                    first = wait;
+                }
+            }
+            if (!blocked(wheel)) {
+                break;
+            }
+        }
+        return first;
+    }
+
+    /** Whether mail goes over it only while the pool's own sources may not send, but they may. */
+    boolean outranked(EgressSource source) {
+        for (SourceWheel wheel : levels) {
+            if (wheel.has(source)) {
+                return false;
+            }
+            if (!blocked(wheel)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /** Whether an idle connection of a source may do what is a turn of that wheel. */
+    boolean mayStandIn(EgressSource source, SourceWheel wheel) {
+        return wheel.has(source) && allowed.test(source) && paths.of(source).peek() == null;
+    }
+
+    /** A message went by that source without a turn. */
+    void charge(EgressSource source) {
+        for (SourceWheel wheel : levels) {
+            if (wheel.has(source)) {
+                wheel.charge(source);
+                return;
+            }
+        }
+    }
+
+    /** Why nothing can be sent though no limit is in the way; empty: the hosts are to blame. */
+    String whyNone(String pool, String site) {
+        String why = "";
+        for (EgressSource source : sources()) {
+            if (!source.resting() && ladder.fits(source)) {
+                return "";
+            }
+            why = source.resting() ? source.whyResting()
+                    : ladder.suits(source) ? source.whyLacking()
+                            : "source " + source.name() + " has an address of another family than "
+                                    + site;
+        }
+        return why.isEmpty() ? "no source of pool " + pool + " can be used" : why;
+    }
+}

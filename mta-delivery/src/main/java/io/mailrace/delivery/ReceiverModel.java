@@ -15,8 +15,8 @@ import java.util.concurrent.TimeUnit;
  * A large receiver as senders see it from outside: so much mail an hour from each address and for
  * each author's domain, more for those with a good reputation; reputation grows with clean steady
  * mail and falls with jumps of volume, unknown users, and going on after "later"; who goes on for
- * long is blocked. For simulations, of hours in a moment or of short hours in real time: no I/O, its
- * time is the time source's, which must not go back. Confined to one thread. Remembers each address
+ * long is blocked. For simulations, of hours in a moment or of short hours in real time: no I/O,
+ * its time is the time source's, which must not go back. Confined to one thread. Remembers each address
  * and domain it was ever asked about, so its memory is bounded by how many the caller has.
  */
 public final class ReceiverModel {
@@ -144,8 +144,8 @@ public final class ReceiverModel {
     }
 
     /**
-     * Its reply to one message: 250, or one of its {@link Replies}. What was answered with 250 counts
-     * as taken.
+     * Its reply to one message: 250, or one of its {@link Replies}. What was answered with 250
+     * counts as taken.
      *
      * @param address it comes from, in any form that tells senders apart
      * @param domain of its author

@@ -16,8 +16,8 @@ import java.util.concurrent.TimeUnit;
  * each author's domain, more for those with a good reputation; reputation grows with clean steady
  * mail and falls with jumps of volume, unknown users, and going on after "later"; who goes on for
  * long is blocked. For simulations, of hours in a moment or of short hours in real time: no I/O,
- * its time is the time source's, which must not go back. Confined to one thread. Remembers each address
- * and domain it was ever asked about, so its memory is bounded by how many the caller has.
+ * its time is the time source's, which must not go back. Confined to one thread. Remembers each
+ * address and domain it was ever asked about: its memory is bounded by how many the caller has.
  */
 public final class ReceiverModel {
     private static final long MINUTE = TimeUnit.MINUTES.toNanos(1);

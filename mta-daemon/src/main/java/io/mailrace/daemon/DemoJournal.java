@@ -88,12 +88,10 @@ final class DemoJournal {
                 return read;
             }
             for (EventJournal.Recorded recorded : page) {
-                switch (recorded.event()) {
-                    case Event.Attempted attempted -> read.add(attempted);
-                    case Event.RuleFired fired -> read.add(fired);
-                    default -> {
-                        // of no interest here
-                    }
+                if (recorded.event() instanceof Event.Attempted attempted) {
+                    read.add(attempted);
+                } else if (recorded.event() instanceof Event.RuleFired fired) {
+                    read.add(fired);
                 }
             }
             at = page.getLast().sequence();

@@ -13,13 +13,15 @@ import java.util.Optional;
  * which recipient it takes. Any thread; short sections under its lock.
  */
 final class DemoReceiver implements SimulatedBehaviour {
-    /** An hour of the receiver lasts 72 seconds; the five minutes' worth it saves up, six. */
-    private static final int FASTER = 50;
+    /** An hour of the receiver in real time. */
+    static final int HOUR_SECONDS = 100;
+    private static final int FASTER = 3600 / HOUR_SECONDS;
+    /** It saves up five minutes' worth. */
     private static final int SAVED_PER_HOUR = 12;
     /** Of the mail that is expected: what it takes at once, before its rate holds. */
-    private static final double AT_ONCE = 0.5;
+    private static final double AT_ONCE = 0.65;
     /** About 40 messages in a real second: what a longer demo is held up to. */
-    private static final int MOST_PER_HOUR = 3000;
+    private static final int MOST_PER_HOUR = 4000;
 
     /**
      * Time that runs faster, from the first push-back on: until then nothing comes on top of what
@@ -99,7 +101,7 @@ final class DemoReceiver implements SimulatedBehaviour {
 
     /** Messages it takes in a real second in the long run, at reputation 1. */
     double perSecond() {
-        return perHour * FASTER / 3600.0;
+        return (double) perHour / HOUR_SECONDS;
     }
 
     /** Of the address that came last; 1 when none came. */

@@ -55,11 +55,11 @@ final class DemoReport {
             wrapped("         rate found  " + (at.foundPerSecond().isPresent()
                     ? String.format(Locale.ROOT, "%.1f/s", at.foundPerSecond().getAsDouble())
                     : "none: it takes what comes") + String.format(Locale.ROOT,
-                            "; the receiver takes %.1f/s, times a reputation of %.2f",
+                            "; the receiver takes %.1f/s in the long run; reputation %.2f",
                             at.takesPerSecond(), at.reputation()));
         }
-        out.println("  Receivers' hours last 72 s here; what a rule puts in force for an hour"
-                + " lasts a second.");
+        out.println("  Receivers' hours last " + DemoReceiver.HOUR_SECONDS
+                + " s here; what a rule puts in force for an hour lasts a second.");
     }
 
     private void dsn() {

@@ -16,7 +16,7 @@ import java.util.OptionalDouble;
  * @param fired how often each rule did something, as {@code rate-ip: recover source a at gmail}
  * @param foundPerSecond the rate delivery holds itself to; empty: none
  * @param takesPerSecond what the receiver takes in the long run, at reputation 1
- * @param reputation of the sender in the receiver's eyes
+ * @param reputation of the sender's address in the receiver's eyes
  */
 record DemoShaping(String name, int tries, int taken, int pushedBack, Optional<String> said,
         Map<String, Integer> fired, OptionalDouble foundPerSecond, double takesPerSecond,

@@ -4,6 +4,7 @@ package io.mailrace.daemon;
 import io.mailrace.core.Metrics;
 import io.mailrace.core.TimeSource;
 import io.mailrace.delivery.Delivery;
+import io.mailrace.delivery.ShapingControl;
 import io.mailrace.dkim.DkimSigners;
 import io.mailrace.dkim.MessageSigner;
 import io.mailrace.queue.QueueKey;
@@ -192,6 +193,12 @@ public final class Daemon implements AutoCloseable {
             throw new IllegalStateException("the daemon is not started");
         }
         return open;
+    }
+
+    /** What shaping knows of each source at each receiver. */
+    List<ShapingControl.PathStatus> paths() {
+        Delivery delivering = delivery;
+        return delivering == null ? List.of() : delivering.control().paths();
     }
 
     boolean accepting() {

@@ -3,6 +3,7 @@ package io.mailrace.daemon;
 
 import io.mailrace.core.SpoolId;
 import io.mailrace.core.TimeSource;
+import io.mailrace.delivery.ShapingControl;
 import io.mailrace.dkim.DkimKeyGenerator;
 import io.mailrace.dkim.DkimRecord;
 import io.mailrace.smtp.UserFile;
@@ -28,7 +29,7 @@ import java.util.stream.Stream;
 
 /**
  * The whole system on loopback: the real daemon with a generated configuration in a temporary
- * folder, a DNS server, ten receiving providers, most of which make trouble on purpose, and real
+ * folder, a DNS server, receiving providers, most of which make trouble on purpose, and real
  * SMTP clients. Ends when every acknowledged message has arrived or come back, or when nothing has
  * moved for {@link #STALL}. Confined to the calling thread.
  */
@@ -72,12 +73,13 @@ final class Demo {
         UserFile.open(folder.resolve("users")).add(DemoSubmitter.USER, password.toCharArray());
         try (ledger;
                 var internet = DemoInternet.start(
-                        SimulatedCertificate.serverContext("provider.test"), ledger)) {
+                        SimulatedCertificate.serverContext("provider.test"), ledger, time,
+                        options.messages())) {
             internet.dns().txt(key.name(), key.strings());
             ledger.verifyWith(new DemoVerifier(internet.dns().address()));
             try (Daemon daemon = Daemon.start(DaemonConfig.ofText(config(internet)))) {
                 introduce(daemon, internet);
-                DemoResult result = traffic(daemon, password);
+                DemoResult result = traffic(daemon, internet, password);
                 report(daemon, result);
                 return result.success();
             }
@@ -97,7 +99,8 @@ final class Demo {
                            park-first = 1s, park-max = 3s }
                 admin { socket = "%1$s/admin.sock", bind = "127.0.0.1:0" }
                 log { level = error, events = off }
-                """.formatted(folder, internet.dns().address().getPort(), internet.port());
+                """.formatted(folder, internet.dns().address().getPort(), internet.port())
+                + DemoProviders.config();
     }
 
     private void introduce(Daemon daemon, DemoInternet internet) throws IOException {
@@ -126,7 +129,8 @@ final class Demo {
         return address;
     }
 
-    private DemoResult traffic(Daemon daemon, String password) throws InterruptedException {
+    private DemoResult traffic(Daemon daemon, DemoInternet internet, String password)
+            throws InterruptedException {
         var submitter = new DemoSubmitter(submission(daemon), password, ledger,
                 time, options);
         var progress = new DemoProgress(out, options.liveProgress());
@@ -154,7 +158,7 @@ final class Demo {
                     ledger.settled(), ledger.lines().size());
             progress.end();
         }
-        return result(daemon, submitter, time.nanos());
+        return result(daemon, internet, submitter, time.nanos());
     }
 
     /** Only an empty queue ends the run: a copy that is still to come must be seen. */
@@ -163,7 +167,8 @@ final class Demo {
                 && ledger.settled() >= ledger.lines().size();
     }
 
-    private DemoResult result(Daemon daemon, DemoSubmitter submitter, long endNanos) {
+    private DemoResult result(Daemon daemon, DemoInternet internet, DemoSubmitter submitter,
+            long endNanos) {
         DemoJournal journal = DemoJournal.read(daemon.spool().journal());
         ledger.lines().stream().filter(l -> l.copiesTooMany() > l.copiesExplained())
                 .forEach(l -> ledger.problem(l.recipient() + " got message " + l.number()
@@ -185,6 +190,7 @@ final class Demo {
                 ledger.contents(), ledger.exact(), ledger.signed(), ledger.reports(),
                 daemon.spool().queues().waiting(), journal.attempts(), journal.deferrals(),
                 journal.deferredRecipients(), journal.possibleDuplicates(), times, places(journal),
+                shaping(daemon, internet, journal),
                 ledger.sampleDsn(), traces(journal), ledger.problems(), ledger.problemCount());
     }
 
@@ -205,15 +211,35 @@ final class Demo {
         return rows;
     }
 
+    private static List<DemoShaping> shaping(Daemon daemon, DemoInternet internet,
+            DemoJournal journal) {
+        var rows = new ArrayList<DemoShaping>();
+        for (DemoPlace place : DemoPlace.LARGE) {
+            String name = place.provider();
+            DemoJournal.Answers answers = journal.answersOf(place.domain());
+            DemoReceiver receiver = internet.receiverAt(place);
+            rows.add(new DemoShaping(name, answers.tries(), answers.taken(),
+                    answers.pushedBack(), answers.said(), journal.fired(name),
+                    daemon.paths().stream().filter(path -> path.receiver().equals(name))
+                            .mapToDouble(ShapingControl.PathStatus::ratePerSecond)
+                            .filter(Double::isFinite).findFirst(),
+                    receiver.perSecond(), receiver.reputation()));
+        }
+        return rows;
+    }
+
     private static int count(List<DemoLedger.Line> lines, Predicate<DemoLedger.Line> which) {
         return (int) lines.stream().filter(which).count();
     }
 
-    /** One message greylisted, one bounced, one whose line was cut after the final dot. */
+    /** One greylisted, one pushed back, one bounced, one whose line was cut after the end. */
     private List<DemoResult.Trace> traces(DemoJournal journal) {
         var traces = new ArrayList<DemoResult.Trace>();
         trace(journal, "A trace: greylisted, then delivered",
                 l -> l.place() == DemoPlace.GREYLIST).ifPresent(traces::add);
+        trace(journal, "A trace: pushed back by Gmail, then delivered",
+                l -> l.place() == DemoPlace.GMAIL && journal.wasDeferred(l.recipient()))
+                .ifPresent(traces::add);
         trace(journal, "A trace: the line was cut after the final dot, so it arrived twice",
                 DemoLedger.Line::wasCutAfterEnd).ifPresent(traces::add);
         trace(journal, "A trace: one recipient refused, the other one served",

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.mailrace.daemon;
 
+import io.mailrace.core.TimeSource;
+import io.mailrace.delivery.ReceiverModel.Replies;
 import io.netty.channel.EventLoopGroup;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.nio.NioIoHandler;
@@ -11,23 +13,28 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.util.ArrayList;
+import java.util.EnumMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 
 /**
- * The internet of the demo: a DNS server and ten providers on loopback addresses that share one
+ * The internet of the demo: a DNS server and 13 providers on loopback addresses that share one
  * port, so that {@code delivery.port} and MX records lead to them as they would lead to port 25.
+ * Three are models of large receivers; their MX hosts have names such receivers have, so that the
+ * shipped rules know them. Only this DNS server is asked about those names.
  */
 final class DemoInternet implements AutoCloseable {
     private static final String NET = "127.0.77.";
-    private static final int LAST_ADDRESS = 12;
+    private static final int LAST_ADDRESS = 15;
     private static final int MAX_TRIES = 20;
 
     private final DnsResponder dns = DnsResponder.start(InetAddress.getLoopbackAddress());
     private final EventLoopGroup loops = new MultiThreadIoEventLoopGroup(1,
             new DefaultThreadFactory("provider", true), NioIoHandler.newFactory());
     private final List<SimulatedProvider> providers = new ArrayList<>();
+    private final Map<DemoPlace, DemoReceiver> receivers = new EnumMap<>(DemoPlace.class);
     private final Optional<SslContext> tls;
     private final SimulatedInbox inbox;
     private int port;
@@ -37,10 +44,17 @@ final class DemoInternet implements AutoCloseable {
         this.inbox = inbox;
     }
 
-    /** Starts everything; blocks until it listens. */
-    static DemoInternet start(SslContext tls, SimulatedInbox inbox)
+    /**
+     * Starts everything; blocks until it listens.
+     *
+     * @param messages how many will be sent: the limits of the large receivers go by it
+     */
+    static DemoInternet start(SslContext tls, SimulatedInbox inbox, TimeSource time, int messages)
             throws IOException, InterruptedException {
         var internet = new DemoInternet(tls, inbox);
+        internet.receiver(DemoPlace.GMAIL, Replies.gmail(), false, messages, time);
+        internet.receiver(DemoPlace.OUTLOOK, Replies.outlook(), true, messages, time);
+        internet.receiver(DemoPlace.YAHOO, Replies.yahoo(), false, messages, time);
         try {
             internet.build();
             return internet;
@@ -48,6 +62,11 @@ final class DemoInternet implements AutoCloseable {
             internet.close();
             throw failed;
         }
+    }
+
+    private void receiver(DemoPlace place, Replies replies, boolean byDomain, int messages,
+            TimeSource time) {
+        receivers.put(place, new DemoReceiver(replies, byDomain, place.expected(messages), time));
     }
 
     private void build() throws IOException, InterruptedException {
@@ -73,8 +92,26 @@ final class DemoInternet implements AutoCloseable {
         simple(DemoPlace.DNS_TROUBLE, 11, SimulatedBehaviour.PLAIN, tls);
         dns.failing(DemoPlace.DNS_TROUBLE.domain(), 3);
         dns.nullMx(DemoPlace.NULL_MX.domain());
+        large(DemoPlace.GMAIL, 13, "gmail-smtp-in.l.google.com");
+        large(DemoPlace.OUTLOOK, 14, "outlook-com.olc.protection.outlook.com");
+        large(DemoPlace.YAHOO, 15, "mta5.am0.yahoodns.net");
         // the sender's own domain has no MX record: its address is used (RFC 5321 5.1)
-        host(provider("shop.test", SimulatedBehaviour.PLAIN, tls), LAST_ADDRESS, "shop.test");
+        host(provider("shop.test", SimulatedBehaviour.PLAIN, tls), 12, "shop.test");
+    }
+
+    private void large(DemoPlace place, int last, String mx)
+            throws IOException, InterruptedException {
+        dns.mx(place.domain(), 5, mx);
+        host(provider(mx, receiverAt(place), tls), last, mx);
+    }
+
+    /** The model of the large receiver at that place. */
+    DemoReceiver receiverAt(DemoPlace place) {
+        DemoReceiver receiver = receivers.get(place);
+        if (receiver == null) {
+            throw new IllegalArgumentException("no large receiver is at " + place);
+        }
+        return receiver;
     }
 
     private void simple(DemoPlace place, int last, SimulatedBehaviour behaviour,

@@ -6,9 +6,13 @@ import io.mailrace.core.Event;
 import io.mailrace.core.RecipientOutcome;
 import io.mailrace.core.SpoolId;
 import io.mailrace.queue.EventJournal;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
+import java.util.TreeMap;
 
 /**
  * What the daemon's own journal says about the run: the other side of {@link DemoLedger}. Confined
@@ -20,9 +24,55 @@ final class DemoJournal {
 
     private final EventJournal journal;
     private final Set<String> deferredRecipients = new HashSet<>();
+    /** Of each recipient domain. */
+    private final Map<String, Answers> answers = new HashMap<>();
+    /** Of each provider: what was done, and how often. */
+    private final Map<String, Map<String, Integer>> fired = new HashMap<>();
     private int attempts;
     private int deferrals;
     private int possibleDuplicates;
+
+    /** What a domain said to each recipient of each try. */
+    static final class Answers {
+        private int tries;
+        private int taken;
+        private int pushedBack;
+        private Optional<String> said = Optional.empty();
+
+        private void add(Disposition disposition) {
+            tries++;
+            switch (disposition) {
+                case Disposition.Delivered delivered -> taken++;
+                case Disposition.Deferred deferred -> {
+                    // what no rule knows is a lost line or the like
+                    if (!deferred.cause().rule().isEmpty()) {
+                        pushedBack++;
+                        said = said.or(() -> Optional.of(deferred.reply().toString()));
+                    }
+                }
+                case Disposition.Bounced bounced -> {
+                    // neither
+                }
+            }
+        }
+
+        int tries() {
+            return tries;
+        }
+
+        int taken() {
+            return taken;
+        }
+
+        int pushedBack() {
+            return pushedBack;
+        }
+
+        /** The first reply that put a recipient off. */
+        Optional<String> said() {
+            return said;
+        }
+    }
 
     private DemoJournal(EventJournal journal) {
         this.journal = journal;
@@ -40,6 +90,8 @@ final class DemoJournal {
             for (EventJournal.Recorded recorded : page) {
                 if (recorded.event() instanceof Event.Attempted attempted) {
                     read.add(attempted);
+                } else if (recorded.event() instanceof Event.RuleFired fired) {
+                    read.add(fired);
                 }
             }
             at = page.getLast().sequence();
@@ -49,6 +101,8 @@ final class DemoJournal {
     private void add(Event.Attempted attempted) {
         attempts++;
         for (RecipientOutcome outcome : attempted.outcomes()) {
+            answers.computeIfAbsent(outcome.address().domain(), key -> new Answers())
+                    .add(outcome.disposition());
             if (outcome.disposition() instanceof Disposition.Deferred deferred) {
                 deferrals++;
                 deferredRecipients.add(outcome.address().toString());
@@ -57,6 +111,23 @@ final class DemoJournal {
                 }
             }
         }
+    }
+
+    private void add(Event.RuleFired event) {
+        int slash = event.rule().indexOf('/');
+        fired.computeIfAbsent(event.rule().substring(0, Math.max(0, slash)),
+                key -> new TreeMap<>())
+                .merge(event.rule().substring(slash + 1) + ": " + event.action() + " "
+                        + event.subject(), 1, Integer::sum);
+    }
+
+    Answers answersOf(String domain) {
+        return answers.getOrDefault(domain, new Answers());
+    }
+
+    /** What rules of a provider did, and how often. */
+    Map<String, Integer> fired(String provider) {
+        return fired.getOrDefault(provider, Map.of());
     }
 
     boolean wasDeferred(String recipient) {

@@ -24,11 +24,31 @@ final class DemoJson {
                 json.writeEndObject();
             }
             json.writeEndObject();
+            shaping(json, result);
             json.writeArrayPropertyStart("problems");
             result.problems().forEach(json::writeString);
             json.writeEndArray();
             json.writeEndObject();
         });
+    }
+
+    private static void shaping(JsonGenerator json, DemoResult result) {
+        json.writeObjectPropertyStart("shaping");
+        for (DemoShaping at : result.shaping()) {
+            json.writeObjectPropertyStart(at.name());
+            json.writeNumberProperty("sent", at.tries());
+            json.writeNumberProperty("taken", at.taken());
+            json.writeNumberProperty("pushed-back", at.pushedBack());
+            at.said().ifPresent(text -> json.writeStringProperty("first-reply", text));
+            json.writeObjectPropertyStart("rules-fired");
+            at.fired().forEach(json::writeNumberProperty);
+            json.writeEndObject();
+            at.foundPerSecond().ifPresent(rate -> json.writeNumberProperty("rate-found", rate));
+            json.writeNumberProperty("receiver-rate", at.takesPerSecond());
+            json.writeNumberProperty("reputation", at.reputation());
+            json.writeEndObject();
+        }
+        json.writeEndObject();
     }
 
     private static void counts(JsonGenerator json, DemoResult result) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.mailrace.daemon;
 
+import java.util.List;
 import java.util.SplittableRandom;
 
 /**
@@ -12,6 +13,10 @@ enum DemoPlace {
     BIGMAIL("bigmail.test", 300, Fate.DELIVERED, "shares its MX set with the next two"),
     BIGMAIL_EU("bigmail-eu.test", 120, Fate.DELIVERED, "same MX set, one site"),
     BIGMAIL_ASIA("bigmail-asia.test", 80, Fate.DELIVERED, "same MX set, one site"),
+    GMAIL("gmail.test", 160, Fate.DELIVERED, "Gmail: 421 4.7.28 to what comes too fast"),
+    GMAIL_NOBODY("gmail.test", 10, Fate.BOUNCED, "550 5.1.1, and each costs reputation"),
+    OUTLOOK("outlook.test", 130, Fate.DELIVERED, "Outlook.com: 451 4.7.500 by author's domain"),
+    YAHOO("yahoo.test", 100, Fate.DELIVERED, "Yahoo: 421 [TSS04] to what comes too fast"),
     POST("post.test", 210, Fate.DELIVERED, "best MX host refuses connections"),
     OLD("old.test", 60, Fate.DELIVERED, "no TLS, PIPELINING or CHUNKING"),
     GREYLIST("greylist.test", 60, Fate.DELIVERED, "450 to each recipient's first try"),
@@ -24,11 +29,16 @@ enum DemoPlace {
     NULL_MX("nomail.test", 5, Fate.BOUNCED, "null MX: takes no mail"),
     NO_DOMAIN("nosuchdomain.test", 5, Fate.BOUNCED, "does not exist");
 
+    /** Models of large receivers, see {@link DemoReceiver}. */
+    static final List<DemoPlace> LARGE = List.of(GMAIL, OUTLOOK, YAHOO);
+
     /** What must become of a recipient. */
     enum Fate {
         DELIVERED, BOUNCED
     }
 
+    /** Of one message, on average; some have several, see {@link DemoMessage}. */
+    private static final double RECIPIENTS = 1.17;
     private static final int SHARES = sumOfShares();
 
     private final String domain;
@@ -47,6 +57,11 @@ enum DemoPlace {
         return domain;
     }
 
+    /** Name of the large receiver in {@code providers.conf}. */
+    String provider() {
+        return domain.substring(0, domain.indexOf('.'));
+    }
+
     Fate fate() {
         return fate;
     }
@@ -57,7 +72,8 @@ enum DemoPlace {
 
     /** The recipient of a message at this place; no two messages share one. */
     String recipient(int number) {
-        return (this == NOBODY ? "nobody" : "user") + number + "@" + domain;
+        boolean unknown = this == NOBODY || this == GMAIL_NOBODY;
+        return (unknown ? "nobody" : "user") + number + "@" + domain;
     }
 
     /** One place drawn by share. */
@@ -70,6 +86,15 @@ enum DemoPlace {
             }
         }
         throw new IllegalStateException("shares do not add up");
+    }
+
+    /** About how many recipients of that many messages lie here, and at the same domain. */
+    int expected(int messages) {
+        int all = 0;
+        for (DemoPlace place : values()) {
+            all += place.domain.equals(domain) ? place.share : 0;
+        }
+        return (int) Math.round(RECIPIENTS * messages * all / SHARES);
     }
 
     private static int sumOfShares() {

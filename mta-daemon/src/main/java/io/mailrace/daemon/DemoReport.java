@@ -21,6 +21,7 @@ final class DemoReport {
     static void print(PrintStream out, DemoResult result) {
         var report = new DemoReport(out, result);
         report.places();
+        report.shaping();
         report.dsn();
         report.traces();
         report.account();
@@ -36,6 +37,29 @@ final class DemoReport {
                     number(row.delivered()), number(row.retried()), number(row.bounced()),
                     number(row.lost()), row.place().description());
         }
+    }
+
+    private void shaping() {
+        heading("What shaping did at the large receivers");
+        for (DemoShaping at : result.shaping()) {
+            out.printf(Locale.ROOT, "  %-8s sent        %s, of them %s pushed back (%.1f %%)%n",
+                    at.name(), number(at.tries()), number(at.pushedBack()),
+                    100 * at.pushedBackShare());
+            at.said().ifPresent(text -> wrapped("         it said     "
+                    + EventText.printable(text)));
+            at.fired().forEach((what, times) -> wrapped("         rule fired  " + what + ", "
+                    + (times == 1 ? "once" : times + " times")));
+            if (at.fired().isEmpty()) {
+                wrapped("         rule fired  none");
+            }
+            wrapped("         rate found  " + (at.foundPerSecond().isPresent()
+                    ? String.format(Locale.ROOT, "%.1f/s", at.foundPerSecond().getAsDouble())
+                    : "none: it takes what comes") + String.format(Locale.ROOT,
+                            "; the receiver takes %.1f/s in the long run; reputation %.2f",
+                            at.takesPerSecond(), at.reputation()));
+        }
+        out.println("  Receivers' hours last " + DemoReceiver.HOUR_SECONDS
+                + " s here; what a rule puts in force for an hour lasts a second.");
     }
 
     private void dsn() {

@@ -16,12 +16,14 @@ import java.util.Optional;
  * @param exact of them, identical to what was submitted
  * @param signed of them, with a DKIM signature that verifies
  * @param left envelopes still in the daemon's queues
+ * @param shaping at each large receiver
  * @param deferrals failed tries, and how many recipients had one
  */
 record DemoResult(int submitted, int acknowledged, int recipients, int delivered, int bounced,
         int astray, int lost, int copies, int copiesExplained, int contents, int exact, int signed,
         int reports, long left, int attempts, int deferrals, int deferredRecipients,
-        int possibleDuplicates, Times times, List<DemoPlaceCount> places, Optional<DemoDsn> dsn,
+        int possibleDuplicates, Times times, List<DemoPlaceCount> places,
+        List<DemoShaping> shaping, Optional<DemoDsn> dsn,
         List<Trace> traces, List<String> problems, int problemCount) {
 
     /** Seconds since the first MAIL command. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.mailrace.daemon;
 
+import java.net.InetAddress;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -8,7 +9,7 @@ import java.util.Optional;
 /**
  * How a simulated provider departs from the plain good one, which offers every extension and takes
  * everything at once: an implementation overrides what it does differently. Replies are whole lines
- * without CRLF. Called by several event loops; must return at once.
+ * without CRLF at their end. Called by several event loops; must return at once.
  */
 public interface SimulatedBehaviour {
 
@@ -42,7 +43,12 @@ public interface SimulatedBehaviour {
         return Optional.empty();
     }
 
-    /** A refusal of one recipient. */
+    /** A refusal of one recipient, by where it comes from; after a 421 the line is closed. */
+    default Optional<String> recipient(InetAddress client, String sender, String recipient) {
+        return recipient(sender, recipient);
+    }
+
+    /** A refusal of one recipient, wherever it comes from. */
     default Optional<String> recipient(String sender, String recipient) {
         return Optional.empty();
     }

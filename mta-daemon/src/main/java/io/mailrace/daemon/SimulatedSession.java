@@ -11,6 +11,7 @@ import io.netty.channel.ChannelHandlerContext;
 import io.netty.handler.codec.ByteToMessageDecoder;
 import io.netty.handler.ssl.SslContext;
 import io.netty.handler.ssl.SslHandler;
+import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -25,9 +26,10 @@ import org.jspecify.annotations.Nullable;
  */
 final class SimulatedSession extends ByteToMessageDecoder {
     private static final int MAX_LINE = 4096;
+    private static final Duration LINGER = Duration.ofSeconds(1);
 
     private enum State {
-        COMMAND, CONTENT, CHUNK
+        COMMAND, CONTENT, CHUNK, TURNED_AWAY
     }
 
     private final String name;
@@ -77,6 +79,7 @@ final class SimulatedSession extends ByteToMessageDecoder {
                 case COMMAND -> readCommand(ctx, in);
                 case CONTENT -> readContent(ctx, in);
                 case CHUNK -> readChunk(ctx, in);
+                case TURNED_AWAY -> in.skipBytes(in.readableBytes());
             }
             if (in.readerIndex() == before) {
                 return;
@@ -168,7 +171,7 @@ final class SimulatedSession extends ByteToMessageDecoder {
             sender = address;
             reply(ctx, "250 2.1.0 Ok");
         } else if (refusal.get().startsWith("421")) {
-            replyAndClose(ctx, refusal.get());
+            turnAway(ctx, refusal.get());
         } else {
             reply(ctx, refusal.get());
         }
@@ -179,9 +182,13 @@ final class SimulatedSession extends ByteToMessageDecoder {
             reply(ctx, "503 5.5.1 MAIL first");
             return;
         }
-        Optional<String> refusal = behaviour.recipient(sender, address);
+        Optional<String> refusal = behaviour.recipient(
+                ((InetSocketAddress) ctx.channel().remoteAddress()).getAddress(), sender, address);
         if (refusal.isEmpty()) {
             recipients.add(address);
+        } else if (refusal.get().startsWith("421")) {
+            turnAway(ctx, refusal.get());
+            return;
         }
         reply(ctx, refusal.orElse("250 2.1.5 Ok"));
     }
@@ -350,6 +357,17 @@ final class SimulatedSession extends ByteToMessageDecoder {
         } catch (Exception broken) {
             ctx.fireExceptionCaught(broken);
         }
+    }
+
+    /**
+     * Says 421 amid what the client may still be sending. A close at once would make the system
+     * throw the reply away together with what nobody read, so the client gets a moment to leave.
+     */
+    private void turnAway(ChannelHandlerContext ctx, String text) {
+        reset();
+        state = State.TURNED_AWAY;
+        ctx.writeAndFlush(ByteBufUtil.writeUtf8(ctx.alloc(), text + "\r\n"));
+        ctx.executor().schedule(() -> ctx.close(), LINGER.toMillis(), TimeUnit.MILLISECONDS);
     }
 
     private void replyAndClose(ChannelHandlerContext ctx, String text) {

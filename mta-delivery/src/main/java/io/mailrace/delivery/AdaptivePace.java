@@ -12,8 +12,8 @@ import java.util.concurrent.TimeUnit;
  * the best guess. Without push-back it limits nothing. Any thread; short sections under its lock.
  */
 final class AdaptivePace implements Limit {
-    private static final Duration FIRST_PAUSE = Duration.ofSeconds(30);
-    private static final Duration LONGEST_PAUSE = Duration.ofMinutes(5);
+    /** Of the first pause: the longest one. */
+    private static final int LONGEST = 10;
     private static final Duration FORGOTTEN = Duration.ofHours(6);
     private static final long MINUTE = TimeUnit.MINUTES.toNanos(1);
     private static final int MINUTES = 60;
@@ -21,8 +21,8 @@ final class AdaptivePace implements Limit {
     private static final double BACK = 0.97;
     /** More each minute: a tenth in twenty minutes. */
     private static final double UP = 1.005;
-    /** Pushed back sooner than this after a pause. */
-    private static final Duration STEADY = Duration.ofMinutes(2);
+    /** Of the first pause: pushed back sooner than this after one. */
+    private static final int STEADY = 4;
     /** Nothing was sent for so long: it goes on anew, whatever held it. */
     private static final Duration GAP = Duration.ofMinutes(5);
     private static final double FAR = 0.7;
@@ -36,6 +36,7 @@ final class AdaptivePace implements Limit {
     private final TimeSource time;
     private final int mostConnections;
     private final EvenRate rate;
+    private final long firstPause;
     /** Taken by the receiver, minute by minute. */
     private final long[] taken = new long[MINUTES];
     private final long begun;
@@ -51,14 +52,21 @@ final class AdaptivePace implements Limit {
     private long wentOn;
     private int pauses;
     private long lastPushBack;
+    private boolean halved;
+    private long lastHalved;
     private long recently;
     private long putOff;
 
-    AdaptivePace(String name, int mostConnections, TimeSource time) {
+    /**
+     * @param pause after the first push-back; doubled while it pushes back again soon, up to ten
+     *        times as long
+     */
+    AdaptivePace(String name, int mostConnections, Duration pause, TimeSource time) {
         this.name = name;
         this.time = time;
         this.mostConnections = mostConnections;
         connections = mostConnections;
+        firstPause = pause.toNanos();
         begun = time.nanos();
         pausedUntil = begun;
         lastTaken = begun;
@@ -131,7 +139,7 @@ final class AdaptivePace implements Limit {
         recently++;
         if (pausedUntil - time.nanos() <= 0) {
             probing = false;
-            if (time.nanos() - pausedUntil > STEADY.toNanos()) {
+            if (time.nanos() - pausedUntil > STEADY * firstPause) {
                 pauses = 0;
             }
         }
@@ -164,7 +172,7 @@ final class AdaptivePace implements Limit {
             perSecond = lately;
         } else if (!probing) {
             // soon after going on: what was found is far from what it takes
-            perSecond = now - Math.max(pausedUntil, wentOn) < STEADY.toNanos()
+            perSecond = now - Math.max(pausedUntil, wentOn) < STEADY * firstPause
                     ? Math.min(perSecond * FAR, lately)
                     : perSecond * BACK;
         }
@@ -172,7 +180,7 @@ final class AdaptivePace implements Limit {
         limited = true;
         rate.spacing((long) (TimeUnit.SECONDS.toNanos(1) / perSecond));
         connections = Math.max(1, connections / 2);
-        long pause = Math.min(LONGEST_PAUSE.toNanos(), FIRST_PAUSE.toNanos() << pauses);
+        long pause = Math.min(LONGEST * firstPause, firstPause << pauses);
         pauses = Math.min(pauses + 1, 10);
         pausedUntil = now + pause;
         probing = true;
@@ -180,9 +188,14 @@ final class AdaptivePace implements Limit {
         lastPushBack = now;
     }
 
-    /** Half of what it takes now. */
+    /** Half of what it takes now. What was under way when it first said so counts as said once. */
     synchronized void halve() {
         turn();
+        if (halved && time.nanos() - lastHalved < firstPause) {
+            return;
+        }
+        halved = true;
+        lastHalved = time.nanos();
         perSecond = Math.max(SLOWEST, (limited ? perSecond : lately(time.nanos())) / 2);
         limited = true;
         rate.spacing((long) (TimeUnit.SECONDS.toNanos(1) / perSecond));

@@ -61,7 +61,8 @@ final class Gates implements AutoCloseable {
                 source.connectionRates()));
         AdaptivePace adaptive = provider.limits().adaptive()
                 ? new AdaptivePace("source " + source.name() + " at " + receiver
-                        + ": adaptive rate", provider.limits().connections(), time)
+                        + ": adaptive rate", provider.limits().connections(),
+                        provider.limits().adaptivePause(), time)
                 : null;
         if (adaptive != null) {
             messages.add(adaptive);

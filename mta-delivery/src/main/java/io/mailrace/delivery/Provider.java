@@ -5,6 +5,7 @@ import io.mailrace.core.Ascii;
 import io.mailrace.core.ConfigReader;
 import io.mailrace.core.Rate;
 import io.mailrace.core.SmtpReply;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -31,10 +32,11 @@ record Provider(String name, List<String> matchMx, Limits limits, List<ReplyRule
      * @param connectionRates of connections opened; all must hold
      * @param tls empty: as section {@code delivery} says
      * @param adaptive whether the rate follows the share of 4xx replies
+     * @param adaptivePause how long nothing is sent after the first push-back
      */
     record Limits(int connections, int messagesPerConnection, int recipientsPerTransaction,
             List<Rate> rates, List<Rate> connectionRates, Optional<TlsPolicy> tls,
-            boolean adaptive) {
+            boolean adaptive, Duration adaptivePause) {
         Limits {
             rates = List.copyOf(rates);
             connectionRates = List.copyOf(connectionRates);
@@ -47,7 +49,9 @@ record Provider(String name, List<String> matchMx, Limits limits, List<ReplyRule
                     readRates(reader, "rate"), readRates(reader, "connection-rate"),
                     reader.has("tls") ? Optional.of(reader.choice("tls", TlsPolicy.class))
                             : Optional.empty(),
-                    reader.flag("adaptive"));
+                    reader.flag("adaptive"),
+                    reader.duration("adaptive-pause", Duration.ofSeconds(1),
+                            Duration.ofHours(1)));
         }
     }
 

@@ -4,6 +4,7 @@ package io.mailrace.delivery;
 import io.mailrace.core.Ascii;
 import io.mailrace.core.ConfigReader;
 import io.mailrace.core.SmtpReply;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -49,7 +50,8 @@ final class Providers {
         if (all.stream().noneMatch(one -> one.name().equals(Provider.DEFAULT))) {
             // only after a problem: reference.conf has it
             all.add(new Provider(Provider.DEFAULT, List.of(), new Provider.Limits(1, 1, 1,
-                    List.of(), List.of(), Optional.empty(), false), List.of()));
+                    List.of(), List.of(), Optional.empty(), false, Duration.ofSeconds(30)),
+                    List.of()));
         }
         return new Providers(all);
     }

@@ -1,18 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.mailrace.delivery;
 
+import io.mailrace.core.EnhancedStatus;
 import io.mailrace.core.SmtpReply;
 import io.mailrace.core.TimeSource;
 import java.time.Duration;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 
 /**
  * A large receiver as senders see it from outside: so much mail an hour from each address and for
  * each author's domain, more for those with a good reputation; reputation grows with clean steady
  * mail and falls with jumps of volume, unknown users, and going on after "later"; who goes on for
- * long is blocked. For simulations: no I/O, its time is the time source's. Confined to one thread.
+ * long is blocked. For simulations, of hours in a moment or of short hours in real time: no I/O,
+ * its time is the time source's, which must not go back. Confined to one thread. Remembers each
+ * address and domain it was ever asked about: its memory is bounded by how many the caller has.
  */
 public final class ReceiverModel {
     private static final long MINUTE = TimeUnit.MINUTES.toNanos(1);
@@ -46,15 +51,67 @@ public final class ReceiverModel {
      * @param blocked the address is blocked
      */
     public record Replies(SmtpReply byAddress, SmtpReply byDomain, SmtpReply unknown,
-            SmtpReply blocked) {}
+            SmtpReply blocked) {
+
+        /** As Gmail puts it. */
+        public static Replies gmail() {
+            return new Replies(
+                    reply(421, "4.7.28", "Gmail has detected an unusual rate of unsolicited mail "
+                            + "originating",
+                            "from your IP address. To protect our users from spam,"
+                                    + " mail sent from your IP",
+                            "address has been temporarily rate limited."),
+                    reply(421, "4.7.28", "Gmail has detected an unusual rate of unsolicited mail "
+                            + "originating", "from your DKIM domain."),
+                    reply(550, "5.1.1", "The email account that you tried to reach does not exist."
+                            + " Please try", "double-checking the recipient's email address."),
+                    reply(550, "5.7.28", "There is an unusual rate of unsolicited mail originating"
+                            + " from your IP address.", "Mail has been blocked."));
+        }
+
+        /** As Outlook.com puts it. */
+        public static Replies outlook() {
+            SmtpReply busy = reply(451, "4.7.500", "Server busy. Please try again later. "
+                    + "(S77719)");
+            return new Replies(busy, busy,
+                    reply(550, "5.5.0", "Requested action not taken: mailbox unavailable "
+                            + "(S2017062302)."),
+                    reply(550, "5.7.1", "Unfortunately, messages weren't sent. Please contact your "
+                            + "Internet service provider since part of their network is on our "
+                            + "block list (S3140)."));
+        }
+
+        /** As Yahoo puts it. */
+        public static Replies yahoo() {
+            SmtpReply deferred = reply(421, "4.7.0", "[TSS04] Messages temporarily deferred due to "
+                    + "unexpected volume or user complaints - 4.16.55.1");
+            return new Replies(deferred, deferred,
+                    SmtpReply.of(554, "delivery error: dd This user doesn't have a yahoo.com "
+                            + "account [-5]"),
+                    reply(553, "5.7.2", "[TSS09] All messages will be permanently deferred; "
+                            + "Retrying will NOT succeed."));
+        }
+
+        private static SmtpReply reply(int code, String status, String... lines) {
+            Optional<EnhancedStatus> parsed = EnhancedStatus.parsePrefix(status);
+            return new SmtpReply(code, parsed, List.of(lines));
+        }
+    }
 
     /**
      * What it allows.
      *
-     * @param perHour from one address at reputation 1
-     * @param domainPerHour of one author's domain, from all addresses; 0: not counted
+     * @param perHour messages in an hour from one address at reputation 1; at least 1
+     * @param domainPerHour the same of one author's domain, from all addresses; 0: not counted
      */
-    public record Rules(Counting counting, int perHour, int domainPerHour, Replies replies) {}
+    public record Rules(Counting counting, int perHour, int domainPerHour, Replies replies) {
+        public Rules {
+            if (perHour < 1 || domainPerHour < 0) {
+                throw new IllegalArgumentException("a receiver takes at least 1 an hour, not "
+                        + perHour + ", and of a domain 0 or more, not " + domainPerHour);
+            }
+        }
+    }
 
     /** What it knows of one address or domain. */
     private static final class Account {
@@ -77,13 +134,22 @@ public final class ReceiverModel {
     private final Map<String, Account> addresses = new HashMap<>();
     private final Map<String, Account> domains = new HashMap<>();
 
+    /**
+     * @param time whose monotonic nanoseconds make its minutes and hours
+     */
     public ReceiverModel(Rules rules, TimeSource time) {
         this.rules = rules;
         this.time = time;
         begun = time.nanos();
     }
 
-    /** Its reply to one message. */
+    /**
+     * Its reply to one message: 250, or one of its {@link Replies}. What was answered with 250
+     * counts as taken.
+     *
+     * @param address it comes from, in any form that tells senders apart
+     * @param domain of its author
+     */
     public SmtpReply offer(String address, String domain, boolean knownUser) {
         Account from = account(addresses, address, rules.perHour());
         if (from.blockedUntil > time.nanos()) {
@@ -183,17 +249,21 @@ public final class ReceiverModel {
         return sum;
     }
 
-    /** What an address could have sent so far by the even rate of its reputation. */
+    /**
+     * Messages an address could have sent by the even rate of its reputation, since it was seen
+     * first.
+     */
     public double allowedSoFar(String address) {
         Account of = account(addresses, address, rules.perHour());
         return of.allowed;
     }
 
-    /** From 0.05 to 1.5. */
+    /** From 0.05 to 1.5; 1 at first. Multiplies what is allowed. */
     public double reputation(String address) {
         return account(addresses, address, rules.perHour()).reputation;
     }
 
+    /** Whether all its mail is refused now. */
     public boolean blocked(String address) {
         return account(addresses, address, rules.perHour()).blockedUntil > time.nanos();
     }

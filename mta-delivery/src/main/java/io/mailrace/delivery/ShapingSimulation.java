@@ -104,7 +104,7 @@ public final class ShapingSimulation {
         this.provider = new Provider(configured.name(), configured.matchMx(),
                 new Provider.Limits(of.connections(), of.messagesPerConnection(),
                         of.recipientsPerTransaction(), of.rates(), of.connectionRates(), of.tls(),
-                        adaptive),
+                        adaptive, of.adaptivePause()),
                 configured.rules());
         this.rulesAct = rulesAct;
         Memos memos = new ForgottenMemos();

@@ -21,6 +21,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 class LimitsTest {
+    private static final Duration PAUSE = Duration.ofSeconds(30);
     @TempDir
     Path directory;
 
@@ -148,7 +149,7 @@ class LimitsTest {
 
     @Test
     void adaptive_pushBack_pausesThenSendsALittleLessThanWasTaken() {
-        AdaptivePace pace = new AdaptivePace("test", 8, time);
+        AdaptivePace pace = new AdaptivePace("test", 8, PAUSE, time);
         for (int minute = 0; minute < 60; minute++) {
             for (int i = 0; i < 60; i++) {
                 pace.accepted();
@@ -170,7 +171,7 @@ class LimitsTest {
 
     @Test
     void adaptive_pushBackAgainAndAgain_pausesLonger() {
-        AdaptivePace pace = new AdaptivePace("test", 1, time);
+        AdaptivePace pace = new AdaptivePace("test", 1, PAUSE, time);
         pace.accepted();
         long last = 0;
         for (int i = 0; i < 5; i++) {
@@ -181,5 +182,23 @@ class LimitsTest {
             time.advance(Duration.ofNanos(pause).plusSeconds(11));
         }
         assertThat(last).isLessThanOrEqualTo(Duration.ofMinutes(15).toNanos());
+    }
+
+    /** A receiver that says so on each of its connections means one half, not one for each. */
+    @Test
+    void adaptive_halveOfWhatIsUnderWay_countsOnce() {
+        AdaptivePace pace = new AdaptivePace("test", 8, PAUSE, time);
+        for (int i = 0; i < 600; i++) {
+            pace.accepted();
+            time.advance(Duration.ofMillis(100));
+        }
+        for (int i = 0; i < 8; i++) {
+            pace.pushedBack();
+            pace.halve();
+        }
+        assertThat(pace.perSecond()).isBetween(4.5, 5.0);
+        time.advance(PAUSE.plusSeconds(1));
+        pace.halve();
+        assertThat(pace.perSecond()).isBetween(2.2, 2.6);
     }
 }

@@ -8,6 +8,7 @@ import io.mailrace.core.SmtpReply;
 import io.mailrace.core.testing.FakeTimeSource;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -97,5 +98,28 @@ class ShapingSimulationTest {
         assertThat(accepted).isBetween(10, 11);
         assertThat(model.offer("a", "d", true).text()).contains("your domain");
         assertThat(model.offer("a", "other", true).code()).isEqualTo(250);
+    }
+
+    /** What the models say is what the shipped rules know. */
+    @ParameterizedTest
+    @CsvSource({"gmail, rate-ip, rate-dkim, unknown-user, rate-blocked",
+            "outlook, busy, busy, unavailable, network-blocked",
+            "yahoo, deferred, deferred, unknown-user, refused"})
+    void replies_ofEachProvider_meetItsShippedRules(String name, String byAddress,
+            String byDomain, String unknown, String blocked) {
+        Providers providers = DeliveryConfig.from(ConfigSource.ofFile(
+                Path.of("../config/providers.conf")).root(), "mta.test").providers();
+        Provider provider = providers.named(name).orElseThrow();
+        ReceiverModel.Replies replies = switch (name) {
+            case "gmail" -> ReceiverModel.Replies.gmail();
+            case "outlook" -> ReceiverModel.Replies.outlook();
+            default -> ReceiverModel.Replies.yahoo();
+        };
+        assertThat(List.of(replies.byAddress(), replies.byDomain(), replies.unknown(),
+                replies.blocked())).map(
+                        reply -> providers.judge(provider, Stage.RCPT, reply)
+                                .source())
+                .containsExactly(name + "/" + byAddress, name + "/" + byDomain,
+                        name + "/" + unknown, name + "/" + blocked);
     }
 }

@@ -57,7 +57,8 @@ record ProviderRoute(String provider, String tenant, Optional<Lane> lane, String
             }
         }
         return new ProviderRoute(provider, when.optionalString("tenant").map(Ascii::lower)
-                .orElse(""), when.has("lane") ? Optional.of(when.choice("lane", Lane.class))
+                .orElse(""),
+                when.has("lane") ? Optional.of(when.choice("lane", Lane.class))
                         : Optional.empty(),
                 when.optionalString("recipient-domain").map(Ascii::lower).orElse(""), pool);
     }

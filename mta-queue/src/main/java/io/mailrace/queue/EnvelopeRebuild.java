@@ -61,7 +61,8 @@ final class EnvelopeRebuild {
         List<Recipient> recipients = waiting.stream().map(Recipient::new).toList();
         List<Router.Part> parts = router.split(new Router.Mail(received.sender(),
                 received.tenant(), facts.tag(), new RoutingHints(Optional.of(received.lane()),
-                        Map.of())), recipients);
+                        Map.of())),
+                recipients);
         int envelopes = parts.size() + highest + 1;
         MailOptions options = new MailOptions(
                 facts.eightBit() ? MailOptions.Body.EIGHT_BIT_MIME : MailOptions.Body.SEVEN_BIT,

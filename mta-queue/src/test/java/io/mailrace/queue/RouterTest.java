@@ -111,7 +111,8 @@ class RouterTest {
     void via_takesAllItsRecipientsInOneEnvelope() {
         Router router = router("routes = [ { when { recipient-domain = \"*.corp.test\" }"
                 + ", via = \"smtp://10.0.0.9:2525\" } ]");
-        assertThat(router.split(mail(SENDER, "t"), to("a@x.corp.test", "b@y.corp.test", "c@corp.test")))
+        assertThat(router.split(mail(SENDER, "t"),
+                to("a@x.corp.test", "b@y.corp.test", "c@corp.test")))
                 .containsExactly(
                         new Router.Part(
                                 new QueueKey(Lane.DEFAULT, "t", "smtp://10.0.0.9:2525", "default"),
@@ -137,7 +138,8 @@ class RouterTest {
     void manyRecipients_areSplit() {
         String[] many = IntStream.range(0, 2500).mapToObj(i -> "u" + i + "@one.test")
                 .toArray(String[]::new);
-        assertThat(router().split(mail(SENDER, "t"), to(many))).extracting(p -> p.recipients().size())
+        assertThat(router().split(mail(SENDER, "t"), to(many)))
+                .extracting(p -> p.recipients().size())
                 .containsExactly(1000, 1000, 500);
     }
 

@@ -40,6 +40,7 @@ final class PeerExim implements PeerReceiver {
         return new PeerExim(root);
     }
 
+    /** By default it leaves the eleventh message of a connection to a queue run. */
     private static String configuration(Place place, Tls tls) {
         return """
                 primary_hostname = %1$s
@@ -49,6 +50,7 @@ final class PeerExim implements PeerReceiver {
                 tls_certificate = /etc/cert.pem
                 tls_privatekey = /etc/key.pem
                 message_size_limit = 50M
+                smtp_accept_queue_per_connection = 0
                 keep_environment =
                 acl_smtp_mail = from
                 acl_smtp_rcpt = to

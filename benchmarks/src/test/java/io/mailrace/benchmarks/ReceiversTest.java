@@ -4,19 +4,24 @@ package io.mailrace.benchmarks;
 import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.mailrace.benchmarks.PeerReceiver.Place;
 import io.mailrace.benchmarks.PeerReceiver.Tls;
 import io.mailrace.daemon.SimulatedClient;
 import java.io.IOException;
+import java.io.InputStream;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.net.URL;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.stream.IntStream;
@@ -126,10 +131,8 @@ class ReceiversTest {
         PeerReceiver receiver = start(software, Tls.ABSENT);
         startMailrace("delivery.tls = required");
         submit(0);
-        await("says why it waits", () -> events("STARTTLS").stream()
-                .anyMatch(e -> e.contains("4.7.")));
-        assertThat(events("\"outcome\":\"bounced\"")).isEmpty();
-        assertThat(receiver.mail()).isEmpty();
+        await("says why it waits", () -> deferred("offers no TLS but it is required"));
+        assertUndelivered(receiver);
     }
 
     /** The stock OpenSMTPD of Debian 12. */
@@ -143,6 +146,91 @@ class ReceiversTest {
         submitAll();
         arriveInTheClear(receiver);
         assertThat(receiver.log()).contains("io-error");
+    }
+
+    @Test
+    void signedZone_isValidated() throws Exception {
+        String digest = "ab".repeat(32);
+        PeerSignedZone zone = opened(PeerSignedZone.start(folder.resolve("zone"),
+                records(tlsa(digest))));
+        assertValidated(zone, digest);
+        zone.replace(records(tlsa("cd".repeat(32))));
+        assertValidated(zone, "cd".repeat(32));
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void dane_recordIsRight_everyMessageArrivesOnceEncrypted(Software software) throws Exception {
+        PeerReceiver receiver = start(software, Tls.OFFERED);
+        startMailraceWithDane(tlsa(receiver.keyDigest()));
+        arriveEncrypted(receiver);
+        assertThat(delivery(0)).containsPattern("(?i)\"tls\":\"[^\"]*dane");
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void dane_recordIsWrong_mailWaitsUntilItIsRight(Software software) throws Exception {
+        PeerReceiver receiver = start(software, Tls.OFFERED);
+        PeerSignedZone zone = startMailraceWithDane(tlsa("ab".repeat(32)));
+        submit(0);
+        await("says why it waits", () -> deferred("dane"));
+        assertUndelivered(receiver);
+        zone.replace(records(tlsa(receiver.keyDigest())));
+        assertThat(delivery(0)).containsPattern("(?i)\"tls\":\"[^\"]*dane");
+        await("it is in the mailbox", () -> receiver.mail().size() == 1);
+        assertThat(lastReceived(receiver.mail().getFirst())).containsPattern(TLS);
+    }
+
+    /** As if somebody on the way had taken STARTTLS out of the answer to EHLO. */
+    @ParameterizedTest
+    @EnumSource
+    void dane_receiverHasNoStarttls_mailWaits(Software software) throws Exception {
+        PeerReceiver receiver = start(software, Tls.ABSENT);
+        startMailraceWithDane(tlsa(receiver.keyDigest()));
+        submit(0);
+        await("says why it waits", () -> deferred("dane"));
+        assertUndelivered(receiver);
+    }
+
+    private String tlsa(String digest) {
+        return "_%d._tcp.%s. 1 IN TLSA 3 1 1 %s".formatted(place.port(), place.host(), digest);
+    }
+
+    private void assertValidated(PeerSignedZone zone, String digest) throws IOException {
+        PeerProgram drill = PeerProgram.of("drill", "ldnsutils");
+        String[] said = {""};
+        await("unbound answers", () -> {
+            try {
+                said[0] = drill.run(LIMIT, "-D", "-p", String.valueOf(zone.port()), "@127.0.0.1",
+                        "_%d._tcp.%s".formatted(place.port(), place.host()), "TLSA");
+                return true;
+            } catch (AssertionError notYet) {
+                return false;
+            } catch (InterruptedException interrupted) {
+                throw new IOException(interrupted);
+            }
+        });
+        assertThat(said[0]).containsPattern("flags:[a-z ]* ad").contains(digest);
+    }
+
+    private PeerSignedZone startMailraceWithDane(String record) throws Exception {
+        assumeTrue(knowsDane(), "skipped: this Mailrace has no delivery.dane");
+        PeerSignedZone zone = opened(PeerSignedZone.start(folder.resolve("zone"),
+                records(record)));
+        startMailrace(zone.port(), "dns.dnssec = trusted\ndelivery.dane = true");
+        return zone;
+    }
+
+    private static boolean knowsDane() throws IOException {
+        for (URL reference : Collections.list(ReceiversTest.class.getClassLoader()
+                .getResources("reference.conf"))) {
+            try (InputStream in = reference.openStream()) {
+                if (new String(in.readAllBytes(), UTF_8).contains("\n  dane = ")) {
+                    return true;
+                }
+            }
+        }
+        return false;
     }
 
     private PeerReceiver start(Software software, Tls tls) throws Exception {
@@ -300,6 +388,19 @@ class ReceiversTest {
         await("event " + about, () -> !events(about).isEmpty());
         assertThat(events(about)).hasSize(1);
         return events(about).getFirst();
+    }
+
+    /** Whether mail was deferred as RFC 3463 says for security, with words in the reply. */
+    private boolean deferred(String words) throws IOException {
+        return events("\"outcome\":\"deferred\"").stream().anyMatch(event -> event
+                .contains("\"reply\":\"451 4.7.")
+                && event.toLowerCase(Locale.ROOT).contains(words.toLowerCase(Locale.ROOT)));
+    }
+
+    private void assertUndelivered(PeerReceiver receiver) throws IOException {
+        assertThat(events("\"outcome\":\"delivered\"")).isEmpty();
+        assertThat(events("\"outcome\":\"bounced\"")).isEmpty();
+        assertThat(receiver.mail()).isEmpty();
     }
 
     /** The events that contain a text. */

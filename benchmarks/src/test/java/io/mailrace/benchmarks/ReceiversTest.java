@@ -34,10 +34,11 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /**
- * Mailrace delivers to the mail servers of Debian 12: Postfix as installed, Exim and OpenSMTPD, which
- * apt does not install beside it, each unpacked into a root folder of its own ({@link PeerRoot}).
- * What arrived is read from the receiver's mailbox, whether it was encrypted from the Received field
- * the receiver wrote and from the events of Mailrace. {@code mvn -Ppeers verify}; needs root.
+ * Mailrace delivers to the mail servers of Debian 12: Postfix as installed, Exim and OpenSMTPD,
+ * which apt does not install beside it, each unpacked into a root folder of its own
+ * ({@link PeerRoot}). What arrived is read from the receiver's mailbox, whether it was encrypted
+ * from the Received field the receiver wrote and from the events of Mailrace. {@code mvn -Ppeers
+ * verify}; needs root.
  */
 @Tag("peers")
 class ReceiversTest {

@@ -9,13 +9,12 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.List;
-import java.util.stream.Stream;
 
 /**
  * A real Postfix with its own configuration and queue, which receives mail for one domain over
  * STARTTLS into a Maildir. Needs root, as Postfix does.
  */
-final class PeerPostfix implements AutoCloseable {
+final class PeerPostfix implements PeerReceiver {
     private static final Duration LIMIT = Duration.ofSeconds(60);
     /** Debian's user nobody. */
     private static final int NOBODY = 65534;
@@ -33,7 +32,17 @@ final class PeerPostfix implements AutoCloseable {
     /** Listening soon after this returns; whoever sends to it tries again. */
     static PeerPostfix start(Path folder, String address, int port, String domain)
             throws IOException, InterruptedException {
-        return start(folder, address, port, domain, "");
+        return start(folder, new Place("mx.postfix.test", address, port, domain), Tls.OFFERED);
+    }
+
+    /** As {@link #start(Path, String, int, String)}. */
+    static PeerPostfix start(Path folder, Place place, Tls tls)
+            throws IOException, InterruptedException {
+        return start(folder, place, "smtpd_tls_security_level = " + switch (tls) {
+            case ABSENT -> "none";
+            case OFFERED -> "may";
+            case REQUIRED -> "encrypt";
+        } + "\n");
     }
 
     /**
@@ -43,16 +52,17 @@ final class PeerPostfix implements AutoCloseable {
      */
     static PeerPostfix relay(Path folder, String address, int port, int next)
             throws IOException, InterruptedException {
-        return start(folder, address, port, "postfix.test", """
+        return start(folder, new Place("mx.postfix.test", address, port, "postfix.test"), """
                 relayhost = [127.0.0.1]:%d
+                smtpd_tls_security_level = may
                 smtp_tls_security_level = none
                 default_destination_concurrency_limit = 1
                 initial_destination_concurrency = 1
                 """.formatted(next));
     }
 
-    private static PeerPostfix start(Path folder, String address, int port, String domain,
-            String more) throws IOException, InterruptedException {
+    private static PeerPostfix start(Path folder, Place place, String more)
+            throws IOException, InterruptedException {
         PeerProgram program = PeerProgram.of("postfix", "postfix");
         assumeTrue("root".equals(System.getProperty("user.name")), "skipped: Postfix needs root");
         var made = new PeerPostfix(program, folder);
@@ -62,17 +72,15 @@ final class PeerPostfix implements AutoCloseable {
         Files.setPosixFilePermissions(folder, PosixFilePermissions.fromString("rwxr-xr-x"));
         own(folder.resolve("data"), "postfix");
         own(folder.resolve("mail"), "nobody");
-        PeerProgram.of("openssl", "openssl").run(LIMIT, "req", "-x509", "-newkey", "ec",
-                "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30", "-subj",
-                "/CN=mx.postfix.test", "-keyout", folder.resolve("key.pem").toString(), "-out",
-                folder.resolve("cert.pem").toString());
-        Files.writeString(made.config.resolve("main.cf"), main(folder, domain) + more);
-        Files.writeString(made.config.resolve("master.cf"), master(address, port));
+        PeerReceiver.certificate(place.host(), folder.resolve("key.pem"),
+                folder.resolve("cert.pem"));
+        Files.writeString(made.config.resolve("main.cf"), main(folder, place) + more);
+        Files.writeString(made.config.resolve("master.cf"), master(place));
         program.run(LIMIT, "-c", made.config.toString(), "start");
         return made;
     }
 
-    private static String main(Path folder, String domain) {
+    private static String main(Path folder, Place place) {
         return """
                 compatibility_level = 3.6
                 queue_directory = %1$s/queue
@@ -83,7 +91,7 @@ final class PeerPostfix implements AutoCloseable {
                 setgid_group = postdrop
                 maillog_file = %1$s/mail.log
                 maillog_file_prefixes = %1$s
-                myhostname = mx.postfix.test
+                myhostname = %4$s
                 mydestination =
                 alias_maps =
                 alias_database =
@@ -99,14 +107,13 @@ final class PeerPostfix implements AutoCloseable {
                 virtual_gid_maps = static:%3$d
                 virtual_minimum_uid = 1
                 virtual_mailbox_limit = 0
-                smtpd_tls_security_level = may
                 smtpd_tls_received_header = yes
                 smtpd_tls_cert_file = %1$s/cert.pem
                 smtpd_tls_key_file = %1$s/key.pem
-                """.formatted(folder, domain, NOBODY);
+                """.formatted(folder, place.domain(), NOBODY, place.host());
     }
 
-    private static String master(String address, int port) {
+    private static String master(Place place) {
         return """
                 %1$s:%2$d inet n - n - - smtpd
                 pickup unix n - n 60 1 pickup
@@ -128,7 +135,7 @@ final class PeerPostfix implements AutoCloseable {
                 anvil unix - - n - 1 anvil
                 scache unix - - n - 1 scache
                 postlog unix-dgram n - n - 1 postlogd
-                """.formatted(address, port);
+                """.formatted(place.address(), place.port());
     }
 
     private static void own(Path path, String user) throws IOException {
@@ -136,18 +143,18 @@ final class PeerPostfix implements AutoCloseable {
                 .lookupPrincipalByName(user));
     }
 
-    /** The messages in the mailbox, with LF line ends as Postfix stores them. */
-    List<Path> mail() throws IOException {
-        Path box = folder.resolve("mail/box/new");
-        if (!Files.isDirectory(box)) {
-            return List.of();
-        }
-        try (Stream<Path> files = Files.list(box)) {
-            return files.toList();
-        }
+    @Override
+    public Path box() {
+        return folder.resolve("mail/box");
     }
 
-    String log() throws IOException {
+    @Override
+    public Path certificateFile() {
+        return folder.resolve("cert.pem");
+    }
+
+    @Override
+    public String log() throws IOException {
         return Files.readString(folder.resolve("mail.log"));
     }
 

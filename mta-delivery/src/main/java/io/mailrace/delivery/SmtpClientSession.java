@@ -466,7 +466,10 @@ final class SmtpClientSession {
             end(asked, Failure.CLOSING, reply, ruling);
             return;
         }
-        transaction.refuseMail(ruling.disposition(reply));
+        // it wants the TLS that failed with it lately: that says nothing about the mail
+        boolean wantsTls = reply.code() == 530 && !tls && terms.clearText();
+        transaction.refuseMail(wantsTls ? new Disposition.Deferred(ours("4.7.5", "wants TLS, "
+                + "which failed with it lately: " + reply)) : ruling.disposition(reply));
         if (!expectsMoreOf(transaction)) {
             complete(transaction);
         }

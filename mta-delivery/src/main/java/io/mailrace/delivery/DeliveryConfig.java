@@ -14,7 +14,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Everything delivery can be told: sections {@code delivery}, {@code sources}, {@code pools},
- * {@code providers}, {@code limits}, {@code smart-hosts} and {@code dns}. The keys are explained
+ * {@code providers}, {@code limits}, {@code smart-hosts},
+ * {@code tls-reports} and {@code dns}. The keys are explained
  * in this module's {@code reference.conf}.
  *
  * @param hostname the machine's own mail name: an MX naming it is a loop
@@ -26,7 +27,7 @@ import org.jspecify.annotations.Nullable;
 public record DeliveryConfig(String hostname, Settings delivery,
         Map<String, SourceConfig> sources, Map<String, PoolConfig> pools, Providers providers,
         List<MailLimit> limits, Map<String, SmartHostConfig> smartHosts,
-        List<ProviderRoute> providerRoutes, DnsConfig dns) {
+        List<ProviderRoute> providerRoutes, TlsReportConfig tlsReports, DnsConfig dns) {
     static final String DEFAULT = "default";
 
     public DeliveryConfig {
@@ -104,6 +105,7 @@ public record DeliveryConfig(String hostname, Settings delivery,
         return new DeliveryConfig(hostname, settings(root.section("delivery")), sources, pools,
                 providers, MailLimit.listFrom(root, providers), SmartHostConfig.allFrom(root),
                 ProviderRoute.listFrom(root, providers, pools.keySet()),
+                TlsReportConfig.from(root.section("tls-reports"), hostname),
                 DnsConfig.from(root.section("dns")));
     }
 

@@ -223,6 +223,11 @@ final class Connection extends ChannelInboundHandlerAdapter implements SmtpClien
     @Override
     public void channelRead(ChannelHandlerContext ctx, Object message) {
         ByteBuf in = (ByteBuf) message;
+        if (passage != null) {
+            in.release();
+            openFailed(Stage.CONNECT, Failure.LOST, new IOException("it talks nonsense"));
+            return;
+        }
         boolean sound = true;
         try {
             Stage stage = session.stage();

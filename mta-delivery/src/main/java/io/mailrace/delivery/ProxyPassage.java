@@ -67,10 +67,10 @@ final class ProxyPassage {
 
         /** Where the reply begins; -1: the proxy was not given the order to connect. */
         private int replyAt() {
-            if (count >= 2 && said[1] == 0) {
+            if (count >= 2 && said[0] == 5 && said[1] == 0) {
                 return 2;
             }
-            return count >= 4 && said[1] == 2 && said[3] == 0 ? 4 : -1;
+            return count >= 4 && said[0] == 5 && said[1] == 2 && said[3] == 0 ? 4 : -1;
         }
 
         /** The reply to the order; 0: none yet. */

@@ -235,11 +235,11 @@ class EgressTest {
         DeliveryFixture fixture = deliver(peer.port(), TWO + GREY
                 + "pools { default { sources { a = 1000, b = 1 } } }");
         List<SpoolId> ids = new ArrayList<>();
-        for (int i = 0; i < 20; i++) {
+        for (int i = 0; i < 12; i++) {
             ids.add(fixture.submit("n" + i, "r" + i + "@d.test"));
         }
         fixture.awaitEmpty();
-        assertThat(clients(peer)).hasSize(20).containsOnly("127.0.0.9");
+        assertThat(clients(peer)).hasSize(12).containsOnly("127.0.0.9");
         assertThat(ids).allSatisfy(id -> assertThat(sources(fixture, id)).isIn(List.of("a", "b"),
                 List.of("b")));
         assertThat(ids).anySatisfy(id -> assertThat(sources(fixture, id)).hasSize(2));

@@ -104,8 +104,8 @@ public final class Delivery {
     }
 
     /**
-     * Begins to deliver; asks for the addresses of the machine and of proxies, and so may block. The loops, the spool and the signer stay the caller's, who closes them
-     * after {@link #close}.
+     * Begins to deliver; asks for the addresses of the machine and of proxies, and so may block.
+     * The loops, the spool and the signer stay the caller's, who closes them after {@link #close}.
      */
     public static Delivery start(DeliveryConfig config, Spool spool, MessageSigner signer,
             EventLoopGroup loops, TimeSource time, Metrics metrics) {

@@ -25,8 +25,10 @@ import java.net.BindException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import javax.net.ssl.SSLException;
@@ -45,6 +47,7 @@ import org.slf4j.LoggerFactory;
 final class Connection extends ChannelInboundHandlerAdapter implements SmtpClientSession.Wire {
     private static final Logger LOG = LoggerFactory.getLogger(Connection.class);
     private static final int GROUP_BYTES = 1024;
+    private static final int MAX_REPORTED = 200;
 
     private final Dispatcher dispatcher;
     private final PoolShare pool;
@@ -66,6 +69,8 @@ final class Connection extends ChannelInboundHandlerAdapter implements SmtpClien
     private boolean closed;
     private String tls = "";
     private boolean proven;
+    private Optional<Flaw> flaw = Optional.empty();
+    private final Set<String> reported = new HashSet<>();
     private long deadlineNanos;
     private long timerNanos;
     private @Nullable ScheduledFuture<?> timer;
@@ -240,6 +245,11 @@ final class Connection extends ChannelInboundHandlerAdapter implements SmtpClien
     @Override
     public void channelRead(ChannelHandlerContext ctx, Object message) {
         ByteBuf in = (ByteBuf) message;
+        if (passage != null) {
+            in.release();
+            openFailed(Stage.CONNECT, Failure.LOST, new IOException("it talks nonsense"));
+            return;
+        }
         boolean sound = true;
         try {
             Stage stage = session.stage();
@@ -404,6 +414,7 @@ final class Connection extends ChannelInboundHandlerAdapter implements SmtpClien
         if (attempt.delivered()) {
             path.accepted();
         }
+        report(attempt);
         dispatcher.finished(attempt, route(attempt), peerTakesDsn);
     }
 
@@ -425,6 +436,7 @@ final class Connection extends ChannelInboundHandlerAdapter implements SmtpClien
             return;
         }
         closed = true;
+        reportFailure(ending);
         stream = null;
         if (out != null) {
             out.release();
@@ -451,6 +463,33 @@ final class Connection extends ChannelInboundHandlerAdapter implements SmtpClien
     }
 
     // ------------------------------------------------------------------ TLS
+
+    /** Counts this connection for each domain whose mail goes over it (RFC 8460 4.3). */
+    private void report(Attempt attempt) {
+        TlsReports reports = dispatcher.shared().tlsReports();
+        String domain = attempt.queue().key().destination();
+        if (reports.enabled() && proof != TlsProof.CLEAR_TEXT && session.established()
+                && reported.size() < MAX_REPORTED && reported.add(domain)) {
+            reports.session(domain, target, proof, source.sender(target.address()),
+                    session.encrypted() ? flaw
+                            : Optional.of(
+                                    new Flaw(TlsResult.STARTTLS_NOT_SUPPORTED, "in the clear")));
+        }
+    }
+
+    /** It ends because of TLS: that counts for the domain whose mail waits for it. */
+    private void reportFailure(Ending ending) {
+        TlsReports reports = dispatcher.shared().tlsReports();
+        Attempt waiting = pool.ready().first();
+        boolean tlsFailed = ending.stage() == Stage.STARTTLS || ending.stage() == Stage.TLS;
+        if (reports.enabled() && tlsFailed && waiting != null) {
+            reports.session(waiting.queue().key().destination(), target, proof,
+                    source.sender(target.address()),
+                    Optional.of(flaw.orElseGet(() -> new Flaw(ending.stage() == Stage.STARTTLS
+                            ? TlsResult.STARTTLS_NOT_SUPPORTED
+                            : TlsResult.VALIDATION_FAILURE, ending.reply().text()))));
+        }
+    }
 
     private void beginTls() {
         Channel to = channel;
@@ -484,7 +523,7 @@ final class Connection extends ChannelInboundHandlerAdapter implements SmtpClien
 
     /** The handshake is done: does the peer prove what it must? */
     private void tlsUp(SSLSession with) {
-        Optional<Flaw> flaw = flaw(with);
+        flaw = flaw(with);
         if (flaw.isPresent() && proof != TlsProof.NAME_WATCHED) {
             session.lost(Failure.LOST, flaw.get().why());
             return;

@@ -91,16 +91,18 @@ public final class Delivery {
         Shaping shaping = new Shaping(config.providers(), gates, measures,
                 new MailLimits(config.limits(), gates),
                 new Suppressions(time, spool.memos()));
-        parts = new DeliveryParts(config, spool, time, meters,
-                new SigningPool(signer, threads, time, meters), budget, settlements,
-                DeliveryTls.load(), egress, shaping, this::route, places::remove);
-        control = new ShapingControl(config, shaping, spool, this::isSite);
         DnsClient dns = new DnsClient(config.dns(), metrics);
         PeerTlsConfig peerTls = config.delivery().peerTls();
-        StsFetch fetch = new StsFetch(config, dns, time, new HttpsGet(() -> bootstrap(loops.next()),
-                HttpsGet.trusting(peerTls.authorities()), peerTls.stsTimeout()));
-        hops = new NextHops(config, new MxResolver(config, time, dns),
-                new StsPolicies(config, dns, time, spool.memos(), fetch, metrics));
+        WebHosts web = new WebHosts(config, dns, time, new Https(() -> bootstrap(loops.next()),
+                Https.trusting(peerTls.authorities()), peerTls.stsTimeout()));
+        StsPolicies policies = new StsPolicies(config, dns, time, spool.memos(), web, metrics);
+        hops = new NextHops(config, new MxResolver(config, time, dns), policies);
+        parts = new DeliveryParts(config, spool, time, meters,
+                new SigningPool(signer, threads, time, meters), budget, settlements,
+                DeliveryTls.load(), egress, shaping,
+                new TlsReports(config, spool, time, dns, policies, web), this::route,
+                places::remove);
+        control = new ShapingControl(config, shaping, spool, this::isSite);
         unknownInARow = Caffeine.newBuilder().maximumSize(FAILING_DOMAINS)
                 .executor(Runnable::run).expireAfterWrite(Duration.ofHours(2)).build();
         metrics.gauge("delivery_connections_current", "Connections to peers", budget::used);
@@ -110,8 +112,8 @@ public final class Delivery {
     }
 
     /**
-     * Begins to deliver; asks for the addresses of the machine and of proxies, and so may block. The loops, the spool and the signer stay the caller's, who closes them
-     * after {@link #close}.
+     * Begins to deliver; asks for the addresses of the machine and of proxies, and so may block.
+     * The loops, the spool and the signer stay the caller's, who closes them after {@link #close}.
      */
     public static Delivery start(DeliveryConfig config, Spool spool, MessageSigner signer,
             EventLoopGroup loops, TimeSource time, Metrics metrics) {
@@ -196,6 +198,11 @@ public final class Delivery {
                 : Optional.empty());
     }
 
+    /** Writes and sends what is due of the reports on TLS; else done every half minute. */
+    void sweepReports() {
+        parts.tlsReports().sweep();
+    }
+
     // ------------------------------------------------------------------ from queue to site
 
     /** Finds out where a queue with due mail goes. Any thread; never blocks. */
@@ -228,6 +235,7 @@ public final class Delivery {
         switch (hop) {
             case To to -> {
                 unknownInARow.invalidate(name);
+                to.sts().ifPresent(why -> parts.tlsReports().policyTrouble(name, why));
                 join(queue, to.site(), to.hosts());
             }
             case NextHops.Discarded gone -> {
@@ -301,6 +309,7 @@ public final class Delivery {
     /** Bounds memory: a site nobody has mail for is forgotten, and what is in force no more. */
     private void forgetSites() {
         parts.shaping().measures().sweep();
+        parts.tlsReports().sweep();
         long now = parts.time().nanos();
         sites.forEach((site, dispatcher) -> {
             if (dispatcher.seemsForgotten(now)) {
@@ -335,6 +344,7 @@ public final class Delivery {
             within(stopSites(), LAST_SETTLEMENTS);
         }
         gates.close();
+        parts.tlsReports().close();
         awaitSettlements();
         parts.signing().close();
     }

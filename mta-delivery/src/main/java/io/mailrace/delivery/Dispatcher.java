@@ -103,7 +103,7 @@ final class Dispatcher {
         hop = SessionTerms.Hop.of(site, parts.config());
         paths = new SitePaths(parts.shaping(), parts.egress(), site, ladder.hostNames(),
                 parts.time());
-        pools = new PoolShares(parts.egress(), ladder, paths, () -> 2 * pace.connections());
+        pools = new PoolShares(parts.egress(), ladder, paths, () -> 8 * pace.connections());
         quietSinceNanos = parts.time().nanos();
     }
 

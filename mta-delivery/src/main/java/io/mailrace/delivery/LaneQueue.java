@@ -102,6 +102,13 @@ final class LaneQueue<T> {
         return overdue == null ? highest : overdue;
     }
 
+    /** The first of the highest lane; null when nothing waits. */
+    @Nullable
+    T first() {
+        Lane lane = highest();
+        return lane == null ? null : of(lane).all.peekFirst();
+    }
+
     /** Takes out everything, highest lane first. */
     List<T> clear() {
         List<T> all = new ArrayList<>(size);

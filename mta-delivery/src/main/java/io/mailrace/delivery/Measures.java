@@ -100,7 +100,10 @@ final class Measures {
 
     // ------------------------------------------------------------------ what is in force
 
-    /** What is left of a source at a site of a receiver: what is said of one block holds for all. */
+    /**
+     * What is left of a source at a site of a receiver; what is in force against one of its blocks
+     * holds for all it sends.
+     */
     Narrowing narrowing(String source, List<String> blocks, String receiver, String site) {
         List<Measure> all = new ArrayList<>();
         collect(all, Subject.source(receiver, source));

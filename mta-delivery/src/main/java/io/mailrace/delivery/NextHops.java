@@ -21,7 +21,7 @@ final class NextHops {
      *
      * @param sts why the domain's announced MTA-STS policy could not be read; mail goes without
      */
-    record To(Site site, Hosts hosts, Optional<HttpsGet.Failed> sts) implements NextHop {}
+    record To(Site site, Hosts hosts, Optional<Https.Failed> sts) implements NextHop {}
 
     /** It has no next hop: now, or for good. */
     record Nowhere(SmtpReply reply, boolean forGood) implements NextHop {}
@@ -91,7 +91,7 @@ final class NextHops {
     }
 
     private NextHop to(Destination destination, Hosts hosts, TlsDemand demand,
-            Optional<HttpsGet.Failed> trouble) {
+            Optional<Https.Failed> trouble) {
         return new To(destination instanceof Destination.SmartHost via
                 ? new Site(via.site(), via.port(), demand)
                 : new Site(hosts.names(), config.delivery().port(), demand), hosts, trouble);

@@ -35,11 +35,11 @@ final class ProxyPassage {
      * A proxy that does not work is the source's trouble: the source rests, and no host is marked
      * for it. But a dead host behind a sound proxy must not make the source rest, or one domain
      * without a server would stop all mail. So what SOCKS5 says of the host (RFC 1928 section 6,
-     * 3 to 6), and a time-out or an end after the proxy took the order to connect, count as the
-     * host's. The PROXY protocol has no answers: once the proxy took the header, all that follows
-     * is the host's.
+     * 3 to 6, and 8: the proxy has no IPv6, another host may do), and a time-out or an end after
+     * the proxy took the order to connect, count as the host's. The PROXY protocol has no answers:
+     * once the proxy took the header, all that follows is the host's.
      */
-    private static final int[] SOCKS_OF_THE_HOST = {3, 4, 5, 6};
+    private static final int[] SOCKS_OF_THE_HOST = {3, 4, 5, 6, 8};
     private static final String[] SOCKS_WORDS = {"", "general failure", "not allowed",
             "network unreachable", "host unreachable", "connection refused", "TTL expired",
             "command not supported", "address type not supported"};
@@ -67,10 +67,10 @@ final class ProxyPassage {
 
         /** Where the reply begins; -1: the proxy was not given the order to connect. */
         private int replyAt() {
-            if (count >= 2 && said[1] == 0) {
+            if (count >= 2 && said[0] == 5 && said[1] == 0) {
                 return 2;
             }
-            return count >= 4 && said[1] == 2 && said[3] == 0 ? 4 : -1;
+            return count >= 4 && said[0] == 5 && said[1] == 2 && said[3] == 0 ? 4 : -1;
         }
 
         /** The reply to the order; 0: none yet. */

@@ -53,10 +53,10 @@ final class StsPolicies {
      * @param trouble why a policy that is announced was not read at the last try
      */
     private record Known(@Nullable StsPolicy policy, String id, long fetchedEpochMillis,
-            long checkNanos, Optional<HttpsGet.Failed> trouble) {}
+            long checkNanos, Optional<Https.Failed> trouble) {}
 
     /** A policy in force. */
-    record Found(StsPolicy policy, Optional<HttpsGet.Failed> trouble) {
+    record Found(StsPolicy policy, Optional<Https.Failed> trouble) {
         static final Found NONE = new Found(new StsPolicy(StsPolicy.Mode.NONE, List.of(), 0),
                 Optional.empty());
     }
@@ -131,6 +131,12 @@ final class StsPolicies {
         return others == null ? mine : others;
     }
 
+    /** The policy in force as far as known, without asking anybody. */
+    StsPolicy known(String domain) {
+        Known known = cache.getIfPresent(domain);
+        return known == null ? Found.NONE.policy() : inForce(known).policy();
+    }
+
     private Found inForce(Known known) {
         StsPolicy policy = known.policy();
         return policy != null && valid(known) ? new Found(policy, known.trouble())
@@ -173,7 +179,7 @@ final class StsPolicies {
     private CompletableFuture<Known> fetch(String domain, String id, @Nullable Known known,
             long until) {
         return fetch.text("mta-sts." + domain, PATH).handle((text, refused) -> {
-            HttpsGet.Failed why;
+            Https.Failed why;
             try {
                 if (text != null) {
                     StsPolicy policy = StsPolicy.parse(text);
@@ -183,11 +189,11 @@ final class StsPolicies {
                             + policy.text()).getBytes(StandardCharsets.UTF_8)));
                     return new Known(policy, id, now, until, Optional.empty());
                 }
-                why = refused instanceof HttpsGet.Failed said ? said
-                        : new HttpsGet.Failed(TlsResult.STS_POLICY_FETCH_ERROR,
+                why = refused instanceof Https.Failed said ? said
+                        : new Https.Failed(TlsResult.STS_POLICY_FETCH_ERROR,
                                 String.valueOf(refused));
             } catch (IllegalArgumentException broken) {
-                why = new HttpsGet.Failed(TlsResult.STS_POLICY_INVALID, String.valueOf(
+                why = new Https.Failed(TlsResult.STS_POLICY_INVALID, String.valueOf(
                         broken.getMessage()));
             }
             failed.increment();
@@ -197,7 +203,7 @@ final class StsPolicies {
     }
 
     private Known later(@Nullable Known known, Duration pause,
-            Optional<HttpsGet.Failed> trouble) {
+            Optional<Https.Failed> trouble) {
         long next = time.nanos() + pause.toNanos();
         return known == null ? new Known(null, "", 0, next, trouble)
                 : new Known(known.policy(), known.id(), known.fetchedEpochMillis(), next, trouble);

@@ -75,7 +75,8 @@ record TlsReport(TlsReportConfig config, String hostname, String domain, LocalDa
                 + "\nContent-Type: application/tlsrpt+gzip\nContent-Transfer-Encoding: base64\n"
                 + "Content-Disposition: attachment;\n\tfilename=\"" + file() + "\"\n\n"
                 + Base64.getMimeEncoder(76, "\n".getBytes(StandardCharsets.US_ASCII))
-                        .encodeToString(gzip()) + "\n\n--" + BOUNDARY + "--\n";
+                        .encodeToString(gzip())
+                + "\n\n--" + BOUNDARY + "--\n";
         return text.replace("\n", "\r\n").getBytes(StandardCharsets.US_ASCII);
     }
 }

@@ -74,6 +74,11 @@ final class DeliveryFixture implements AutoCloseable {
     private boolean closed;
 
     DeliveryFixture(Path directory, TestDns dns, MessageSigner signer, String more) {
+        this(directory, dns, signer, TimeSource.system(), more);
+    }
+
+    DeliveryFixture(Path directory, TestDns dns, MessageSigner signer, TimeSource time,
+            String more) {
         this.dns = dns;
         ConfigSource source = ConfigSource.ofText("spool { path = \"" + directory
                 + "\", write-buffer = 4m, min-free = 0 }\n" + CONFIG + "dns { servers = [\""
@@ -83,8 +88,8 @@ final class DeliveryFixture implements AutoCloseable {
         loops = new MultiThreadIoEventLoopGroup(2, Epoll.isAvailable()
                 ? EpollIoHandler.newFactory()
                 : NioIoHandler.newFactory());
-        spool = RocksSpool.open(queue, TimeSource.system(), metrics);
-        delivery = Delivery.start(config, spool, signer, loops, TimeSource.system(), metrics);
+        spool = RocksSpool.open(queue, time, metrics);
+        delivery = Delivery.start(config, spool, signer, loops, time, metrics);
     }
 
     static byte[] message(String body) {

@@ -207,7 +207,8 @@ class LanesTest {
 
     @Test
     void wake_sourceRestsAndQueueIsMeant_isTriedAtOnce() {
-        DeliveryFixture fixture = deliver(1, "sources { bad { address = 198.51.100.1 } }");
+        DeliveryFixture fixture = deliver(1,
+                "sources { bad { proxy = \"socks5://127.0.0.1:1\" } }");
         fixture.submitAs("a", "app@example.com", "x", "r@d.test");
         MailQueue queue = queue(fixture, Lane.DEFAULT, "a");
         await(() -> queue.status().parkedUntilEpochMillis() > 0);

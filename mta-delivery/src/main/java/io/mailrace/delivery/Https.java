@@ -3,6 +3,7 @@ package io.mailrace.delivery;
 
 import io.mailrace.core.Ascii;
 import io.netty.bootstrap.Bootstrap;
+import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInitializer;
@@ -25,6 +26,8 @@ import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.CompletionStage;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 import javax.net.ssl.SSLException;
@@ -33,10 +36,11 @@ import javax.net.ssl.X509TrustManager;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Fetches one small text over HTTPS from an address that is known: certificates are checked,
- * redirects are not followed, the answer and the time are bounded. Any thread; never blocks.
+ * Fetches or hands in something small over HTTPS at an address that is known: certificates are
+ * checked, redirects are not followed, the answer and the time are bounded. Any thread; never
+ * blocks.
  */
-final class HttpsGet {
+final class Https {
     /** Largest answer, in octets. */
     static final int MAX_OCTETS = 64 * 1024;
 
@@ -64,7 +68,7 @@ final class HttpsGet {
     private final Duration limit;
 
     /** @param limit for all of it */
-    HttpsGet(Supplier<Bootstrap> bootstrap, SslContext tls, Duration limit) {
+    Https(Supplier<Bootstrap> bootstrap, SslContext tls, Duration limit) {
         this.bootstrap = bootstrap;
         this.tls = tls;
         this.limit = limit;
@@ -80,9 +84,44 @@ final class HttpsGet {
         }
     }
 
-    /** Completes exceptionally with {@link Failed} only. */
+    /** A text; completes exceptionally with {@link Failed} only. */
     CompletableFuture<String> text(String host, InetAddress address, int port, String path) {
-        CompletableFuture<String> answer = new CompletableFuture<>();
+        return exchange(new DefaultFullHttpRequest(HttpVersion.HTTP_1_1, HttpMethod.GET, path),
+                host, address, port).thenApply(answer -> {
+                    if (!Ascii.startsWithIgnoreCase(answer.type(), "text/plain")) {
+                        throw new Failed(TlsResult.STS_POLICY_INVALID,
+                                "the policy is not text/plain but " + answer.type());
+                    }
+                    return answer.text();
+                }).exceptionallyCompose(Https::onlyFailed);
+    }
+
+    /** Hands something in; completes exceptionally with {@link Failed} only. */
+    CompletableFuture<Void> post(String host, InetAddress address, int port, String path,
+            String type, byte[] body) {
+        FullHttpRequest request = new DefaultFullHttpRequest(HttpVersion.HTTP_1_1,
+                HttpMethod.POST, path, Unpooled.wrappedBuffer(body));
+        request.headers().set(HttpHeaderNames.CONTENT_TYPE, type)
+                .set(HttpHeaderNames.CONTENT_LENGTH, body.length);
+        return exchange(request, host, address, port).<Void>thenApply(answer -> null)
+                .exceptionallyCompose(Https::onlyFailed);
+    }
+
+    private static <T> CompletionStage<T> onlyFailed(Throwable why) {
+        Throwable cause = why instanceof CompletionException && why.getCause() != null
+                ? why.getCause()
+                : why;
+        return CompletableFuture.failedFuture(cause instanceof Failed ? cause : failed(cause));
+    }
+
+    private record Answer(String type, String text) {}
+
+    private CompletableFuture<Answer> exchange(FullHttpRequest request, String host,
+            InetAddress address, int port) {
+        CompletableFuture<Answer> answer = new CompletableFuture<>();
+        request.headers().set(HttpHeaderNames.HOST, host)
+                .set(HttpHeaderNames.USER_AGENT, "Mailrace")
+                .set(HttpHeaderNames.CONNECTION, "close");
         bootstrap.get().handler(new ChannelInitializer<Channel>() {
             @Override
             protected void initChannel(Channel channel) {
@@ -90,7 +129,7 @@ final class HttpsGet {
                 handler.setHandshakeTimeoutMillis(limit.toMillis());
                 channel.pipeline().addLast(new ReadTimeoutHandler(limit.toMillis(),
                         TimeUnit.MILLISECONDS), handler, new HttpClientCodec(),
-                        new HttpObjectAggregator(MAX_OCTETS), new Reader(host, path, answer));
+                        new HttpObjectAggregator(MAX_OCTETS), new Reader(request, answer));
             }
         }).connect(new InetSocketAddress(address, port)).addListener(
                 (io.netty.channel.ChannelFuture done) -> {
@@ -101,8 +140,7 @@ final class HttpsGet {
                         answer.completeExceptionally(failed(done.cause()));
                     }
                 });
-        return answer.orTimeout(limit.toMillis(), TimeUnit.MILLISECONDS).exceptionallyCompose(
-                why -> CompletableFuture.failedFuture(why instanceof Failed ? why : failed(why)));
+        return answer.orTimeout(limit.toMillis(), TimeUnit.MILLISECONDS);
     }
 
     private static Failed failed(@Nullable Throwable why) {
@@ -116,23 +154,16 @@ final class HttpsGet {
     }
 
     private static final class Reader extends SimpleChannelInboundHandler<FullHttpResponse> {
-        private final String host;
-        private final String path;
-        private final CompletableFuture<String> answer;
+        private final FullHttpRequest request;
+        private final CompletableFuture<Answer> answer;
 
-        Reader(String host, String path, CompletableFuture<String> answer) {
-            this.host = host;
-            this.path = path;
+        Reader(FullHttpRequest request, CompletableFuture<Answer> answer) {
+            this.request = request;
             this.answer = answer;
         }
 
         @Override
         public void channelActive(ChannelHandlerContext ctx) {
-            FullHttpRequest request = new DefaultFullHttpRequest(HttpVersion.HTTP_1_1,
-                    HttpMethod.GET, path);
-            request.headers().set(HttpHeaderNames.HOST, host)
-                    .set(HttpHeaderNames.USER_AGENT, "Mailrace")
-                    .set(HttpHeaderNames.CONNECTION, "close");
             ctx.writeAndFlush(request);
             ctx.read();
         }
@@ -145,14 +176,12 @@ final class HttpsGet {
         @Override
         protected void channelRead0(ChannelHandlerContext ctx, FullHttpResponse response) {
             String type = response.headers().get(HttpHeaderNames.CONTENT_TYPE, "");
-            if (response.decoderResult().isFailure() || response.status().code() != 200) {
+            if (response.decoderResult().isFailure() || response.status().code() / 100 != 2) {
                 answer.completeExceptionally(new Failed(TlsResult.STS_POLICY_FETCH_ERROR,
                         "answered with status " + response.status().code()));
-            } else if (!Ascii.startsWithIgnoreCase(type, "text/plain")) {
-                answer.completeExceptionally(new Failed(TlsResult.STS_POLICY_INVALID,
-                        "the policy is not text/plain but " + type));
             } else {
-                answer.complete(response.content().toString(StandardCharsets.UTF_8));
+                answer.complete(new Answer(type, response.content().toString(
+                        StandardCharsets.UTF_8)));
             }
         }
 

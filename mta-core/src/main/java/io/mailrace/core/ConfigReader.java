@@ -37,7 +37,8 @@ public final class ConfigReader {
     private final String path;
     private final List<ConfigProblem> problems;
     private final Set<String> asked = new LinkedHashSet<>();
-    private final List<ConfigReader> children = new ArrayList<>();
+    /** By path: who reads a section again goes on where others were. */
+    private final Map<String, ConfigReader> children = new LinkedHashMap<>();
 
     ConfigReader(ConfigObject section, String path, List<ConfigProblem> problems) {
         this.section = section;
@@ -267,7 +268,7 @@ public final class ConfigReader {
                 problemAt(section.get(key), childPath(key), "unknown key" + nearest(key));
             }
         }
-        children.forEach(ConfigReader::reportUnknownKeys);
+        children.values().forEach(ConfigReader::reportUnknownKeys);
     }
 
     private String nearest(String key) {
@@ -328,9 +329,7 @@ public final class ConfigReader {
     }
 
     private ConfigReader child(ConfigObject object, String at) {
-        ConfigReader reader = new ConfigReader(object, at, problems);
-        children.add(reader);
-        return reader;
+        return children.computeIfAbsent(at, missing -> new ConfigReader(object, at, problems));
     }
 
     private void problemAt(@Nullable ConfigValue value, String at, String text) {
@@ -338,7 +337,10 @@ public final class ConfigReader {
         ConfigOrigin origin = value == null || value.valueType() == ConfigValueType.NULL
                 ? section.origin()
                 : value.origin();
-        problems.add(ConfigSource.at(origin, at + ": " + text));
+        ConfigProblem problem = ConfigSource.at(origin, at + ": " + text);
+        if (!problems.contains(problem)) {
+            problems.add(problem);
+        }
     }
 
     private String childPath(String key) {

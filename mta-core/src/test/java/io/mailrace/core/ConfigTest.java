@@ -2,6 +2,7 @@
 package io.mailrace.core;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -46,6 +47,22 @@ class ConfigTest {
 
     private static ConfigReader root(String text) {
         return ConfigSource.ofText(text).root();
+    }
+
+    /** Two modules may read parts of one section: each key must be known to one of them. */
+    @Test
+    void section_readTwice_isOne() {
+        ConfigSource source = ConfigSource.ofText("a { x = 1, y = 2 }, l = [ { x = 1, y = 2 } ]");
+        source.root().section("a").integer("x", 0, 9);
+        source.root().section("a").integer("y", 0, 9);
+        source.root().sectionList("l").getFirst().integer("x", 0, 9);
+        source.root().sectionList("l").getFirst().integer("y", 0, 9);
+        source.finish();
+        ConfigSource wrong = ConfigSource.ofText("a { x = no, z = 2 }");
+        wrong.root().section("a").integer("x", 0, 9);
+        wrong.root().section("a").integer("x", 0, 9);
+        assertThatThrownBy(wrong::finish).isInstanceOfSatisfying(ConfigException.class,
+                refused -> assertThat(refused.problems()).hasSize(2));
     }
 
     @Test

@@ -12,13 +12,43 @@ import java.util.Set;
  * what was said since (RFC 3207 4.2).
  *
  * @param auth names of mechanisms, in capitals
+ * @param limits what it takes at most
  * @param sizeLimit octets of RFC 1870; 0 when no limit was named
  */
 record Capabilities(boolean pipelining, boolean size, long sizeLimit, boolean eightBitMime,
         boolean smtpUtf8, boolean dsn, boolean chunking, boolean startTls, boolean requireTls,
-        Set<String> auth) {
+        Set<String> auth, Limits limits) {
+
+    /**
+     * What it takes at most (RFC 9422); {@code Integer.MAX_VALUE} when it does not say.
+     *
+     * @param mails on one connection
+     * @param recipients in one transaction
+     * @param domains of recipients in one transaction
+     */
+    record Limits(int mails, int recipients, int domains) {
+        static final Limits NONE = new Limits(Integer.MAX_VALUE, Integer.MAX_VALUE,
+                Integer.MAX_VALUE);
+
+        static Limits of(String line) {
+            return new Limits(limit(line, "MAILMAX="), limit(line, "RCPTMAX="),
+                    limit(line, "RCPTDOMAINMAX="));
+        }
+
+        /** A limit of nought, or one that cannot be read, is none (RFC 9422 3). */
+        private static int limit(String line, String name) {
+            for (String word : Ascii.upper(line).split(" +")) {
+                if (word.startsWith(name)) {
+                    long value = number(word.substring(name.length()));
+                    return value < 1 || value > 1_000_000 ? Integer.MAX_VALUE : (int) value;
+                }
+            }
+            return Integer.MAX_VALUE;
+        }
+    }
+
     static final Capabilities NONE = new Capabilities(false, false, 0, false, false, false, false,
-            false, false, Set.of());
+            false, false, Set.of(), Limits.NONE);
 
     Capabilities {
         auth = Set.copyOf(auth);
@@ -35,6 +65,7 @@ record Capabilities(boolean pipelining, boolean size, long sizeLimit, boolean ei
         boolean tls = false;
         boolean requireTls = false;
         Set<String> auth = new HashSet<>();
+        Limits limits = Limits.NONE;
         List<String> lines = ehlo.lines();
         for (int i = 1; i < lines.size(); i++) {
             String line = lines.get(i).strip();
@@ -50,6 +81,7 @@ record Capabilities(boolean pipelining, boolean size, long sizeLimit, boolean ei
                 case "DSN" -> dsn = true;
                 case "CHUNKING" -> chunking = true;
                 case "STARTTLS" -> tls = true;
+                case "LIMITS" -> limits = Limits.of(line);
                 case "AUTH" -> auth.addAll(List.of(Ascii.upper(line).split(" +")));
                 case "REQUIRETLS" -> requireTls = true;
                 default -> {
@@ -57,7 +89,7 @@ record Capabilities(boolean pipelining, boolean size, long sizeLimit, boolean ei
             }
         }
         return new Capabilities(pipelining, size, limit, eightBit, utf8, dsn, chunking, tls,
-                requireTls, auth);
+                requireTls, auth, limits);
     }
 
     /** What cannot be read is no limit. */

@@ -379,7 +379,7 @@ final class SmtpClientSession {
     }
 
     private boolean mayBegin() {
-        return !draining && messages < terms.messages();
+        return !draining && messages < Math.min(terms.messages(), offered.limits().mails());
     }
 
     /** Begins the next mail at hand that this peer can take; false when there is none. */
@@ -408,7 +408,8 @@ final class SmtpClientSession {
             wire.finished(attempt, offered.dsn());
             return false;
         }
-        Transaction transaction = new Transaction(attempt, recipientLimit, messages > 0);
+        Transaction transaction = new Transaction(attempt, Math.min(recipientLimit,
+                offered.limits().recipients()), offered.limits().domains(), messages > 0);
         messages++;
         if (needsReset) {
             needsReset = false;
@@ -609,7 +610,8 @@ final class SmtpClientSession {
 
     /** The rest of a message's recipients goes even when the connection is to end. */
     private boolean mayContinue() {
-        return !draining || messages < terms.messages() + MAX_HAND_BACKS;
+        return messages < offered.limits().mails()
+                && (!draining || messages < terms.messages() + MAX_HAND_BACKS);
     }
 
     // ------------------------------------------------------------------ ends

@@ -3,6 +3,8 @@ package io.mailrace.delivery;
 
 import io.mailrace.core.Disposition;
 import java.util.BitSet;
+import java.util.HashSet;
+import java.util.Set;
 import java.util.function.IntConsumer;
 
 /**
@@ -21,17 +23,33 @@ final class Transaction {
     /**
      * @param afterOthers the connection was used before: it may be gone for no fault of this mail
      */
-    Transaction(Attempt attempt, int maxRecipients, boolean afterOthers) {
+    Transaction(Attempt attempt, int maxRecipients, int maxDomains, boolean afterOthers) {
         this.attempt = attempt;
         this.afterOthers = afterOthers;
         int[] open = new int[Math.min(maxRecipients, attempt.recipients())];
         int count = 0;
+        Set<String> domains = new HashSet<>();
         for (int i = 0; i < attempt.recipients() && count < open.length; i++) {
-            if (!attempt.decided(i)) {
+            if (!attempt.decided(i) && fits(domains, domainOf(i), maxDomains)) {
                 open[count++] = i;
             }
         }
         recipients = count == open.length ? open : java.util.Arrays.copyOf(open, count);
+    }
+
+    private String domainOf(int recipient) {
+        return attempt.envelope().recipients().get(recipient).address().domain();
+    }
+
+    private static boolean fits(Set<String> domains, String domain, int max) {
+        if (max == Integer.MAX_VALUE) {
+            return true;
+        }
+        if (domains.size() >= max && !domains.contains(domain)) {
+            return false;
+        }
+        domains.add(domain);
+        return true;
     }
 
     Attempt attempt() {

@@ -28,6 +28,8 @@ final class TestPeer implements AutoCloseable {
     /** Answers of a {@link Script} that are no replies. */
     static final String DROP = "DROP";
     static final String STALL = "STALL";
+    /** As a capability: TLS begins before the greeting. */
+    static final String IMPLICIT_TLS = "X-IMPLICIT-TLS";
 
     /** Ways to answer wrong, or oddly; a {@link Script} names one by {@link #token}. */
     enum Fault {
@@ -154,6 +156,9 @@ final class TestPeer implements AutoCloseable {
             mostOpen.accumulateAndGet(open.incrementAndGet(), Math::max);
             try {
                 wrap();
+                if (tls != null && capabilities.contains(IMPLICIT_TLS)) {
+                    startTls();
+                }
                 serve();
             } catch (IOException | InterruptedException over) {
                 // the connection ended
@@ -180,7 +185,7 @@ final class TestPeer implements AutoCloseable {
                 commands.append(line).append('\n');
                 String verb = line.split("[ :]", 2)[0].toUpperCase(Locale.ROOT);
                 switch (verb) {
-                    case "EHLO", "HELO" -> answer("EHLO", line, ehlo());
+                    case "EHLO", "HELO", "LHLO" -> answer("EHLO", line, ehlo());
                     case "STARTTLS" -> {
                         answer(verb, line, "220 go");
                         startTls();

@@ -40,12 +40,13 @@ record SmartHostConfig(Optional<TlsPolicy> tls, Optional<Login> login) {
     static Map<String, SmartHostConfig> allFrom(ConfigReader root) {
         Map<String, SmartHostConfig> all = new LinkedHashMap<>();
         root.sections("smart-hosts", "smart-host-defaults").forEach((via, reader) -> {
-            if (!(Destination.parse(via) instanceof Destination.SmartHost host)) {
-                reader.problem("user", "of \"" + via + "\": the name of a smart host must be "
-                        + "written as in via of routes, with its port: smtp://host:587");
-                return;
+            Optional<SmartHostConfig> config = from(reader);
+            if (Destination.parse(via) instanceof Destination.SmartHost host) {
+                config.ifPresent(one -> all.put(host.text(), one));
+            } else {
+                reader.problem("user", "stands under \"" + via + "\", but a smart host is named "
+                        + "as in via of routes, with its port: smtp://host:587");
             }
-            from(reader).ifPresent(config -> all.put(host.text(), config));
         });
         return all;
     }
@@ -67,7 +68,7 @@ record SmartHostConfig(Optional<TlsPolicy> tls, Optional<Login> login) {
             password = Files.readString(Path.of(file)).strip();
         } catch (IOException | RuntimeException unreadable) {
             reader.problem("password-file", "must be a file with the password, but \"" + file
-                    + "\" cannot be read: " + unreadable.getMessage());
+                    + "\" cannot be read");
             return Optional.empty();
         }
         return reader.build(() -> new SmartHostConfig(tls, Optional.of(new Login(user,

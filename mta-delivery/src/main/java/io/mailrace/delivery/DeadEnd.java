@@ -11,8 +11,8 @@ import java.util.List;
 
 /**
  * Settles the mail of a queue whose destination has no next hop, without any connection: bounced
- * when there is none for good, deferred when nobody knows, thrown away when a route says so. A batch of at most {@value #BATCH} is
- * under way at a time. Confined to one event loop.
+ * when there is none for good, deferred when nobody knows, thrown away when a route says so. A
+ * batch of at most {@value #BATCH} is under way at a time. Confined to one event loop.
  */
 final class DeadEnd {
     private static final int BATCH = 16;

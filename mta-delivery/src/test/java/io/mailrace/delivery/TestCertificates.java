@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.mailrace.delivery;
 
+import io.mailrace.core.TimeSource;
 import io.netty.pkitesting.CertificateBuilder;
 import io.netty.pkitesting.X509Bundle;
 import java.io.IOException;
@@ -33,7 +34,7 @@ final class TestCertificates {
     }
 
     X509Bundle expired(String name) throws Exception {
-        Instant now = Instant.now();
+        Instant now = Instant.ofEpochMilli(TimeSource.system().epochMillis());
         return new CertificateBuilder().subject("CN=" + name).addSanDnsName(name)
                 .addExtendedKeyUsageServerAuth().notBefore(now.minus(Duration.ofDays(20)))
                 .notAfter(now.minus(Duration.ofDays(10))).buildIssuedBy(authority);

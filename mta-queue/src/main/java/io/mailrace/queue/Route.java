@@ -18,8 +18,8 @@ import java.util.Optional;
  * One entry of {@code routes}: what mail takes it, and where it leads. Immutable.
  *
  * @param lane empty: the one the application asks for
- * @param via smart host as {@code smtp://host:port} (or smtps, lmtp), or {@code blackhole://}; empty
- *        for the MX hosts of the domain
+ * @param via smart host as {@code smtp://host:port} (or smtps, lmtp), or {@code blackhole://};
+ *        empty for the MX hosts of the domain
  * @param redirect who gets the mail instead of its recipients
  */
 public record Route(When when, Optional<Lane> lane, String pool, String via,

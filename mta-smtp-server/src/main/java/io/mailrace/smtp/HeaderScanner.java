@@ -15,8 +15,9 @@ import java.util.Set;
  * Reads a header as it streams by (RFC 5322 2.2): finds its end, notes which fields are there and
  * keeps the values of From, Message-ID and the fields routes look at. {@value #TAG} and
  * {@value #LANE} are meant for us: their values are kept and the fields are not passed on. Holds
- * back at most one field name, because only its colon tells whether the line belongs to the header;
- * keeps at most {@value #MAX_FROM} octets of a value. Expects lines ended by CRLF. Confined to its session.
+ * back at most one field name, because only its colon tells whether the line belongs to the
+ * header; keeps at most {@value #MAX_FROM} octets of a value. Expects lines ended by CRLF. Confined
+ * to its session.
  */
 final class HeaderScanner {
     static final int MAX_NAME = 100;

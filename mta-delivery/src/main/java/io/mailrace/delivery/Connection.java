@@ -468,7 +468,7 @@ final class Connection extends ChannelInboundHandlerAdapter implements SmtpClien
     private void report(Attempt attempt) {
         TlsReports reports = dispatcher.shared().tlsReports();
         String domain = attempt.queue().key().destination();
-        if (reports.enabled() && proof != TlsProof.CLEAR_TEXT && session.established()
+        if (reports.counts(attempt) && proof != TlsProof.CLEAR_TEXT && session.established()
                 && reported.size() < MAX_REPORTED && reported.add(domain)) {
             reports.session(domain, target, proof, source.sender(target.address()),
                     session.encrypted() ? flaw
@@ -482,7 +482,7 @@ final class Connection extends ChannelInboundHandlerAdapter implements SmtpClien
         TlsReports reports = dispatcher.shared().tlsReports();
         Attempt waiting = pool.ready().first();
         boolean tlsFailed = ending.stage() == Stage.STARTTLS || ending.stage() == Stage.TLS;
-        if (reports.enabled() && tlsFailed && waiting != null) {
+        if (tlsFailed && waiting != null && reports.counts(waiting)) {
             reports.session(waiting.queue().key().destination(), target, proof,
                     source.sender(target.address()),
                     Optional.of(flaw.orElseGet(() -> new Flaw(ending.stage() == Stage.STARTTLS

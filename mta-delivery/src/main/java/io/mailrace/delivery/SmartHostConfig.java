@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.mailrace.delivery;
 
+import io.mailrace.core.Ascii;
 import io.mailrace.core.ConfigReader;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -40,7 +41,8 @@ record SmartHostConfig(Optional<TlsPolicy> tls, Optional<Login> login) {
     static Map<String, SmartHostConfig> allFrom(ConfigReader root) {
         Map<String, SmartHostConfig> all = new LinkedHashMap<>();
         root.sections("smart-hosts", "smart-host-defaults").forEach((via, reader) -> {
-            if (!(Destination.parse(via) instanceof Destination.SmartHost host)) {
+            // in lower case, as routes have it
+            if (!(Destination.parse(Ascii.lower(via)) instanceof Destination.SmartHost host)) {
                 reader.problem("user", "of \"" + via + "\": the name of a smart host must be "
                         + "written as in via of routes, with its port: smtp://host:587");
                 return;

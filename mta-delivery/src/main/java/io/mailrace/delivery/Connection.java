@@ -540,7 +540,7 @@ final class Connection extends ChannelInboundHandlerAdapter implements SmtpClien
     private Optional<Flaw> flaw(SSLSession with) {
         return switch (proof) {
             case DANE -> target.dane() instanceof Dane.Records named
-                    ? PeerCertificate.of(with).byDane(named.records(), target.host())
+                    ? PeerCertificate.of(with).byDane(named, target.host())
                     : Optional.empty();
             case NAME, NAME_WATCHED -> byAuthorities(with);
             case CLEAR_TEXT, NOTHING, ENCRYPTION -> Optional.empty();
@@ -554,8 +554,11 @@ final class Connection extends ChannelInboundHandlerAdapter implements SmtpClien
 
     @Override
     public boolean authenticated() {
+        if (!target.secure()) {
+            return false; // who proves that name may be anybody (RFC 8689 4.2.1)
+        }
         SslHandler handler = channel == null ? null : channel.pipeline().get(SslHandler.class);
-        if (!proven && handler != null && session.encrypted() && target.secure()) {
+        if (!proven && handler != null && session.encrypted()) {
             proven = byAuthorities(handler.engine().getSession()).isEmpty();
         }
         return proven;

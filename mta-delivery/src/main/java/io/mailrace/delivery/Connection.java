@@ -468,7 +468,7 @@ final class Connection extends ChannelInboundHandlerAdapter implements SmtpClien
     private void report(Attempt attempt) {
         TlsReports reports = dispatcher.shared().tlsReports();
         String domain = attempt.queue().key().destination();
-        if (reports.enabled() && proof != TlsProof.CLEAR_TEXT && session.established()
+        if (reports.counts(attempt) && proof != TlsProof.CLEAR_TEXT && session.established()
                 && reported.size() < MAX_REPORTED && reported.add(domain)) {
             reports.session(domain, target, proof, source.sender(target.address()),
                     session.encrypted() ? flaw
@@ -482,7 +482,7 @@ final class Connection extends ChannelInboundHandlerAdapter implements SmtpClien
         TlsReports reports = dispatcher.shared().tlsReports();
         Attempt waiting = pool.ready().first();
         boolean tlsFailed = ending.stage() == Stage.STARTTLS || ending.stage() == Stage.TLS;
-        if (reports.enabled() && tlsFailed && waiting != null) {
+        if (tlsFailed && waiting != null && reports.counts(waiting)) {
             reports.session(waiting.queue().key().destination(), target, proof,
                     source.sender(target.address()),
                     Optional.of(flaw.orElseGet(() -> new Flaw(ending.stage() == Stage.STARTTLS
@@ -540,7 +540,7 @@ final class Connection extends ChannelInboundHandlerAdapter implements SmtpClien
     private Optional<Flaw> flaw(SSLSession with) {
         return switch (proof) {
             case DANE -> target.dane() instanceof Dane.Records named
-                    ? PeerCertificate.of(with).byDane(named.records(), target.host())
+                    ? PeerCertificate.of(with).byDane(named, target.host())
                     : Optional.empty();
             case NAME, NAME_WATCHED -> byAuthorities(with);
             case CLEAR_TEXT, NOTHING, ENCRYPTION -> Optional.empty();
@@ -554,8 +554,11 @@ final class Connection extends ChannelInboundHandlerAdapter implements SmtpClien
 
     @Override
     public boolean authenticated() {
+        if (!target.secure()) {
+            return false; // who proves that name may be anybody (RFC 8689 4.2.1)
+        }
         SslHandler handler = channel == null ? null : channel.pipeline().get(SslHandler.class);
-        if (!proven && handler != null && session.encrypted() && target.secure()) {
+        if (!proven && handler != null && session.encrypted()) {
             proven = byAuthorities(handler.engine().getSession()).isEmpty();
         }
         return proven;

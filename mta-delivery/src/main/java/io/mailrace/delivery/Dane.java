@@ -17,9 +17,10 @@ sealed interface Dane {
     /**
      * The certificate must fit one of them.
      *
+     * @param base whose they are: the host, or the end of its aliases (2.2.3)
      * @param records with usage DANE-TA(2) or DANE-EE(3) only
      */
-    record Records(List<TLSARecord> records) implements Dane {
+    record Records(String base, List<TLSARecord> records) implements Dane {
         public Records {
             records = List.copyOf(records);
         }

@@ -69,11 +69,11 @@ final class DaneLookup {
             return CompletableFuture.completedFuture(new Found(Dane.NONE, ttl.untilNanos(0)));
         }
         return DnsChain.follow(dns, name, Type.TLSA).thenApply(result -> result.trouble().isEmpty()
-                ? new Found(read(result), ttl.untilNanos(result.ttlSeconds()))
+                ? new Found(read(host, result), ttl.untilNanos(result.ttlSeconds()))
                 : unknown(host, result.trouble()));
     }
 
-    private static Dane read(DnsChain.Result result) {
+    private static Dane read(String host, DnsChain.Result result) {
         if (!result.secure() || result.records().isEmpty()) {
             return Dane.NONE;
         }
@@ -83,7 +83,7 @@ final class DaneLookup {
                 usable.add(record);
             }
         }
-        return usable.isEmpty() ? new Dane.Unusable() : new Dane.Records(usable);
+        return usable.isEmpty() ? new Dane.Unusable() : new Dane.Records(host, usable);
     }
 
     /** Usages 0 and 1 have no meaning for mail (RFC 7672 3.1.3). */

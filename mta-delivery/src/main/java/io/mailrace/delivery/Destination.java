@@ -41,15 +41,14 @@ sealed interface Destination {
     /** A configured next hop, name or address. */
     record SmartHost(Protocol protocol, String host, int port) implements Destination {
 
-        /** The host as it stands in a site's name. */
+        /** The host as it stands in a site's name: with a port behind it, it can be read again. */
         String site() {
-            return protocol.prefix() + host;
+            return protocol.prefix() + (host.indexOf(':') < 0 ? host : "[" + host + "]");
         }
 
         /** As in routes. */
         String text() {
-            return protocol.prefix() + (host.indexOf(':') < 0 ? host : "[" + host + "]") + ":"
-                    + port;
+            return site() + ":" + port;
         }
     }
 

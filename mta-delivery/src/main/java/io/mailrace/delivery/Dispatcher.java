@@ -96,7 +96,7 @@ final class Dispatcher {
         this.loop = loop;
         this.bootstrap = bootstrap;
         this.scratch = scratch;
-        ladder = new HostLadder(hosts, site.port(), site.tls().dane(), parts.time());
+        ladder = new HostLadder(hosts, site.port(), site.tls(), parts.time());
         pace = new SitePace(parts.config().delivery(), parts.time());
         feed = new MailFeed(parts, this);
         name = ladder.firstName();

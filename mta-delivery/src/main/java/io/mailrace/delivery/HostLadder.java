@@ -29,12 +29,12 @@ final class HostLadder {
     private final int port;
     private final Map<InetAddress, Long> downUntil = new HashMap<>();
     private final Map<String, Long> clearUntil = new HashMap<>();
-    private final boolean dane;
+    private final TlsDemand tls;
     private Hosts hosts;
 
-    /** @param dane TLSA records count: a host of which nobody knows them is not used */
-    HostLadder(Hosts hosts, int port, boolean dane, TimeSource time) {
-        this.dane = dane;
+    /** @param tls with DANE a host of which nobody knows the TLSA records is not used */
+    HostLadder(Hosts hosts, int port, TlsDemand tls, TimeSource time) {
+        this.tls = tls;
         this.hosts = hosts;
         this.port = port;
         this.time = time;
@@ -65,7 +65,8 @@ final class HostLadder {
                 if (fits(source, address, ipv4Only)
                         && considered++ < MxResolver.MAX_ADDRESSES
                         && !marked(downUntil, address)) {
-                    return new Target(host.name(), address, port, host.dane(), hosts.secure());
+                    return new Target(host.name(), address, port, host.dane(), hosts.secure()
+                            || tls.sts() == StsPolicy.Mode.ENFORCE);
                 }
             }
         }
@@ -88,7 +89,7 @@ final class HostLadder {
     }
 
     private List<InetAddress> usable(MxHost host) {
-        return dane && host.dane() instanceof Dane.Unknown ? List.of() : host.addresses();
+        return tls.dane() && host.dane() instanceof Dane.Unknown ? List.of() : host.addresses();
     }
 
     /** Why no host may be used though each has addresses; null when one may. */
@@ -96,7 +97,7 @@ final class HostLadder {
     String untold() {
         String why = null;
         for (MxHost host : hosts.hosts()) {
-            if (!dane || !(host.dane() instanceof Dane.Unknown unknown)) {
+            if (!tls.dane() || !(host.dane() instanceof Dane.Unknown unknown)) {
                 return null;
             }
             why = unknown.why();

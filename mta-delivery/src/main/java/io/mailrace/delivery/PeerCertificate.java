@@ -67,14 +67,15 @@ final class PeerCertificate {
     /**
      * Whether one of the records fits; empty when one does.
      *
-     * @param name the certificate must have with usage DANE-TA(2)
+     * @param host whose name, or that of the end of its aliases, the certificate must have with
+     *        usage DANE-TA(2) (3.2.2)
      */
-    Optional<Flaw> byDane(List<TLSARecord> records, String name) {
+    Optional<Flaw> byDane(Dane.Records named, String host) {
         if (chain.length == 0) {
             return none();
         }
         Optional<Flaw> last = Optional.empty();
-        for (TLSARecord record : records) {
+        for (TLSARecord record : named.records()) {
             if (record.getCertificateUsage() != DANE_TA) {
                 // DANE-EE: neither names nor dates count (RFC 7672 3.1.1)
                 if (fits(record, chain[0])) {
@@ -84,7 +85,10 @@ final class PeerCertificate {
             }
             X509Certificate anchor = anchor(record);
             if (anchor != null) {
-                last = byAnchor(anchor, name);
+                last = byAnchor(anchor, named.base());
+                if (last.isPresent() && !host.equals(named.base())) {
+                    last = byAnchor(anchor, host);
+                }
                 if (last.isEmpty()) {
                     return last;
                 }

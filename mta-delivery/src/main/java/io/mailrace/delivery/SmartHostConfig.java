@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.mailrace.delivery;
 
+import io.mailrace.core.Ascii;
 import io.mailrace.core.ConfigReader;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -41,7 +42,8 @@ record SmartHostConfig(Optional<TlsPolicy> tls, Optional<Login> login) {
         Map<String, SmartHostConfig> all = new LinkedHashMap<>();
         root.sections("smart-hosts", "smart-host-defaults").forEach((via, reader) -> {
             Optional<SmartHostConfig> config = from(reader);
-            if (Destination.parse(via) instanceof Destination.SmartHost host) {
+            // in lower case, as routes have it
+            if (Destination.parse(Ascii.lower(via)) instanceof Destination.SmartHost host) {
                 config.ifPresent(one -> all.put(host.text(), one));
             } else {
                 reader.problem("user", "stands under \"" + via + "\", but a smart host is named "

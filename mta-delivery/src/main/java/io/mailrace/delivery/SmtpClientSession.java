@@ -394,10 +394,15 @@ final class SmtpClientSession {
 
     /** False when a rule of ours decided every recipient without asking the peer. */
     private boolean begin(Attempt attempt) {
+        boolean tlsOnly = attempt.envelope().options().requireTls();
+        if (tlsOnly && !tls && terms.clearText()) {
+            // what it offers in the clear does not say that it never takes such mail
+            attempt.decideRest(new Disposition.Deferred(ours("4.7.10", "failed in TLS lately, but "
+                    + "REQUIRETLS was asked for")));
+        }
         Optional<SmtpReply> never = MailCommands.obstacle(attempt, offered, terms.peer());
         never.ifPresent(reply -> attempt.decideRest(new Disposition.Bounced(reply)));
-        if (attempt.envelope().options().requireTls() && !attempt.decided()
-                && !wire.authenticated()) {
+        if (tlsOnly && !attempt.decided() && !wire.authenticated()) {
             attempt.decideRest(new Disposition.Deferred(ours("4.7.10", "did not prove who it is, "
                     + "but REQUIRETLS was asked for")));
         }

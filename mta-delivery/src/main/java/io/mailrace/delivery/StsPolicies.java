@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.LongAdder;
 import org.jspecify.annotations.Nullable;
@@ -189,9 +190,11 @@ final class StsPolicies {
                             + policy.text()).getBytes(StandardCharsets.UTF_8)));
                     return new Known(policy, id, now, until, Optional.empty());
                 }
-                why = refused instanceof Https.Failed said ? said
+                Throwable cause = refused instanceof CompletionException ? refused.getCause()
+                        : refused;
+                why = cause instanceof Https.Failed said ? said
                         : new Https.Failed(TlsResult.STS_POLICY_FETCH_ERROR,
-                                String.valueOf(refused));
+                                String.valueOf(cause));
             } catch (IllegalArgumentException broken) {
                 why = new Https.Failed(TlsResult.STS_POLICY_INVALID, String.valueOf(
                         broken.getMessage()));

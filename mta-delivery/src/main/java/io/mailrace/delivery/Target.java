@@ -8,7 +8,7 @@ import java.net.InetAddress;
  * One address of one host of a site.
  *
  * @param dane what the host's TLSA records say
- * @param secure the host's name was signed, or configured
+ * @param secure the host's name was signed, configured, or allowed by an enforced MTA-STS policy
  */
 record Target(String host, InetAddress address, int port, Dane dane, boolean secure) {
 
@@ -18,9 +18,10 @@ record Target(String host, InetAddress address, int port, Dane dane, boolean sec
         return (address instanceof Inet6Address ? "[" + text + "]" : text) + ":" + port;
     }
 
-    /** The name for SNI; none for an address literal. */
+    /** The name for SNI: where the TLSA records are (RFC 7672 8.1); none for an address literal. */
     String nameForTls() {
-        return host.startsWith("[") ? address.getHostAddress() : host;
+        return dane instanceof Dane.Records named ? named.base()
+                : host.startsWith("[") ? address.getHostAddress() : host;
     }
 
     @Override

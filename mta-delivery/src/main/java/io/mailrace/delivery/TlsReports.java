@@ -23,6 +23,7 @@ import java.time.Instant;
 import java.time.LocalDate;
 import java.time.ZoneOffset;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
@@ -50,6 +51,7 @@ final class TlsReports {
     private static final String PREFIX = "tlsrpt/";
     private static final long SPREAD_MILLIS = TimeUnit.HOURS.toMillis(4);
     private static final long GIVE_UP_DAYS = 2;
+    private static final long AGAIN_MILLIS = TimeUnit.HOURS.toMillis(1);
     private static final int MAX_AT_ONCE = 50;
     private static final int MAX_PLACES = 5;
     private static final String TYPE = "application/tlsrpt+gzip";
@@ -65,6 +67,15 @@ final class TlsReports {
     private final Map<String, TlsTally> tallies = new ConcurrentHashMap<>();
     private final Set<String> unwritten = ConcurrentHashMap.newKeySet();
     private final Set<String> sending = ConcurrentHashMap.newKeySet();
+    /** By the same key; in memory only, so a restart sends at worst one copy more. */
+    private final Map<String, Rest> rests = new ConcurrentHashMap<>();
+
+    /**
+     * What is left of a report that not everybody took.
+     *
+     * @param reached those who have it, as their record names them
+     */
+    private record Rest(long againEpochMillis, Set<String> reached) {}
 
     /** Reads what is on disk: blocks. */
     TlsReports(DeliveryConfig config, Spool spool, TimeSource time, DnsClient dns,
@@ -85,8 +96,12 @@ final class TlsReports {
         });
     }
 
-    boolean enabled() {
-        return config.enabled();
+    /**
+     * Whether connections count because of that mail. Not because of the reports themselves: else
+     * each would call for another one the next day, for ever.
+     */
+    boolean counts(Attempt attempt) {
+        return config.enabled() && !attempt.envelope().sender().equals(config.from());
     }
 
     private LocalDate today() {
@@ -100,7 +115,7 @@ final class TlsReports {
      */
     void session(String domain, Target target, TlsProof proof, Optional<InetAddress> from,
             Optional<PeerCertificate.Flaw> flaw) {
-        if (!enabled() || domain.indexOf(':') >= 0 || domain.startsWith("[")) {
+        if (domain.indexOf(':') >= 0 || domain.startsWith("[")) {
             return;
         }
         Policy policy = policy(domain, target, proof);
@@ -120,7 +135,7 @@ final class TlsReports {
 
     /** The policy of a domain is announced but could not be read. */
     void policyTrouble(String domain, Https.Failed why) {
-        TlsTally tally = enabled() ? tally(domain) : null;
+        TlsTally tally = config.enabled() ? tally(domain) : null;
         if (tally != null) {
             tally.failed(new Policy("sts", List.of(), List.of()), new Failure(why.result(), "", "",
                     "", why.why()));
@@ -170,7 +185,13 @@ final class TlsReports {
             if (day.plusDays(GIVE_UP_DAYS).isBefore(today)) {
                 forget(key);
             } else if (due && sending.size() < MAX_AT_ONCE && sending.add(key)) {
-                send(key, new TlsReport(config, hostname, domain, day, tally));
+                Rest rest = rests.getOrDefault(key, new Rest(0, Set.of()));
+                if (rest.againEpochMillis() <= time.epochMillis() && tallies.containsKey(key)) {
+                    send(key, new TlsReport(config, hostname, domain, day, tally),
+                            rest.reached());
+                } else {
+                    sending.remove(key);
+                }
             }
         });
     }
@@ -217,11 +238,14 @@ final class TlsReports {
     private void forget(String key) {
         tallies.remove(key);
         unwritten.remove(key);
+        rests.remove(key);
         write(List.of(Memos.Change.remove(PREFIX + key)));
     }
 
-    /** Asks who wants it; whom it reaches decides whether it is done. */
-    private void send(String key, TlsReport report) {
+    /** Asks who wants it; it is done when it reached all of them. */
+    private void send(String key, TlsReport report, Set<String> before) {
+        Set<String> reached = ConcurrentHashMap.newKeySet();
+        reached.addAll(before);
         Name name = DnsNames.of("_smtp._tls." + report.domain());
         CompletableFuture<DnsChain.Result> asked = name == null
                 ? CompletableFuture.failedFuture(new IllegalArgumentException(report.domain()))
@@ -234,20 +258,20 @@ final class TlsReports {
             String places = records.size() != 1 ? ""
                     : StsRecord.field(records.getFirst(), "rua").orElse("");
             List<CompletableFuture<Void>> sent = new ArrayList<>();
-            for (String place : places.split(",", MAX_PLACES + 1)) {
-                if (!place.isBlank() && sent.size() < MAX_PLACES) {
-                    sent.add(hand(report, place.strip()));
-                }
-            }
+            Arrays.stream(places.split(",")).map(String::strip).filter(place -> !place.isEmpty())
+                    .distinct().limit(MAX_PLACES).filter(place -> !reached.contains(place))
+                    .forEach(place -> sent.add(hand(report, place).thenRun(() -> reached.add(
+                            place))));
             return CompletableFuture.allOf(sent.toArray(CompletableFuture[]::new));
         }).whenComplete((done, failed) -> {
-            sending.remove(key);
             if (failed == null) {
                 forget(key);
             } else {
+                rests.put(key, new Rest(time.epochMillis() + AGAIN_MILLIS, reached));
                 LOG.info("report not sent domain={} reason=\"{}\"", report.domain(), Ascii.clean(
                         String.valueOf(failed.getMessage()), 200));
             }
+            sending.remove(key);
         });
     }
 

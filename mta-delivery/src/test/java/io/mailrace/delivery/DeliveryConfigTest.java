@@ -15,6 +15,7 @@ import java.net.URL;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Collections;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
@@ -222,5 +223,23 @@ class DeliveryConfigTest {
             "smtp://[::1]x"})
     void parse_brokenDestination_isUnreadable(String text) {
         assertThat(Destination.parse(text)).isInstanceOf(Destination.Unreadable.class);
+    }
+
+    @Test
+    void smartHost_inCapitals_isTheOneRoutesName() {
+        assertThat(read("smart-hosts { \"smtp://Relay.Example.COM:587\" { tls = verified } }")
+                .smartHost("smtp://relay.example.com:587").tls()).contains(TlsPolicy.VERIFIED);
+    }
+
+    @Test
+    void smartHost_ofIpv6_keepsItsProtocol() {
+        DeliveryConfig config = read("");
+        for (String via : List.of("lmtp://[2001:db8::1]:24", "smtps://[2001:db8::1]:465")) {
+            Destination.SmartHost host = (Destination.SmartHost) Destination.parse(via);
+            SessionTerms.Hop hop = SessionTerms.Hop.of(new Site(host.site(), host.port(),
+                    TlsDemand.of(TlsPolicy.OPPORTUNISTIC)), config);
+            assertThat(hop.lmtp()).isEqualTo(via.startsWith("lmtp"));
+            assertThat(hop.implicitTls()).isEqualTo(via.startsWith("smtps"));
+        }
     }
 }

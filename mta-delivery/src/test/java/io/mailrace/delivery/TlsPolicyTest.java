@@ -228,6 +228,21 @@ class TlsPolicyTest {
         assertThat(delivered(deliver(peer, "delivery.dane = false"))).startsWith("TLSv1.3");
     }
 
+    @Test
+    void dane_recordsAtTheEndOfAnAlias_nameOfThatEndIsProof() throws Exception {
+        TestPeer peer = peer(certificates.of("real.e.test"));
+        dns.mx("e.test", 10, "mx.e.test").cname("mx.e.test", "real.e.test")
+                .a("real.e.test", "127.0.0.1").signed("e.test")
+                .tlsa("_" + peer.port() + "._tcp.real.e.test", 2, 1, 1,
+                        TestCertificates.keyDigest(certificates.authority()));
+        DeliveryFixture fixture = deliver(peer, "");
+        SpoolId id = fixture.submit("x", "a@e.test");
+        DeliveryFixture.await(() -> !fixture.outcomes(id).isEmpty());
+        assertThat(fixture.outcomes(id).getFirst().disposition())
+                .isInstanceOf(Disposition.Delivered.class);
+        assertThat(fixture.attempts(id).getFirst().route().tls()).endsWith("DANE");
+    }
+
     // ------------------------------------------------------------------ by authorities
 
     private String trusting() throws IOException {
@@ -412,5 +427,39 @@ class TlsPolicyTest {
         assertThat(fixture.outcomes(id).getFirst().disposition().reply().toString())
                 .startsWith("451 4.7.10");
         assertThat(peer.received).isEmpty();
+    }
+
+    /** It has the right name and promises REQUIRETLS; whether the DNS can be relied on is open. */
+    private TestPeer promising() throws Exception {
+        return peer(certificates.of("mx.d.test"), List.of("PIPELINING", "REQUIRETLS"));
+    }
+
+    private static String first(DeliveryFixture fixture) {
+        SpoolId id = fixture.submitOverTls("x", "a@d.test");
+        DeliveryFixture.await(() -> !fixture.outcomes(id).isEmpty());
+        return fixture.outcomes(id).getFirst().disposition().reply().toString();
+    }
+
+    @Test
+    void requireTls_provenNameThatAnybodyMayHaveGiven_waits() throws Exception {
+        TestPeer peer = promising();
+        assertThat(first(deliver(peer, trusting() + "delivery.tls = verified")))
+                .startsWith("451 4.7.10");
+        policy = policy("testing", "other.d.test");
+        assertThat(first(deliver(peer, sts()))).as("a policy that is only tried out")
+                .startsWith("451 4.7.10");
+        assertThat(peer.received).isEmpty();
+    }
+
+    @Test
+    void requireTls_provenNameFromSignedDnsOrPolicy_getsIt() throws Exception {
+        TestPeer peer = promising();
+        policy = policy("enforce", "mx.d.test");
+        assertThat(first(deliver(peer, sts()))).startsWith("250");
+        dns.signed("d.test");
+        dns.forget("_mta-sts.d.test");
+        assertThat(first(deliver(peer, trusting() + "delivery.tls = verified")))
+                .startsWith("250");
+        assertThat(first(deliver(peer, trusting()))).startsWith("250");
     }
 }

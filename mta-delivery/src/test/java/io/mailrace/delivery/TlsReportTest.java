@@ -3,6 +3,7 @@ package io.mailrace.delivery;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.sun.net.httpserver.HttpHandler;
 import com.sun.net.httpserver.HttpsConfigurator;
 import com.sun.net.httpserver.HttpsServer;
 import io.mailrace.core.TimeSource;
@@ -17,6 +18,7 @@ import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.zip.GZIPInputStream;
 import org.junit.jupiter.api.AfterEach;
@@ -169,6 +171,92 @@ class TlsReportTest {
         fixture.delivery.sweepReports();
         DeliveryFixture.await(() -> fixture.spool.memos().beginningWith("tlsrpt/").isEmpty());
         assertThat(peer.received).hasSize(1);
+    }
+
+    private HttpsServer server(X509Bundle bundle, String path, HttpHandler handler)
+            throws Exception {
+        HttpsServer server = HttpsServer.create(new InetSocketAddress("127.0.0.1", 0), 10);
+        server.setHttpsConfigurator(new HttpsConfigurator(TestCertificates.server(bundle)));
+        server.createContext(path, handler);
+        server.start();
+        open.add(() -> server.stop(0));
+        return server;
+    }
+
+    /** The first moment of the day after tomorrow: hours later it is still the same day. */
+    private void leapToMidnight() {
+        ahead.set(2 * DAY - TimeSource.system().epochMillis() % DAY);
+    }
+
+    @Test
+    void report_onePlaceRefuses_isTriedAgainThereOnlyAndNotBeforeAnHour() throws Exception {
+        AtomicInteger posted = new AtomicInteger();
+        AtomicInteger answer = new AtomicInteger(500);
+        HttpsServer server = server(certificates.of("reports.d.test"), "/in", exchange -> {
+            posted.incrementAndGet();
+            exchange.sendResponseHeaders(answer.get(), -1);
+            exchange.close();
+        });
+        dns.a("reports.d.test", "127.0.0.1").txt("_smtp._tls.d.test",
+                "v=TLSRPTv1; rua=mailto:tlsrpt@d.test,https://reports.d.test:" + server
+                        .getAddress().getPort() + "/in");
+        TestPeer peer = peer(certificates.of("mx.d.test"));
+        DeliveryFixture fixture = deliver(peer, "delivery.tls-authorities = \"" + certificates
+                .file(directory) + "\"\n");
+        fixture.submit("x", "a@d.test");
+        fixture.awaitEmpty();
+        leapToMidnight();
+        fixture.delivery.sweepReports();
+        DeliveryFixture.await(() -> posted.get() == 1 && peer.received.size() == 2);
+        answer.set(201);
+        long begun = ahead.get();
+        DeliveryFixture.await(() -> {
+            ahead.addAndGet(20_000);
+            fixture.delivery.sweepReports();
+            return fixture.spool.memos().beginningWith("tlsrpt/").isEmpty();
+        });
+        assertThat(ahead.get() - begun).isGreaterThanOrEqualTo(DAY / 24);
+        fixture.awaitEmpty();
+        assertThat(peer.received.stream().filter(one -> one.to().contains("tlsrpt@d.test")))
+                .hasSize(1);
+        assertThat(posted).hasValue(2);
+    }
+
+    @Test
+    void report_itsOwnMail_isNotCounted() throws Exception {
+        dns.txt("_smtp._tls.d.test", "v=TLSRPTv1; rua=mailto:tlsrpt@d.test");
+        TestPeer peer = peer(certificates.of("mx.d.test"));
+        DeliveryFixture fixture = deliver(peer, "delivery.messages-per-connection = 1");
+        fixture.submit("x", "a@d.test");
+        fixture.awaitEmpty();
+        leapToMidnight();
+        fixture.delivery.sweepReports();
+        DeliveryFixture.await(() -> peer.received.size() == 2);
+        fixture.awaitEmpty();
+        fixture.delivery.sweepReports();
+        fixture.submit("written behind what was counted", "a@nowhere.test");
+        assertThat(fixture.spool.memos().beginningWith("tlsrpt/")).isEmpty();
+    }
+
+    @Test
+    void report_hostOfThePolicyIsNotProven_saysSo() throws Exception {
+        HttpsServer server = server(certificates.of("other.test"), "/", exchange -> {
+            exchange.sendResponseHeaders(404, -1);
+            exchange.close();
+        });
+        dns.a("mta-sts.d.test", "127.0.0.1").txt("_mta-sts.d.test", "v=STSv1; id=1;");
+        dns.txt("_smtp._tls.d.test", "v=TLSRPTv1; rua=mailto:tlsrpt@d.test");
+        TestPeer peer = peer(certificates.of("mx.d.test"));
+        DeliveryFixture fixture = deliver(peer, "delivery.mta-sts.port = " + server.getAddress()
+                .getPort() + "\ndelivery.tls-authorities = \"" + certificates.file(directory)
+                + "\"\n");
+        fixture.submit("x", "a@d.test");
+        fixture.awaitEmpty();
+        leapToMidnight();
+        fixture.delivery.sweepReports();
+        DeliveryFixture.await(() -> peer.received.size() == 2);
+        assertThat(attached(peer.received.getLast().text())).contains(
+                "\"result-type\":\"sts-webpki-invalid\"").doesNotContain("Exception");
     }
 
     @Test

@@ -118,7 +118,7 @@ public final class Delivery {
     public static Delivery start(DeliveryConfig config, Spool spool, MessageSigner signer,
             EventLoopGroup loops, TimeSource time, Metrics metrics) {
         Delivery delivery = new Delivery(config, spool, signer, loops, time, metrics);
-        delivery.sweep = loops.next().scheduleWithFixedDelay(delivery::forgetSites, SWEEP_SECONDS,
+        delivery.sweep = loops.next().scheduleWithFixedDelay(delivery::sweep, SWEEP_SECONDS,
                 SWEEP_SECONDS, TimeUnit.SECONDS);
         delivery.watch.start();
         // The first handshake must find TLS loaded: nothing is sent before.
@@ -306,10 +306,19 @@ public final class Delivery {
         });
     }
 
+    /** The one catch-all of what is done every half minute: an error must not end it for good. */
+    private void sweep() {
+        try {
+            forgetSites();
+            parts.tlsReports().sweep();
+        } catch (RuntimeException bug) {
+            parts.unforeseen("sweep", bug);
+        }
+    }
+
     /** Bounds memory: a site nobody has mail for is forgotten, and what is in force no more. */
     private void forgetSites() {
         parts.shaping().measures().sweep();
-        parts.tlsReports().sweep();
         long now = parts.time().nanos();
         sites.forEach((site, dispatcher) -> {
             if (dispatcher.seemsForgotten(now)) {

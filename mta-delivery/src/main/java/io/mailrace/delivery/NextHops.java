@@ -84,10 +84,17 @@ final class NextHops {
                         demand, found.trouble());
     }
 
+    /** A password goes over TLS only, unless that is off: in the clear nothing could be sent. */
     private TlsPolicy policy(Destination.SmartHost via) {
-        TlsPolicy policy = config.smartHost(via.text()).tls().orElse(config.delivery().tls());
-        boolean may = policy == TlsPolicy.OPPORTUNISTIC || policy == TlsPolicy.OFF;
-        return via.protocol() == Destination.Protocol.SMTPS && may ? TlsPolicy.REQUIRED : policy;
+        SmartHostConfig host = config.smartHost(via.text());
+        TlsPolicy policy = host.tls().orElse(config.delivery().tls());
+        boolean implicit = via.protocol() == Destination.Protocol.SMTPS;
+        return switch (policy) {
+            case OPPORTUNISTIC -> implicit || host.login().isPresent() ? TlsPolicy.REQUIRED
+                    : policy;
+            case OFF -> implicit ? TlsPolicy.REQUIRED : policy;
+            case REQUIRED, VERIFIED -> policy;
+        };
     }
 
     private NextHop to(Destination destination, Hosts hosts, TlsDemand demand,

@@ -29,7 +29,7 @@ import org.xbill.DNS.Type;
  * is over, over restarts too, whatever DNS or HTTPS say meanwhile: else an attacker could make it
  * disappear (10.2). The first mail for a domain waits for its policy; later ones use what is known
  * while it is looked up again. Any thread; never blocks after the start; at most a configured
- * number of policies is kept.
+ * number of policies is kept, and as many domains that have none: these never drive out a policy.
  */
 final class StsPolicies {
     private static final Logger LOG = LoggerFactory.getLogger(StsPolicies.class);
@@ -68,6 +68,7 @@ final class StsPolicies {
     private final Memos memos;
     private final Fetch fetch;
     private final Cache<String, Known> cache;
+    private final Cache<String, Known> without;
     private final Map<String, CompletableFuture<Found>> asking = new ConcurrentHashMap<>();
     private final LongAdder fetched;
     private final LongAdder failed;
@@ -86,11 +87,13 @@ final class StsPolicies {
                 + "the fetch", Map.of("result", "failed"));
         cache = Caffeine.newBuilder().maximumSize(config.dns().cacheSize())
                 .executor(Runnable::run).evictionListener(this::forget).build();
+        without = Caffeine.newBuilder().maximumSize(config.dns().cacheSize())
+                .executor(Runnable::run).build();
         memos.each(PREFIX, (name, value) -> restore(name.substring(PREFIX.length()), value));
     }
 
     private void forget(@Nullable String domain, @Nullable Known known, RemovalCause why) {
-        if (domain != null && known != null && known.policy() != null) {
+        if (domain != null) {
             write(Memos.Change.remove(PREFIX + domain));
         }
     }
@@ -106,9 +109,23 @@ final class StsPolicies {
         }
     }
 
+    private @Nullable Known kept(String domain) {
+        Known policy = cache.getIfPresent(domain);
+        return policy != null ? policy : without.getIfPresent(domain);
+    }
+
+    private void keep(String domain, Known known) {
+        if (known.policy() == null) {
+            without.put(domain, known);
+        } else {
+            cache.put(domain, known);
+            without.invalidate(domain);
+        }
+    }
+
     /** The policy in force; mode none when there is none. Never completes exceptionally. */
     CompletableFuture<Found> of(String domain) {
-        Known known = cache.getIfPresent(domain);
+        Known known = kept(domain);
         if (known != null && known.checkNanos() - time.nanos() > 0) {
             return CompletableFuture.completedFuture(inForce(known));
         }
@@ -121,7 +138,7 @@ final class StsPolicies {
                     LOG.warn("policy not looked up domain={} reason=\"{}\"", domain,
                             bug.toString());
                 }
-                cache.put(domain, now);
+                keep(domain, now);
                 asking.remove(domain, mine);
                 mine.complete(inForce(now));
             });
@@ -134,7 +151,7 @@ final class StsPolicies {
 
     /** The policy in force as far as known, without asking anybody. */
     StsPolicy known(String domain) {
-        Known known = cache.getIfPresent(domain);
+        Known known = kept(domain);
         return known == null ? Found.NONE.policy() : inForce(known).policy();
     }
 

@@ -89,7 +89,10 @@ final class TlsReports {
         this.web = web;
         spool.memos().each(PREFIX, (name, value) -> {
             try {
-                tallies.put(name.substring(PREFIX.length()), TlsTally.decode(value));
+                String key = name.substring(PREFIX.length());
+                TlsTally tally = TlsTally.decode(value);
+                dayOf(key);
+                tallies.put(key, tally);
             } catch (RuntimeException unreadable) {
                 LOG.warn("stored report not readable name={}", name);
             }
@@ -169,16 +172,23 @@ final class TlsReports {
 
     // ------------------------------------------------------------------ on disk, and out
 
+    private static LocalDate dayOf(String key) {
+        return LocalDate.parse(key.substring(0, key.indexOf('/')));
+    }
+
     /** Writes what is new and sends what is due. */
     void sweep() {
+        if (!config.enabled()) {
+            List.copyOf(tallies.keySet()).forEach(this::forget); // of the time when they were
+            return;
+        }
         flush();
         LocalDate today = today();
         long sinceMidnight = time.epochMillis() - today.atStartOfDay(ZoneOffset.UTC).toInstant()
                 .toEpochMilli();
         tallies.forEach((key, tally) -> {
-            int slash = key.indexOf('/');
-            LocalDate day = LocalDate.parse(key.substring(0, slash));
-            String domain = key.substring(slash + 1);
+            LocalDate day = dayOf(key);
+            String domain = key.substring(key.indexOf('/') + 1);
             boolean late = day.plusDays(1).isBefore(today);
             boolean due = day.isBefore(today) && (late || sinceMidnight >= Math.floorMod(
                     domain.hashCode(), SPREAD_MILLIS));

@@ -12,6 +12,7 @@ import io.netty.pkitesting.X509Bundle;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -285,6 +286,27 @@ class TlsPolicyTest {
                 + "tls = required }"), peer)).contains("offers no TLS");
     }
 
+    @Test
+    void smartHost_refusesTlsOnce_getsThePasswordOverTlsTheNextTime() throws Exception {
+        TestPeer peer = new TestPeer(new InetSocketAddress("127.0.0.1", 0), List.of("AUTH PLAIN"),
+                TestCertificates.server(certificates.of("relay.test")),
+                (verb, line, at, connection) -> switch (verb) {
+                    case "STARTTLS" -> connection == 1 ? "454 4.7.0 not now" : null;
+                    case "AUTH" -> "235 2.7.0 welcome";
+                    default -> null;
+                });
+        open.add(peer);
+        Path password = Files.writeString(directory.resolve("password"), "secret");
+        String via = "smtp://127.0.0.1:" + peer.port();
+        DeliveryFixture fixture = deliver(peer, "routes = [ { via = \"" + via + "\" } ]\n"
+                + "smart-hosts { \"" + via + "\" { user = mta, password-file = \"" + password
+                + "\" } }");
+        fixture.submit("x", "a@d.test");
+        fixture.awaitEmpty();
+        assertThat(peer.received.getFirst().tls()).isTrue();
+        assertThat(peer.received.getFirst().commands()).contains("AUTH PLAIN");
+    }
+
     // ------------------------------------------------------------------ MTA-STS
 
     private volatile String policy = "";
@@ -366,6 +388,22 @@ class TlsPolicyTest {
         first.close();
         dns.forget("_mta-sts.d.test");
         policy = "";
+        TestPeer clear = peer(null, USUAL);
+        assertThat(deferred(deliver("kept", clear, trusting()), clear)).contains("offers no TLS");
+    }
+
+    @Test
+    void sts_policyOnceSeen_isNotDrivenOutByDomainsWithoutOne() throws Exception {
+        TestPeer right = peer(certificates.of("mx.d.test"));
+        policy = policy("enforce", "mx.d.test");
+        DeliveryFixture first = deliver("kept", right, sts() + "dns.cache-size = 1");
+        assertThat(delivered(first)).endsWith("verified");
+        for (int i = 0; i < 20; i++) {
+            first.submit("x", "a@without" + i + ".test");
+        }
+        first.awaitEmpty();
+        first.close();
+        dns.forget("_mta-sts.d.test");
         TestPeer clear = peer(null, USUAL);
         assertThat(deferred(deliver("kept", clear, trusting()), clear)).contains("offers no TLS");
     }

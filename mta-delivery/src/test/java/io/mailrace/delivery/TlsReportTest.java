@@ -7,6 +7,9 @@ import com.sun.net.httpserver.HttpHandler;
 import com.sun.net.httpserver.HttpsConfigurator;
 import com.sun.net.httpserver.HttpsServer;
 import io.mailrace.core.TimeSource;
+import io.mailrace.queue.CommitListener;
+import io.mailrace.queue.Memos;
+import io.mailrace.queue.SpoolException;
 import io.netty.pkitesting.X509Bundle;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
@@ -31,6 +34,18 @@ class TlsReportTest {
     private static final List<String> USUAL = List.of("PIPELINING", "8BITMIME");
     private static final String REPORTS = "tls-reports.from = \"tls@example.com\"\n";
     private static final long DAY = 86_400_000;
+
+    private static final CommitListener NOBODY = new CommitListener() {
+        @Override
+        public void committed() {
+            // nobody waits
+        }
+
+        @Override
+        public void failed(SpoolException why) {
+            throw why;
+        }
+    };
 
     @TempDir
     Path directory;
@@ -257,6 +272,37 @@ class TlsReportTest {
         DeliveryFixture.await(() -> peer.received.size() == 2);
         assertThat(attached(peer.received.getLast().text())).contains(
                 "\"result-type\":\"sts-webpki-invalid\"").doesNotContain("Exception");
+    }
+
+    @Test
+    void report_switchedOffMeanwhile_isForgotten() throws Exception {
+        dns.txt("_smtp._tls.d.test", "v=TLSRPTv1; rua=mailto:tlsrpt@d.test");
+        TestPeer peer = peer(certificates.of("mx.d.test"));
+        DeliveryFixture before = deliver(peer, "");
+        before.submit("x", "a@d.test");
+        before.awaitEmpty();
+        before.close();
+        ahead.set(2 * DAY);
+        DeliveryFixture after = deliver(peer, "tls-reports.from = \"\"");
+        after.delivery.sweepReports();
+        DeliveryFixture.await(() -> after.spool.memos().beginningWith("tlsrpt/").isEmpty());
+        after.awaitEmpty();
+        assertThat(peer.received).hasSize(1);
+    }
+
+    @Test
+    void report_underABrokenName_doesNotStopTheOthers() throws Exception {
+        TestPeer peer = peer(certificates.of("mx.d.test"));
+        DeliveryFixture before = deliver(peer, "");
+        before.spool.memos().write(List.of(Memos.Change.put("tlsrpt/no day", new byte[0])),
+                List.of(), Runnable::run, NOBODY);
+        before.submit("x", "a@d.test");
+        before.awaitEmpty();
+        before.close();
+        ahead.set(2 * DAY);
+        DeliveryFixture after = deliver(peer, "");
+        after.delivery.sweepReports();
+        DeliveryFixture.await(() -> after.spool.memos().beginningWith("tlsrpt/2").isEmpty());
     }
 
     @Test

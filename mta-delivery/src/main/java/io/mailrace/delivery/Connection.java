@@ -509,7 +509,11 @@ final class Connection extends ChannelInboundHandlerAdapter implements SmtpClien
                     return;
                 }
                 if (done.isSuccess()) {
-                    tlsUp(handler.engine().getSession());
+                    try {
+                        tlsUp(handler.engine().getSession());
+                    } catch (RuntimeException bug) {
+                        unforeseen(bug);
+                    }
                 } else {
                     session.lost(Failure.LOST, String.valueOf(done.cause().getMessage()));
                 }

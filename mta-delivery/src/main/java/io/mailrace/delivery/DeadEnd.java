@@ -16,6 +16,7 @@ import java.util.List;
  */
 final class DeadEnd {
     private static final int BATCH = 16;
+    private static final long TROUBLE_MILLIS = 60_000;
 
     private final DeliveryParts parts;
     private final MailQueue queue;
@@ -71,8 +72,14 @@ final class DeadEnd {
         if (parts.settlements().settleRemembered(queue, envelope, loop, then)) {
             return;
         }
-        Attempt attempt = new Attempt(envelope, queue, parts.spool().content(envelope));
-        attempt.decideRest(disposition);
-        parts.settlements().settle(attempt, Event.Route.NONE, false, loop, then);
+        try {
+            Attempt attempt = new Attempt(envelope, queue, parts.spool().content(envelope));
+            attempt.decideRest(disposition);
+            parts.settlements().settle(attempt, Event.Route.NONE, false, loop, then);
+        } catch (RuntimeException bug) {
+            parts.unforeseen("settling " + envelope.id(), bug);
+            queue.putBack(envelope);
+            parts.park(queue, TROUBLE_MILLIS, "internal error");
+        }
     }
 }

@@ -12,8 +12,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * TLS towards peers: BoringSSL when its library loads, else the JDK's; 1.2 and 1.3. Certificates
- * are not verified: opportunistic TLS protects against listeners only (RFC 7435). Any thread.
+ * TLS towards peers: BoringSSL when its library loads, else the JDK's; 1.2 and 1.3. The handshake
+ * takes every certificate; what it must prove is judged after it ({@link PeerCertificate}), for
+ * opportunistic TLS protects against listeners only (RFC 7435). Any thread.
  */
 final class DeliveryTls {
     private static final Logger LOG = LoggerFactory.getLogger(DeliveryTls.class);

@@ -88,6 +88,10 @@ final class Https {
     CompletableFuture<String> text(String host, InetAddress address, int port, String path) {
         return exchange(new DefaultFullHttpRequest(HttpVersion.HTTP_1_1, HttpMethod.GET, path),
                 host, address, port).thenApply(answer -> {
+                    if (answer.status() != 200) {
+                        throw new Failed(TlsResult.STS_POLICY_FETCH_ERROR,
+                                "answered with status " + answer.status());
+                    }
                     if (!Ascii.startsWithIgnoreCase(answer.type(), "text/plain")) {
                         throw new Failed(TlsResult.STS_POLICY_INVALID,
                                 "the policy is not text/plain but " + answer.type());
@@ -114,7 +118,7 @@ final class Https {
         return CompletableFuture.failedFuture(cause instanceof Failed ? cause : failed(cause));
     }
 
-    private record Answer(String type, String text) {}
+    private record Answer(int status, String type, String text) {}
 
     private CompletableFuture<Answer> exchange(FullHttpRequest request, String host,
             InetAddress address, int port) {
@@ -180,8 +184,9 @@ final class Https {
                 answer.completeExceptionally(new Failed(TlsResult.STS_POLICY_FETCH_ERROR,
                         "answered with status " + response.status().code()));
             } else {
-                answer.complete(new Answer(type, response.content().toString(
-                        StandardCharsets.UTF_8)));
+                answer.complete(
+                        new Answer(response.status().code(), type, response.content().toString(
+                                StandardCharsets.UTF_8)));
             }
         }
 

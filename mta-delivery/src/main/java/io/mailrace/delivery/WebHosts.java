@@ -7,26 +7,32 @@ import java.net.URI;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Semaphore;
+import java.util.function.Supplier;
 
 /**
  * The web hosts of domains: public addresses only, unless the operator allows others, since whoever
- * owns a domain decides where that leads. Any thread.
+ * owns a domain decides where that leads. At most {@value #MOST} are asked at once. Any thread.
  */
 final class WebHosts implements StsPolicies.Fetch {
+    private static final int MOST = 200;
+
     private final DeliveryConfig config;
+    private final Semaphore free;
     private final HostAddresses hosts;
     private final Https https;
 
     WebHosts(DeliveryConfig config, DnsClient dns, TimeSource time, Https https) {
         this.config = config;
         this.https = https;
+        free = new Semaphore(MOST);
         hosts = new HostAddresses(dns, DnsTtl.of(config.dns(), time), config.dns(), time);
     }
 
     @Override
     public CompletableFuture<String> text(String host, String path) {
-        return address(host).thenCompose(address -> https.text(host, address,
-                config.delivery().peerTls().stsPort(), path));
+        return bounded(() -> address(host).thenCompose(address -> https.text(host, address,
+                config.delivery().peerTls().stsPort(), path)));
     }
 
     /** Hands something in where an https URL says; completes exceptionally when it was refused. */
@@ -34,8 +40,18 @@ final class WebHosts implements StsPolicies.Fetch {
         String path = to.getRawPath() == null || to.getRawPath().isEmpty() ? "/"
                 : to.getRawPath();
         String query = to.getRawQuery() == null ? "" : "?" + to.getRawQuery();
-        return address(to.getHost()).thenCompose(address -> https.post(to.getHost(), address,
-                to.getPort() < 0 ? 443 : to.getPort(), path + query, type, body));
+        return bounded(() -> address(to.getHost()).thenCompose(address -> https.post(to.getHost(),
+                address, to.getPort() < 0 ? 443 : to.getPort(), path + query, type, body)));
+    }
+
+    /** Slow hosts of many domains must not take all sockets: beyond the bound it fails at once. */
+    private <T> CompletableFuture<T> bounded(Supplier<CompletableFuture<T>> exchange) {
+        if (!free.tryAcquire()) {
+            return CompletableFuture.failedFuture(new Https.Failed(
+                    TlsResult.STS_POLICY_FETCH_ERROR, "more than " + MOST
+                            + " web hosts are being asked"));
+        }
+        return exchange.get().whenComplete((done, failed) -> free.release());
     }
 
     private CompletableFuture<InetAddress> address(String host) {

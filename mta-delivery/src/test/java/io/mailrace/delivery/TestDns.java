@@ -20,8 +20,10 @@ import org.xbill.DNS.Flags;
 import org.xbill.DNS.MXRecord;
 import org.xbill.DNS.Message;
 import org.xbill.DNS.Name;
+import org.xbill.DNS.PTRRecord;
 import org.xbill.DNS.Rcode;
 import org.xbill.DNS.Record;
+import org.xbill.DNS.ReverseMap;
 import org.xbill.DNS.SOARecord;
 import org.xbill.DNS.Section;
 import org.xbill.DNS.TLSARecord;
@@ -92,6 +94,22 @@ final class TestDns implements AutoCloseable {
     TestDns txt(String name, String text) {
         records.remove(name);
         return add(name, new TXTRecord(name(name), DClass.IN, ttl, text));
+    }
+
+    /** One more text at the name. */
+    TestDns moreTxt(String name, String text) {
+        return add(name, new TXTRecord(name(name), DClass.IN, ttl, text));
+    }
+
+    /** The name of an address. */
+    TestDns ptr(String address, String host) {
+        try {
+            Name reverse = ReverseMap.fromAddress(address);
+            return add(reverse.toString(true), new PTRRecord(reverse, DClass.IN, ttl,
+                    name(host)));
+        } catch (IOException impossible) {
+            throw new UncheckedIOException(impossible);
+        }
     }
 
     TestDns cname(String from, String to) {

@@ -45,10 +45,19 @@ final class DnsLook {
     private final ConcurrentMap<Question, CompletableFuture<DnsChain.Result>> asked;
 
     DnsLook(DnsClient dns, TimeSource time, Duration limit) {
+        this(dns, time, time.nanos() + limit.toNanos());
+    }
+
+    private DnsLook(DnsClient dns, TimeSource time, long endNanos) {
         this.dns = dns;
         this.time = time;
-        endNanos = time.nanos() + limit.toNanos();
+        this.endNanos = endNanos;
         asked = new ConcurrentHashMap<>();
+    }
+
+    /** The same run by another client, with answers of its own. */
+    DnsLook through(DnsClient other) {
+        return new DnsLook(other, time, endNanos);
     }
 
     /** An impossible name does not exist. */

@@ -105,7 +105,7 @@ record DoctorReport(String config, List<Section> sections) {
         lines.add(head + "(");
         for (int at = 0; at < value.length(); at += STRING) {
             int to = Math.min(value.length(), at + STRING);
-            lines.add(quoted(value.substring(at, to)) + (to == value.length() ? " )" : ""));
+            lines.add("  " + quoted(value.substring(at, to)) + (to == value.length() ? " )" : ""));
         }
         return lines;
     }

@@ -6,6 +6,7 @@ import java.net.InetAddress;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 import org.xbill.DNS.ARecord;
 import org.xbill.DNS.Record;
 import org.xbill.DNS.Type;
@@ -34,9 +35,14 @@ final class BlocklistCheck {
         if (cannot != null) {
             return List.of(cannot);
         }
-        if (codes(test).isEmpty() || !codes(ask("1.0.0.127")).isEmpty()) {
-            return List.of(Finding.unknown(CHECK, list + " does not work as a block list, so it"
-                    + " says nothing.", "Leave it out of doctor.block-lists."));
+        if (codes(test).isEmpty()) {
+            return List.of(Finding.unknown(CHECK, list + " does not have its own test entry through"
+                    + " this resolver, so its answers mean nothing.", OWN_RESOLVER
+                            + " Or leave it out of doctor.block-lists."));
+        }
+        if (!codes(ask("1.0.0.127")).isEmpty()) {
+            return List.of(Finding.unknown(CHECK, list + " has every address, so its answers mean"
+                    + " nothing.", "Leave it out of doctor.block-lists."));
         }
         List<Finding> findings = new ArrayList<>();
         List<InetAddress> free = new ArrayList<>();
@@ -63,7 +69,7 @@ final class BlocklistCheck {
         return dns.ask(reversed + "." + list, Type.A);
     }
 
-    private @org.jspecify.annotations.Nullable Finding cannotAsk(DnsChain.Result found) {
+    private @Nullable Finding cannotAsk(DnsChain.Result found) {
         if (!found.trouble().isEmpty()) {
             return Finding.unknown(CHECK, list + " does not answer: " + found.trouble() + ".",
                     OWN_RESOLVER);

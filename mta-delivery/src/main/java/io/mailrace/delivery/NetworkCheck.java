@@ -85,11 +85,7 @@ public final class NetworkCheck {
             DnsChain.Result found = looks.get(i).ask(Name.root, Type.NS);
             validates &= found.secure();
             silent += found.trouble().isEmpty() ? 0 : 1;
-            findings.add(found.trouble().isEmpty()
-                    ? Finding.ok("resolver", "The resolver " + shown + " answers.")
-                    : Finding.warn("resolver", "The resolver " + shown + " does not answer: "
-                            + found.trouble() + ".", "Start it, or take it out of dns.servers or"
-                                    + " /etc/resolv.conf."));
+            findings.add(resolver(shown, found));
         }
         if (silent == servers.size()) {
             findings.add(Finding.fail("resolver", "No resolver answers: no mail can be sent.",
@@ -98,6 +94,20 @@ public final class NetworkCheck {
         }
         findings.add(dnssec(validates));
         return findings;
+    }
+
+    private static Finding resolver(String server, DnsChain.Result root) {
+        if (!root.trouble().isEmpty()) {
+            return Finding.warn("resolver", "The resolver " + server + " does not answer: "
+                    + root.trouble() + ".", "Start it, or take it out of dns.servers or"
+                            + " /etc/resolv.conf.");
+        }
+        return root.records().isEmpty()
+                ? Finding.warn("resolver", "The resolver " + server + " does not know the root of"
+                        + " the DNS: what it says of others' names may be wrong.",
+                        "Set dns.servers to a resolver that knows the whole DNS, such as unbound"
+                                + " on this machine.")
+                : Finding.ok("resolver", "The resolver " + server + " answers.");
     }
 
     private Finding dnssec(boolean validates) {

@@ -77,7 +77,8 @@ final class SenderSpf {
                     + ": " + why + ".", "");
         }
         if (verdict.possible().contains(Word.NONE)) {
-            return Finding.fail(CHECK, domain + " has no SPF record.", "Publish this record.",
+            return Finding.fail(CHECK, domain + " has no SPF record.", "Publish this record,"
+                    + " with the other services that send for the domain, if there are any.",
                     new Publish(domain, "TXT", "v=spf1 " + terms(of) + " -all"));
         }
         String text = "SPF of " + domain + " is " + word(verdict) + " for " + shown(of) + ": "

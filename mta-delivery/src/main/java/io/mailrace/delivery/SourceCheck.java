@@ -253,9 +253,12 @@ final class SourceCheck {
                     + " has no SPF record, which matters for bounces.", "Publish this record.",
                     fix));
         } else {
-            findings.add(Finding.fail("spf-ehlo", "SPF of the EHLO name is "
-                    + SenderSpf.word(verdict) + " for " + shown + ":" + why,
-                    "Publish this record instead.", fix));
+            String text = "SPF of the EHLO name is " + SenderSpf.word(verdict) + " for " + shown
+                    + ":" + why;
+            findings.add(verdict.record().equals(fix.value())
+                    ? Finding.fail("spf-ehlo", text,
+                            "It will pass when the EHLO name leads to the address.")
+                    : Finding.fail("spf-ehlo", text, "Publish this record instead.", fix));
         }
     }
 }

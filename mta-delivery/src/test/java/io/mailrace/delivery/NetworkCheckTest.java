@@ -165,10 +165,10 @@ class NetworkCheckTest {
         assertThat(refused.severity()).isEqualTo(Severity.UNKNOWN);
         assertThat(refused.text()).contains("says 127.255.255.254 (public resolver)");
         assertThat(check("").blockList("gone.test").getFirst().text())
-                .contains("does not work as a block list");
+                .contains("does not have its own test entry");
         dns.a("2.0.0.127.all.test", "127.0.0.2").a("1.0.0.127.all.test", "127.0.0.2");
         assertThat(check("").blockList("all.test").getFirst().text())
-                .contains("does not work as a block list");
+                .contains("has every address");
         dns.rcode("2.0.0.127.dead.test", Rcode.SERVFAIL);
         assertThat(check("").blockList("dead.test").getFirst().text())
                 .contains("does not answer: SERVFAIL");
@@ -185,6 +185,9 @@ class NetworkCheckTest {
 
     @Test
     void resolvers_answerOrNot_validateOrNot() {
+        assertThat(check("").resolvers().getFirst().text())
+                .contains("does not know the root of the DNS");
+        dns.root();
         assertThat(check("").resolvers()).extracting(Finding::severity, Finding::text)
                 .satisfies(all -> assertThat(all.toString()).contains("port "
                         + dns.address().substring(10) + " answers.", "DANE is inactive: not every"

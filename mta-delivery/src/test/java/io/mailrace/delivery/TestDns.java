@@ -19,6 +19,7 @@ import org.xbill.DNS.DClass;
 import org.xbill.DNS.Flags;
 import org.xbill.DNS.MXRecord;
 import org.xbill.DNS.Message;
+import org.xbill.DNS.NSRecord;
 import org.xbill.DNS.Name;
 import org.xbill.DNS.PTRRecord;
 import org.xbill.DNS.Rcode;
@@ -110,6 +111,11 @@ final class TestDns implements AutoCloseable {
         } catch (IOException impossible) {
             throw new UncheckedIOException(impossible);
         }
+    }
+
+    /** As resolvers know it. */
+    TestDns root() {
+        return add(".", new NSRecord(Name.root, DClass.IN, ttl, name("ns.root.test")));
     }
 
     TestDns cname(String from, String to) {

@@ -48,7 +48,8 @@ final class CertificateCheck {
         try {
             if (!Files.isReadable(Path.of(smtp.tls().key()))) {
                 findings.add(Finding.fail(CHECK, "The key file " + smtp.tls().key()
-                        + " cannot be read.", "Let the daemon's user read it, or correct"
+                        + " cannot be read.",
+                        "Let the daemon's user read it, or correct"
                                 + " tls.key."));
             }
             findings.add(judge(file, read(Path.of(file)), smtp.hostname(),

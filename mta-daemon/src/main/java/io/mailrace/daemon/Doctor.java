@@ -105,7 +105,8 @@ final class Doctor {
         if (domains.isEmpty() && config.dkim().keys().isEmpty()) {
             parts.add(new Part("Domains", List.of(new Check("domain", CompletableFuture
                     .completedFuture(List.of(Finding.warn("dkim", "No DKIM key is configured: mail"
-                            + " goes out unsigned.", "Make one with mailrace dkim keygen DOMAIN,"
+                            + " goes out unsigned.",
+                            "Make one with mailrace dkim keygen DOMAIN,"
                                     + " or name domains to check: mailrace doctor DOMAIN.")))))));
         }
         return parts;

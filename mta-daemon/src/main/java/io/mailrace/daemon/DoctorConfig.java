@@ -20,7 +20,8 @@ record DoctorConfig(List<String> blockLists) {
     static DoctorConfig from(ConfigReader root) {
         ConfigReader doctor = root.section("doctor");
         List<String> lists = doctor.parsedList("block-lists", "a DNS name such as"
-                + " zen.spamhaus.org", text -> MailAddress.parse("a@" + text).map(
+                + " zen.spamhaus.org",
+                text -> MailAddress.parse("a@" + text).map(
                         MailAddress::domain));
         if (lists.size() > MAX_LISTS) {
             doctor.problem("block-lists", "has more than " + MAX_LISTS + " names");

@@ -97,8 +97,8 @@ record DoctorReport(String config, List<Section> sections) {
             return List.of(head + record.value());
         }
         String value = record.value();
-        if (value.length() <= 255 && RECORD_INDENT + head.length() + value.length() + 2
-                <= COLUMNS) {
+        if (value.length() <= 255
+                && RECORD_INDENT + head.length() + value.length() + 2 <= COLUMNS) {
             return List.of(head + quoted(value));
         }
         List<String> lines = new ArrayList<>();

@@ -47,8 +47,8 @@ final class MachineCheck {
                     keep));
         }
         try (Stream<Path> files = Files.isDirectory(spool) ? Files.list(spool) : Stream.of()) {
-            boolean ahead = files.limit(MAX_FILES).anyMatch(one -> one.toFile().lastModified()
-                    > now.plus(SLACK).toEpochMilli());
+            boolean ahead = files.limit(MAX_FILES)
+                    .anyMatch(one -> one.toFile().lastModified() > now.plus(SLACK).toEpochMilli());
             return List.of(ahead
                     ? Finding.warn("clock", "The clock says " + now + ", but the spool has files"
                             + " from later: it was set back.", keep)
@@ -82,7 +82,8 @@ final class MachineCheck {
             }
         } catch (IOException refused) {
             findings.add(Finding.unknown("sync", "Nothing could be written to " + folder + ": "
-                    + refused.getClass().getSimpleName() + ".", "Run this as the user the daemon"
+                    + refused.getClass().getSimpleName() + ".",
+                    "Run this as the user the daemon"
                             + " runs as, or correct spool.path."));
         }
         return findings;
@@ -115,7 +116,8 @@ final class MachineCheck {
                 medianNanos / 1e6) + " (median of " + SYNCS + ")";
         if (medianNanos < LIE_NANOS) {
             return Finding.warn("sync", took + ", too fast for a disk: it may lose accepted mail"
-                    + " with the power.", "Switch the cache of disk or virtual machine to write"
+                    + " with the power.",
+                    "Switch the cache of disk or virtual machine to write"
                             + " through, or set spool.path to another disk.");
         }
         return medianNanos > SLOW_NANOS

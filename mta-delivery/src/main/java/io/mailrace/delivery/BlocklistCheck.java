@@ -37,7 +37,8 @@ final class BlocklistCheck {
         }
         if (codes(test).isEmpty()) {
             return List.of(Finding.unknown(CHECK, list + " does not have its own test entry through"
-                    + " this resolver, so its answers mean nothing.", OWN_RESOLVER
+                    + " this resolver, so its answers mean nothing.",
+                    OWN_RESOLVER
                             + " Or leave it out of doctor.block-lists."));
         }
         if (!codes(ask("1.0.0.127")).isEmpty()) {

@@ -76,7 +76,8 @@ final class DnsLook {
             answer = asked.size() < MAX_KEPT ? asked.putIfAbsent(question, mine) : null;
             if (answer == null) {
                 answer = mine;
-                DnsChain.follow(dns, name, type).thenAccept(mine::complete);
+                DnsChain.follow(dns, name, type).whenComplete((found, bug) -> mine.complete(
+                        bug == null ? found : failed(name, String.valueOf(bug.getMessage()))));
             }
         }
         try {

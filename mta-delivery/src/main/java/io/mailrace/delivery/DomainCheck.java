@@ -37,7 +37,8 @@ final class DomainCheck {
         List<Finding> findings = new ArrayList<>();
         if (keys.isEmpty()) {
             findings.add(Finding.fail("dkim", "There is no DKIM key for " + domain + ": its mail"
-                    + " goes out unsigned.", "Make one with mailrace dkim keygen " + domain
+                    + " goes out unsigned.",
+                    "Make one with mailrace dkim keygen " + domain
                             + ", publish and configure it."));
         }
         keys.forEach(key -> findings.add(dkim(key)));
@@ -73,7 +74,8 @@ final class DomainCheck {
         }
         if (key instanceof DkimKey.Rsa && key.bits() < GOOD_RSA_BITS) {
             return Finding.warn("dkim", "The DKIM key " + key.signedBy() + " has " + key.bits()
-                    + " bits only.", "Make a new one with mailrace dkim keygen " + key.domain()
+                    + " bits only.",
+                    "Make a new one with mailrace dkim keygen " + key.domain()
                             + " --selector NEW, publish it, then configure it.");
         }
         return Finding.ok("dkim", "The DKIM record " + record.name() + " is that of the key, "
@@ -208,7 +210,8 @@ final class DomainCheck {
         if (hosts.size() == 1 && hosts.getFirst() instanceof MXRecord one
                 && one.getTarget().equals(Name.root)) {
             return Finding.fail("mx", domain + " says that it takes no mail (null MX): receivers"
-                    + " may refuse what comes from it.", "Publish an MX record that leads to a"
+                    + " may refuse what comes from it.",
+                    "Publish an MX record that leads to a"
                             + " server for replies and bounces.");
         }
         if (!hosts.isEmpty()) {
@@ -226,7 +229,8 @@ final class DomainCheck {
             }
         }
         return Finding.fail("mx", domain + " has neither MX nor A: receivers refuse what comes"
-                + " from it.", "Publish an MX record that leads to a server for replies and"
+                + " from it.",
+                "Publish an MX record that leads to a server for replies and"
                         + " bounces.");
     }
 }

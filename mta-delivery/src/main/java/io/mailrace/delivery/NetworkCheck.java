@@ -99,7 +99,8 @@ public final class NetworkCheck {
     private static Finding resolver(String server, DnsChain.Result root) {
         if (!root.trouble().isEmpty()) {
             return Finding.warn("resolver", "The resolver " + server + " does not answer: "
-                    + root.trouble() + ".", "Start it, or take it out of dns.servers or"
+                    + root.trouble() + ".",
+                    "Start it, or take it out of dns.servers or"
                             + " /etc/resolv.conf.");
         }
         return root.records().isEmpty()
@@ -163,7 +164,8 @@ public final class NetworkCheck {
         }
         int port = config.delivery().port();
         Optional<Destination.HostPort> given = Destination.hostAndPort(probe.isEmpty()
-                ? PROBED_DOMAIN : probe, port);
+                ? PROBED_DOMAIN
+                : probe, port);
         if (given.isEmpty()) {
             return List.of(Finding.unknown("port", "The probe " + probe + " is not a host.",
                     "Write it as HOST or HOST:PORT."));
@@ -180,7 +182,8 @@ public final class NetworkCheck {
                     .toList();
             findings.add(servers.isEmpty()
                     ? Finding.unknown("port", "No address to try a connection to was found"
-                            + " for " + given.get().host() + ".", "Name one with --probe"
+                            + " for " + given.get().host() + ".",
+                            "Name one with --probe"
                                     + " HOST:PORT.")
                     : PortCheck.of(source, sender, servers));
         }

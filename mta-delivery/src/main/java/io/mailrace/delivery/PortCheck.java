@@ -41,7 +41,8 @@ final class PortCheck {
                         socket.bind(new InetSocketAddress(from, 0));
                     } catch (IOException notHere) {
                         return Finding.fail(CHECK, "Address " + from.getHostAddress() + " is not"
-                                + " on this machine.", "Add it to an interface, or correct"
+                                + " on this machine.",
+                                "Add it to an interface, or correct"
                                         + " sources." + source.name() + ".address.");
                     }
                 }
@@ -68,7 +69,8 @@ final class PortCheck {
     private static Finding blocked(InetAddress from, int port, List<String> troubles) {
         String what = from.isAnyLocalAddress() ? "" : " from " + from.getHostAddress();
         return Finding.fail(CHECK, "Port " + port + what + " is blocked by your provider or a"
-                + " firewall: " + String.join("; ", troubles) + ".", "Ask the provider of this"
+                + " firewall: " + String.join("; ", troubles) + ".",
+                "Ask the provider of this"
                         + " machine to open outbound TCP port " + port + ", or send through a"
                         + " relay: routes = [ { via = \"smtp://relay.example.com:587\" } ].");
     }

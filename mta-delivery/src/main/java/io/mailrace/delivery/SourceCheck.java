@@ -89,9 +89,10 @@ final class SourceCheck {
         for (InetAddress one : source.seen()) {
             if (OwnAddresses.isPrivate(one)) {
                 findings.add(Finding.unknown("address", "The world does not see "
-                        + one.getHostAddress() + ", a private address.", "Set " + key
-                        + (one.getAddress().length == 4 ? "" : "6")
-                        + " to the address that it sees."));
+                        + one.getHostAddress() + ", a private address.",
+                        "Set " + key
+                                + (one.getAddress().length == 4 ? "" : "6")
+                                + " to the address that it sees."));
             } else {
                 known.add(one);
             }
@@ -166,9 +167,10 @@ final class SourceCheck {
         if (ehloFits && back.stream().noneMatch(name -> Ascii.equalsIgnoreCase(name,
                 source.ehlo()))) {
             findings.add(Finding.warn("ehlo-ptr", "The EHLO name " + source.ehlo()
-                    + " is not the PTR name of " + shown + ", though both lead to it.", ask
-                    + " Or set sources." + source.name() + ".ehlo to "
-                    + Ascii.clean(back.getFirst(), 255) + "."));
+                    + " is not the PTR name of " + shown + ", though both lead to it.",
+                    ask
+                            + " Or set sources." + source.name() + ".ehlo to "
+                            + Ascii.clean(back.getFirst(), 255) + "."));
         } else if (ehloFits) {
             findings.add(Finding.ok("ehlo-ptr", "The EHLO name is the PTR name."));
         }
@@ -201,7 +203,8 @@ final class SourceCheck {
                 && source.ehlo().chars().noneMatch(c -> c == '[' || c == ':');
         if (!full && findings.stream().noneMatch(one -> one.check().equals("ehlo"))) {
             findings.add(Finding.fail("ehlo", "The EHLO name " + source.ehlo()
-                    + " is not a full DNS name.", "Set hostname, or sources." + source.name()
+                    + " is not a full DNS name.",
+                    "Set hostname, or sources." + source.name()
                             + ".ehlo, to a name such as mta1.example.com."));
         }
         return full;
@@ -223,7 +226,8 @@ final class SourceCheck {
                     + " are not known: " + trouble + ".", ""));
         } else {
             findings.add(Finding.fail("ehlo", "The EHLO name " + source.ehlo()
-                    + " has no address.", "Publish an A record of it with the address the source"
+                    + " has no address.",
+                    "Publish an A record of it with the address the source"
                             + " sends from."));
         }
     }

@@ -190,7 +190,8 @@ class NetworkCheckTest {
         dns.root();
         assertThat(check("").resolvers()).extracting(Finding::severity, Finding::text)
                 .satisfies(all -> assertThat(all.toString()).contains("port "
-                        + dns.address().substring(10) + " answers.", "DANE is inactive: not every"
+                        + dns.address().substring(10) + " answers.",
+                        "DANE is inactive: not every"
                                 + " resolver validates"));
         dns.signed("");
         assertThat(check("").resolvers().getLast().text())

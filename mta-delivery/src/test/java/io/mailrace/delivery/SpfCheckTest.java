@@ -34,7 +34,8 @@ class SpfCheckTest {
     @BeforeEach
     void start() throws IOException {
         dns = new TestDns();
-        dns.a("h.test", "192.0.2.1").a("h.test", "2001:db8::1").a("mx1.test", "192.0.2.11").a("mx2.test", "192.0.2.12")
+        dns.a("h.test", "192.0.2.1").a("h.test", "2001:db8::1").a("mx1.test", "192.0.2.11")
+                .a("mx2.test", "192.0.2.12")
                 .a("mx2.test", "2001:db8::12").cname("alias.test", "h.test");
         dns.txt("pass.test", "v=spf1 +all").txt("fail.test", "v=spf1 -all")
                 .txt("soft.test", "v=spf1 ~all").txt("neutral.test", "v=spf1 ?all")

@@ -188,7 +188,7 @@ class SpfCheckTest {
         assertThat(verdict("broken.test", "192.0.2.1").unknown()).isTrue();
     }
 
-    /** Terms that look something up count wherever they stand; what is in a chain of MX does not. */
+    /** Terms that look something up count wherever they stand; addresses of MX hosts do not. */
     @Test
     void of_tenLookUps_areAllowed_elevenAreNot() {
         String ten = "v=spf1 " + String.join(" ", Stream.generate(() -> "a:h.test").limit(9)

@@ -19,7 +19,8 @@ import java.util.Optional;
  * @param stopTimeout how long a stop waits for transactions in flight
  */
 public record DaemonConfig(String hostname, Duration stopTimeout, AdminConfig admin, LogConfig log,
-        QueueConfig queue, DkimConfig dkim, SmtpServerConfig smtp, DeliveryConfig delivery) {
+        QueueConfig queue, DkimConfig dkim, SmtpServerConfig smtp, DeliveryConfig delivery,
+        DoctorConfig doctor) {
     /** Stands in while further problems are collected; never used by a running daemon. */
     private static final String NO_NAME = "hostname.invalid";
 
@@ -51,9 +52,10 @@ public record DaemonConfig(String hostname, Duration stopTimeout, AdminConfig ad
         DkimConfig dkim = DkimConfig.from(root);
         SmtpServerConfig smtp = SmtpServerConfig.from(root, hostname);
         DeliveryConfig delivery = DeliveryConfig.from(root, hostname);
+        DoctorConfig doctor = DoctorConfig.from(root);
         source.finish();
         return new DaemonConfig(hostname, stop, admin.orElseThrow(), log.orElseThrow(), queue,
-                dkim, smtp, delivery);
+                dkim, smtp, delivery, doctor);
     }
 
     private static String hostname(ConfigReader root) {

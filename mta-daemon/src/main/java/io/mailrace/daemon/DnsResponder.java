@@ -111,7 +111,8 @@ public final class DnsResponder implements AutoCloseable {
         return this;
     }
 
-    private DnsResponder add(Record record) {
+    /** Any other record. */
+    DnsResponder add(Record record) {
         records.computeIfAbsent(record.getName(), n -> new CopyOnWriteArrayList<>()).add(record);
         return this;
     }

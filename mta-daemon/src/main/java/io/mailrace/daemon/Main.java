@@ -16,7 +16,8 @@ import picocli.CommandLine.ScopeType;
  * that the others start fast.
  */
 @Command(name = "mailrace", description = "High-throughput outbound mail server.", subcommands = {
-        ServeCommand.class, CheckCommand.class, ConfigCommand.class, QueueCommand.class,
+        ServeCommand.class, CheckCommand.class, DoctorCommand.class, ConfigCommand.class,
+        QueueCommand.class,
         TraceCommand.class, OperationCommands.Hold.class, OperationCommands.Release.class,
         OperationCommands.Retry.class, OperationCommands.Bounce.class,
         OperationCommands.Discard.class, OperationCommands.Rebind.class,

@@ -42,6 +42,7 @@ class DaemonConfigTest {
                 Optional.of(new InetSocketAddress("127.0.0.1", 8025)), List.of()));
         assertThat(config.log()).isEqualTo(new LogConfig(LogConfig.Level.INFO,
                 new LogConfig.Events.Stdout(), 64 << 20, 5));
+        assertThat(config.doctor().blockLists()).startsWith("zen.spamhaus.org").hasSize(3);
     }
 
     @Test
@@ -52,7 +53,9 @@ class DaemonConfigTest {
                 admin { socket = /tmp/other.sock, bind = "[::1]:99", allowed-hosts = [A.test] }
                 log { level = debug, events = /var/log/events, events-max-size = 1m
                       events-max-files = 9 }
+                doctor.block-lists = [BL.test]
                 """);
+        assertThat(config.doctor()).isEqualTo(new DoctorConfig(List.of("bl.test")));
         assertThat(config.hostname()).isEqualTo("mta2.example.com");
         assertThat(config.stopTimeout()).isEqualTo(Duration.ofSeconds(5));
         assertThat(config.admin()).isEqualTo(new AdminConfig(Path.of("/tmp/other.sock"),
@@ -68,9 +71,11 @@ class DaemonConfigTest {
     void reference_hasExactlyTheKeysOfTheRecords() throws IOException {
         var reference = ConfigFactory.parseURL(ownReference(), ConfigParseOptions.defaults());
         assertThat(reference.root().keySet())
-                .containsExactlyInAnyOrder("hostname", "stop-timeout", "admin", "log");
+                .containsExactlyInAnyOrder("hostname", "stop-timeout", "admin", "log",
+                        "doctor");
         assertThat(reference.getObject("admin").keySet()).isEqualTo(keys(AdminConfig.class));
         assertThat(reference.getObject("log").keySet()).isEqualTo(keys(LogConfig.class));
+        assertThat(reference.getObject("doctor").keySet()).isEqualTo(keys(DoctorConfig.class));
     }
 
     private static URL ownReference() throws IOException {
@@ -102,12 +107,14 @@ class DaemonConfigTest {
                 admin { socket = "", bnd = "127.0.0.1:1" }
                 log { level = loud, events = standard-output }
                 lisseners {}
+                doctor.block-lists = ["a b"]
                 """)).isInstanceOf(ConfigException.class)
                 .hasMessageContaining("hostname: must be set")
                 .hasMessageContaining("admin.socket: must be a path")
                 .hasMessageContaining("admin.bnd: unknown key; did you mean bind?")
                 .hasMessageContaining("log.level: must be one of: error, warn, info, debug")
                 .hasMessageContaining("log.events: must be stdout, off or the absolute path")
+                .hasMessageContaining("doctor.block-lists: must be a DNS name")
                 .hasMessageContaining("lisseners: unknown key; did you mean listeners?");
     }
 

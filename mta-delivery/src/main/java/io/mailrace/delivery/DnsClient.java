@@ -45,6 +45,7 @@ final class DnsClient {
 
     private record Waiting(Name name, int type, CompletableFuture<Answer> answer) {}
 
+    private final DnsConfig config;
     private final List<Resolver> servers;
     private final boolean trusted;
     private final int tries;
@@ -57,14 +58,14 @@ final class DnsClient {
     private final LongAdder failed;
 
     DnsClient(DnsConfig config, Metrics metrics) {
+        this(config, addresses(config), trusts(config), metrics);
+    }
+
+    private DnsClient(DnsConfig config, List<InetSocketAddress> addresses, boolean trusted,
+            Metrics metrics) {
+        this.config = config;
+        this.trusted = trusted;
         servers = new ArrayList<>();
-        List<InetSocketAddress> addresses = addresses(config);
-        trusted = switch (config.dnssec()) {
-            case TRUSTED -> true;
-            case OFF -> false;
-            case AUTO -> addresses.stream().allMatch(one -> one.getAddress() != null
-                    && one.getAddress().isLoopbackAddress());
-        };
         for (InetSocketAddress address : addresses) {
             SimpleResolver server = new SimpleResolver(address);
             server.setTimeout(config.timeout());
@@ -77,12 +78,22 @@ final class DnsClient {
         failed = counter(metrics, "failed");
     }
 
+    private static boolean trusts(DnsConfig config) {
+        return switch (config.dnssec()) {
+            case TRUSTED -> true;
+            case OFF -> false;
+            case AUTO -> addresses(config).stream().allMatch(one -> one.getAddress() != null
+                    && one.getAddress().isLoopbackAddress());
+        };
+    }
+
     private static LongAdder counter(Metrics metrics, String result) {
         return metrics.counter("delivery_dns_queries_total", "DNS questions by result",
                 Map.of("result", result));
     }
 
-    private static List<InetSocketAddress> addresses(DnsConfig config) {
+    /** The configured servers, or those of the system, or one on this machine. */
+    static List<InetSocketAddress> addresses(DnsConfig config) {
         if (!config.servers().isEmpty()) {
             return config.servers();
         }
@@ -90,6 +101,16 @@ final class DnsClient {
         return system.isEmpty()
                 ? List.of(new InetSocketAddress(java.net.InetAddress.getLoopbackAddress(), 53))
                 : system;
+    }
+
+    /** Whether the resolvers' word that an answer was signed is believed. */
+    boolean trusted() {
+        return trusted;
+    }
+
+    /** Asks that server alone, and believes its word. */
+    DnsClient only(InetSocketAddress server) {
+        return new DnsClient(config, List.of(server), true, new Metrics());
     }
 
     /** Never completes exceptionally. */

@@ -19,9 +19,12 @@ import org.xbill.DNS.DClass;
 import org.xbill.DNS.Flags;
 import org.xbill.DNS.MXRecord;
 import org.xbill.DNS.Message;
+import org.xbill.DNS.NSRecord;
 import org.xbill.DNS.Name;
+import org.xbill.DNS.PTRRecord;
 import org.xbill.DNS.Rcode;
 import org.xbill.DNS.Record;
+import org.xbill.DNS.ReverseMap;
 import org.xbill.DNS.SOARecord;
 import org.xbill.DNS.Section;
 import org.xbill.DNS.TLSARecord;
@@ -92,6 +95,27 @@ final class TestDns implements AutoCloseable {
     TestDns txt(String name, String text) {
         records.remove(name);
         return add(name, new TXTRecord(name(name), DClass.IN, ttl, text));
+    }
+
+    /** One more text at the name. */
+    TestDns moreTxt(String name, String text) {
+        return add(name, new TXTRecord(name(name), DClass.IN, ttl, text));
+    }
+
+    /** The name of an address. */
+    TestDns ptr(String address, String host) {
+        try {
+            Name reverse = ReverseMap.fromAddress(address);
+            return add(reverse.toString(true), new PTRRecord(reverse, DClass.IN, ttl,
+                    name(host)));
+        } catch (IOException impossible) {
+            throw new UncheckedIOException(impossible);
+        }
+    }
+
+    /** As resolvers know it. */
+    TestDns root() {
+        return add(".", new NSRecord(Name.root, DClass.IN, ttl, name("ns.root.test")));
     }
 
     TestDns cname(String from, String to) {

@@ -69,6 +69,12 @@ public record DkimConfig(Engine engine, RsaProvider rsaProvider, Duration signat
         return found == null ? "" : found.signedBy();
     }
 
+    /** The keys that sign mail of an author's domain; none: it goes out unsigned. */
+    public List<DkimKey> keysFor(String fromDomain) {
+        KeyRing.Keys found = new KeyRing(this.keys).find(fromDomain);
+        return found == null ? List.of() : found.all();
+    }
+
     /** Reads the section and the key files it names. */
     public static DkimConfig from(ConfigReader root) {
         ConfigReader dkim = root.section("dkim");

@@ -170,4 +170,12 @@ class DkimConfigTest {
             assertThat(ring.find(absent)).as(absent).isNull();
         }
     }
+
+    @Test
+    void keysFor_subdomain_areThoseOfTheNearestDomainAbove() {
+        DkimConfig config = TestKeys.config(DkimConfig.Engine.STREAMING, Duration.ZERO,
+                TestKeys.RSA);
+        assertThat(config.keysFor("a.b.Example.com")).containsExactly(TestKeys.RSA);
+        assertThat(config.keysFor("example.org")).isEmpty();
+    }
 }

@@ -69,7 +69,7 @@ final class SitePaths {
         EgressPath path = connection.path();
         path.refused(ruling.category(), !ruling.fails());
         if (attempt != null && !ruling.fails()) {
-            remember(ruling, attempt, path.source().name());
+            remember(ruling, attempt, connection);
         }
         ruling.rule().filter(rule -> !rule.actions().isEmpty()).ifPresent(rule -> {
             AdaptivePace adaptive = path.gate().adaptive();
@@ -85,11 +85,12 @@ final class SitePaths {
         return ruling;
     }
 
-    private void remember(Ruling ruling, Attempt attempt, String source) {
+    private void remember(Ruling ruling, Attempt attempt, Connection connection) {
+        String source = connection.source().name();
         if (ruling.does(RuleAction.OTHER_SOURCE)) {
             egress.memory().leave(attempt.envelope(), source);
         } else if (ruling.category() == ReplyClass.GREYLISTED
-                && egress.sticky(attempt.queue().key().pool())) {
+                && egress.sticky(connection.pool().name())) {
             egress.memory().stay(attempt.envelope(), source);
         }
     }

@@ -65,6 +65,10 @@ record SmartHostConfig(Optional<TlsPolicy> tls, Optional<Login> login) {
             }
             return Optional.of(new SmartHostConfig(tls, Optional.empty()));
         }
+        if (file.isEmpty()) {
+            reader.problem("user", "needs a password-file");
+            return Optional.empty();
+        }
         String password;
         try {
             password = Files.readString(Path.of(file)).strip();

@@ -15,7 +15,6 @@ import io.netty.pkitesting.CertificateBuilder;
 import io.netty.pkitesting.X509Bundle;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -119,21 +118,6 @@ class DeliveryTest {
                         + "\r\n.dot\r\n..two\r\nend"), StandardCharsets.ISO_8859_1))
                 .toList()));
         assertThat(peer.connections.get()).as("reused").isLessThan(40);
-    }
-
-    @Test
-    void smartHost_ofIpv6_isLoggedInto() throws IOException {
-        TestPeer peer = peer("::1", 0, List.of("PIPELINING", "AUTH PLAIN"),
-                (verb, line, at, connection) -> verb.equals("AUTH") ? "235 2.7.0 welcome" : null);
-        Path password = Files.writeString(directory.resolve("password"), "secret\n");
-        String via = "smtp://[::1]:" + peer.port();
-        DeliveryFixture fixture = deliver(1, "routes = [ { via = \"" + via + "\" } ]\n"
-                + "smart-hosts { \"" + via + "\" { tls = off, user = mta, password-file = \""
-                + password + "\" } }");
-        fixture.submit("x", "a@d.test");
-        fixture.awaitEmpty();
-        assertThat(peer.received).hasSize(1);
-        assertThat(peer.received.getFirst().commands()).contains("AUTH PLAIN ");
     }
 
     @Test

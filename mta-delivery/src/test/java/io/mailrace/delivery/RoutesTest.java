@@ -140,6 +140,22 @@ class RoutesTest {
     }
 
     @Test
+    void smartHost_ofIpv6_isLoggedInto() throws IOException {
+        TestPeer peer = TestPeer.on("::1", 0, List.of("PIPELINING", "AUTH PLAIN"),
+                (verb, line, at, connection) -> verb.equals("AUTH") ? "235 2.7.0 welcome" : null);
+        open.add(peer);
+        Path password = Files.writeString(directory.resolve("password"), "secret\n");
+        String via = "smtp://[::1]:" + peer.port();
+        DeliveryFixture fixture = deliver("routes = [ { via = \"" + via + "\" } ]\n"
+                + "smart-hosts { \"" + via + "\" { tls = off, user = mta, password-file = \""
+                + password + "\" } }");
+        fixture.submit("x", "a@d.test");
+        fixture.awaitEmpty();
+        assertThat(peer.received).hasSize(1);
+        assertThat(peer.received.getFirst().commands()).contains("AUTH PLAIN ");
+    }
+
+    @Test
     void smartHost_wrongPassword_keepsTheMail() throws IOException {
         TestPeer peer = peer(List.of("AUTH LOGIN"), (verb, line, at, connection) -> verb.equals(
                 "AUTH") ? "535 5.7.8 no" : null);

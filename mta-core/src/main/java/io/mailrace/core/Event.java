@@ -81,6 +81,19 @@ public sealed interface Event {
             long untilEpochMillis, String why) implements Event {}
 
     /**
+     * The warm-up of a source at a provider went on, stood still or went back, or an operator did
+     * something to it.
+     *
+     * @param provider name of the provider
+     * @param action what happened, one word: {@code advance}, {@code hold}, {@code step-back}, ...
+     * @param step of the plan that holds from now on, 1 for the first
+     * @param cap messages in a day at that step; 0: no cap any more
+     * @param why reasons with their numbers, one sentence
+     */
+    record WarmupStep(long epochMillis, String source, String provider, String plan,
+            String action, int step, long cap, String why) implements Event {}
+
+    /**
      * An operator changed the fate of one envelope.
      *
      * @param detail why, or where it goes now; one sentence or empty

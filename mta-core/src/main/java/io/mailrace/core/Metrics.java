@@ -51,7 +51,12 @@ public final class Metrics {
 
     /** A value read when somebody looks. Must not block. A second one of the name replaces it. */
     public void gauge(String name, String help, LongSupplier value) {
-        gauges.put(new Name(name, Map.of()), new Gauge(help, value));
+        gauge(name, help, Map.of(), value);
+    }
+
+    /** A value of that name and label set, as above. */
+    public void gauge(String name, String help, Map<String, String> labels, LongSupplier value) {
+        gauges.put(new Name(name, labels), new Gauge(help, value));
     }
 
     /** What a reader of metrics is given for each counter: identity, help, value. */

@@ -24,6 +24,7 @@ final class AdminApi {
     private static final String RULE = "/api/v1/rules/";
     private static final String END = "/end";
     private static final String EXTEND = "/extend";
+    private static final String WARMUP = "/api/v1/warmup/";
     private static final String CONTENT = "/api/v1/content/";
     private static final int MAX_SUBJECT = 400;
 
@@ -65,12 +66,14 @@ final class AdminApi {
     private final SpoolApi spoolApi;
     private final ShapingApi shaping;
     private final SuppressionsApi suppressions;
+    private final WarmupApi warmup;
 
     AdminApi(Spool spool, QueueReport.Why why, OperationsApi.Sites sites,
             ShapingApi shaping, BooleanSupplier accepting, MetricsPage metrics,
             TimeSource time) {
         this.shaping = shaping;
         suppressions = new SuppressionsApi(shaping::control);
+        warmup = new WarmupApi(shaping::warmup);
         this.metrics = metrics;
         health = new HealthReport(spool, accepting);
         queues = new QueueReport(spool.queues(), why, time);
@@ -119,6 +122,8 @@ final class AdminApi {
                     question.asText());
             case "/api/v1/rules" -> shaping.rules(question.asText());
             case "/api/v1/paths" -> shaping.paths(question.asText());
+            case "/api/v1/warmup" -> warmup.status(question.asText());
+            case "/api/v1/warmup/plan" -> warmup.plan(decoder.parameters(), question.asText());
             case "/api/v1/explain" -> shaping.explain(decoder.parameters(), question.asText());
             case "/api/v1/spool" -> spoolApi.statistics(question.asText());
             case "/api/v1/spool/task" -> spoolApi.task();
@@ -142,6 +147,9 @@ final class AdminApi {
             if (rest.endsWith(EXTEND)) {
                 return shaping.extend(rest.substring(0, rest.length() - EXTEND.length()), query);
             }
+        }
+        if (path.startsWith(WARMUP)) {
+            return warmup.change(path.substring(WARMUP.length()), query);
         }
         return switch (path) {
             case "/api/v1/suppressions/add" -> suppressions.change(query, true);

@@ -32,6 +32,7 @@ final class EventJson {
             case Event.AdminAction e -> "admin-action";
             case Event.Postponed e -> "postponed";
             case Event.RuleFired e -> "rule-fired";
+            case Event.WarmupStep e -> "warmup-step";
         };
     }
 
@@ -98,6 +99,7 @@ final class EventJson {
                 Json.time(json, "until", e.untilEpochMillis());
                 json.writeStringProperty("why", e.why());
             }
+            case Event.WarmupStep e -> warmup(json, e);
         }
         json.writeEndObject();
     }
@@ -141,6 +143,16 @@ final class EventJson {
             json.writeEndObject();
         }
         json.writeEndArray();
+    }
+
+    private static void warmup(JsonGenerator json, Event.WarmupStep e) {
+        json.writeStringProperty("source", e.source());
+        json.writeStringProperty("provider", e.provider());
+        json.writeStringProperty("plan", e.plan());
+        json.writeStringProperty("action", e.action());
+        json.writeNumberProperty("step", e.step());
+        json.writeNumberProperty("cap", e.cap());
+        json.writeStringProperty("why", e.why());
     }
 
     private static void envelope(JsonGenerator json, int envelope, String tenant,

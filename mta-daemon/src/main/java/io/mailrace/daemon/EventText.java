@@ -51,6 +51,11 @@ final class EventText {
                     .append(e.untilEpochMillis() == 0 ? ""
                             : " until " + Json.time(e.untilEpochMillis()))
                     .append(": ").append(e.why());
+            case Event.WarmupStep e -> text.append("warm-up of ").append(e.source())
+                    .append(" at ").append(e.provider()).append(": ").append(e.action())
+                    .append(", step ").append(e.step()).append(" of plan ").append(e.plan())
+                    .append(e.cap() == 0 ? "" : ", cap " + e.cap() + " a day")
+                    .append(": ").append(e.why());
         }
         return printable(text.append('\n'));
     }

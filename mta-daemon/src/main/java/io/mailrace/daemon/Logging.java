@@ -44,6 +44,11 @@ public final class Logging extends ContextAwareBase implements Configurator {
         return ExecutionStatus.DO_NOT_INVOKE_NEXT_IF_ANY;
     }
 
+    /** Only errors from now on: a simulation's warnings are not about anything real. */
+    static void quiet() {
+        context().getLogger(Logger.ROOT_LOGGER_NAME).setLevel(Level.ERROR);
+    }
+
     /**
      * Sets the level and puts a bounded queue before standard error, so that a slow reader there
      * never holds an event loop; entries that do not fit are dropped, the least important first.

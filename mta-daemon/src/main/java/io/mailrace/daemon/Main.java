@@ -23,7 +23,7 @@ import picocli.CommandLine.ScopeType;
         OperationCommands.Discard.class, OperationCommands.Rebind.class,
         OperationsCommand.class, ExplainCommand.class, ClassifyCommand.class,
         RulesCommand.class, SuppressCommand.class, SuspendCommands.Suspend.class,
-        SuspendCommands.Resume.class,
+        SuspendCommands.Resume.class, WarmupCommand.class,
         BackupCommand.class, RestoreCommand.class, SpoolCommand.class,
         DkimCommand.class, UserCommand.class, DemoCommand.class,
         VersionCommand.class}, mixinStandardHelpOptions = true, scope = ScopeType.INHERIT)

@@ -7,6 +7,7 @@ import io.mailrace.daemon.AdminApi.Answer;
 import io.mailrace.delivery.Delivery;
 import io.mailrace.delivery.Explanation;
 import io.mailrace.delivery.ShapingControl;
+import io.mailrace.delivery.WarmupControl;
 import io.mailrace.queue.QueueKey;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -41,6 +42,11 @@ final class ShapingApi {
     /** Empty while delivery is starting or stopping. */
     Optional<ShapingControl> control() {
         return delivery.get().map(Delivery::control);
+    }
+
+    /** Empty while delivery is starting or stopping. */
+    Optional<WarmupControl> warmup() {
+        return delivery.get().map(Delivery::warmup);
     }
 
     /** What is in force now. */

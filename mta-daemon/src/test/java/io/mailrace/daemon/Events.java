@@ -57,6 +57,8 @@ final class Events {
                         "no connection"),
                 new Event.Operated(TIME, ID, 0, "app", "one.test",
                         Event.Operated.Change.HELD, List.of(BOB), "suspected breach"),
-                new Event.AdminAction(TIME, "root", "hold tenant=app: 12 changed"));
+                new Event.AdminAction(TIME, "root", "hold tenant=app: 12 changed"),
+                new Event.WarmupStep(TIME, "a", "gmail", "standard", "hold", 3, 1000,
+                        "812 of 1000 accepted, 900 needed"));
     }
 }

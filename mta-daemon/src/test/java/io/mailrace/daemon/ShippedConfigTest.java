@@ -26,7 +26,8 @@ class ShippedConfigTest {
     }
 
     static List<Path> shipped() throws IOException {
-        return files(CONFIG).stream().filter(file -> !file.endsWith("providers.conf")).toList();
+        return files(CONFIG).stream().filter(file -> !file.endsWith("providers.conf")
+                && !file.endsWith("warmup.conf")).toList();
     }
 
     static List<Path> bad() throws IOException {
@@ -44,7 +45,7 @@ class ShippedConfigTest {
     @ParameterizedTest
     @MethodSource("shipped")
     void load_shippedFileWithItsExamples_hasOnlyMissingFiles(Path file) throws IOException {
-        String text = Files.readString(file).replace("include \"providers.conf\"", "")
+        String text = Files.readString(file).replaceAll("include \"[a-z]+.conf\"", "")
                 .replaceAll("(?m)^# (?=[a-z]+ ?[{=]|  |[}\\]])", "");
         assertThat(text).contains("\nroutes = [").contains("\ndkim {");
         assertThatThrownBy(() -> DaemonConfig.ofText(text)).isInstanceOf(ConfigException.class)

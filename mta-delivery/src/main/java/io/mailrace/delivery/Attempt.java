@@ -9,6 +9,7 @@ import io.mailrace.core.SmtpReply;
 import io.mailrace.dkim.Signature;
 import io.mailrace.queue.Envelope;
 import io.mailrace.queue.MailQueue;
+import io.mailrace.queue.Memos;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -27,6 +28,8 @@ final class Attempt {
     private @Nullable SmtpReply unsigned;
     private int undecided;
     private int handBacks;
+    private Optional<Warmup.Pass> pass = Optional.empty();
+    private List<Memos.Addition> additions = List.of();
     private boolean started;
     private long startedNanos;
 
@@ -90,6 +93,29 @@ final class Attempt {
 
     boolean started() {
         return started;
+    }
+
+    /** It goes from a source that is warmed up, within what that may send. */
+    void pass(Optional<Warmup.Pass> with) {
+        pass = with;
+    }
+
+    Optional<Warmup.Pass> pass() {
+        return pass;
+    }
+
+    /** What is counted when it is settled. */
+    List<Memos.Addition> additions() {
+        return additions;
+    }
+
+    void additions(List<Memos.Addition> with) {
+        additions = with;
+    }
+
+    /** Nothing was ever tried with this mail before. */
+    boolean first() {
+        return envelope.attempts() == 0;
     }
 
     /** How often a connection gave it back before anything happened to it. */

@@ -63,6 +63,7 @@ public final class Delivery {
     private final Gates gates;
     private final ShapingControl control;
     private final SourceWatch watch;
+    private final Warmup warmup;
     private final NextHops hops;
     private final Map<EventLoop, byte[]> scratches = new ConcurrentHashMap<>();
     private final Map<Site, Dispatcher> sites = new ConcurrentHashMap<>();
@@ -72,7 +73,7 @@ public final class Delivery {
     private @Nullable ScheduledFuture<?> sweep;
 
     private Delivery(DeliveryConfig config, Spool spool, MessageSigner signer,
-            EventLoopGroup loops, TimeSource time, Metrics metrics) {
+            EventLoopGroup loops, TimeSource time, Metrics metrics, WarmupGate gate) {
         this.config = config;
         this.spool = spool;
         this.loops = loops;
@@ -91,6 +92,8 @@ public final class Delivery {
         Shaping shaping = new Shaping(config.providers(), gates, measures,
                 new MailLimits(config.limits(), gates),
                 new Suppressions(time, spool.memos()));
+        warmup = new Warmup(config, time, spool.memos(), metrics, gate);
+        warmup.onChange(this::warmupChanged);
         DnsClient dns = new DnsClient(config.dns(), metrics);
         PeerTlsConfig peerTls = config.delivery().peerTls();
         WebHosts web = new WebHosts(config, dns, time, new Https(() -> bootstrap(loops.next()),
@@ -99,7 +102,7 @@ public final class Delivery {
         hops = new NextHops(config, new MxResolver(config, time, dns), policies);
         parts = new DeliveryParts(config, spool, time, meters,
                 new SigningPool(signer, threads, time, meters), budget, settlements,
-                DeliveryTls.load(), egress, shaping,
+                DeliveryTls.load(), egress, shaping, warmup,
                 new TlsReports(config, spool, time, dns, policies, web), this::route,
                 places::remove);
         control = new ShapingControl(config, shaping, spool, this::isSite);
@@ -117,10 +120,17 @@ public final class Delivery {
      */
     public static Delivery start(DeliveryConfig config, Spool spool, MessageSigner signer,
             EventLoopGroup loops, TimeSource time, Metrics metrics) {
-        Delivery delivery = new Delivery(config, spool, signer, loops, time, metrics);
+        return start(config, spool, signer, loops, time, metrics, WarmupGate.OPEN);
+    }
+
+    /** As above; the gate is asked before a source begins to be warmed up. */
+    static Delivery start(DeliveryConfig config, Spool spool, MessageSigner signer,
+            EventLoopGroup loops, TimeSource time, Metrics metrics, WarmupGate gate) {
+        Delivery delivery = new Delivery(config, spool, signer, loops, time, metrics, gate);
         delivery.sweep = loops.next().scheduleWithFixedDelay(delivery::sweep, SWEEP_SECONDS,
                 SWEEP_SECONDS, TimeUnit.SECONDS);
         delivery.watch.start();
+        delivery.warmup.sweep();
         // The first handshake must find TLS loaded: nothing is sent before.
         delivery.parts.tls().whenLoaded(() -> spool.queues().listen(delivery::route));
         return delivery;
@@ -129,6 +139,11 @@ public final class Delivery {
     /** Shaping as operators see it. */
     public ShapingControl control() {
         return control;
+    }
+
+    /** Warm-up as operators see it. */
+    public WarmupControl warmup() {
+        return new WarmupControl(config, warmup);
     }
 
     /** Why mail of a queue does not move now, in one sentence; empty when nothing is known. */
@@ -296,6 +311,15 @@ public final class Delivery {
         }
     }
 
+    private void warmupChanged() {
+        for (QueueStatus status : spool.queues().statuses()) {
+            if (status.parkedUntilEpochMillis() > 0 && Warmup.isWhy(status.parkedWhy())) {
+                spool.queues().find(status.key()).ifPresent(queue -> queue.park(0, ""));
+            }
+        }
+        measuresChanged();
+    }
+
     private void measuresChanged() {
         sites.values().forEach(dispatcher -> {
             try {
@@ -319,6 +343,7 @@ public final class Delivery {
     /** Bounds memory: a site nobody has mail for is forgotten, and what is in force no more. */
     private void forgetSites() {
         parts.shaping().measures().sweep();
+        warmup.sweep();
         long now = parts.time().nanos();
         sites.forEach((site, dispatcher) -> {
             if (dispatcher.seemsForgotten(now)) {
@@ -353,6 +378,7 @@ public final class Delivery {
             within(stopSites(), LAST_SETTLEMENTS);
         }
         gates.close();
+        warmup.close();
         parts.tlsReports().close();
         awaitSettlements();
         parts.signing().close();

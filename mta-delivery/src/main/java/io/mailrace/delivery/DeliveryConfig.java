@@ -14,9 +14,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Everything delivery can be told: sections {@code delivery}, {@code sources}, {@code pools},
- * {@code providers}, {@code limits}, {@code smart-hosts},
- * {@code tls-reports} and {@code dns}. The keys are explained
- * in this module's {@code reference.conf}.
+ * {@code providers}, {@code limits}, {@code smart-hosts}, {@code warmup}, {@code tls-reports} and
+ * {@code dns}. The keys are explained in this module's {@code reference.conf}.
  *
  * @param hostname the machine's own mail name: an MX naming it is a loop
  * @param sources by name; never empty
@@ -27,7 +26,8 @@ import org.jspecify.annotations.Nullable;
 public record DeliveryConfig(String hostname, Settings delivery,
         Map<String, SourceConfig> sources, Map<String, PoolConfig> pools, Providers providers,
         List<MailLimit> limits, Map<String, SmartHostConfig> smartHosts,
-        List<ProviderRoute> providerRoutes, TlsReportConfig tlsReports, DnsConfig dns) {
+        List<ProviderRoute> providerRoutes, WarmupConfig warmup, TlsReportConfig tlsReports,
+        DnsConfig dns) {
     static final String DEFAULT = "default";
 
     public DeliveryConfig {
@@ -89,8 +89,9 @@ public record DeliveryConfig(String hostname, Settings delivery,
     /** Reads the sections; problems are noted in the reader. */
     public static DeliveryConfig from(ConfigReader root, String hostname) {
         Map<String, SourceConfig> sources = new LinkedHashMap<>();
-        root.sections("sources", "source-defaults").forEach((name, reader) -> SourceConfig
-                .from(name, reader, hostname).ifPresent(source -> sources.put(name, source)));
+        Map<String, ConfigReader> named = root.sections("sources", "source-defaults");
+        named.forEach((name, reader) -> SourceConfig.from(name, reader, hostname)
+                .ifPresent(source -> sources.put(name, source)));
         if (sources.isEmpty()) {
             sources.put(DEFAULT, SourceConfig.plain(DEFAULT,
                     hostname.isEmpty() ? "localhost" : hostname));
@@ -102,10 +103,12 @@ public record DeliveryConfig(String hostname, Settings delivery,
         pools.computeIfAbsent(DEFAULT, name -> PoolConfig.even(name, sources.keySet()));
         PoolConfig.checkOverflows(pools, readers);
         Providers providers = Providers.from(root);
+        WarmupConfig warmup = WarmupConfig.from(root.section("warmup"), providers.names());
+        warmup.check(named, sources);
         return new DeliveryConfig(hostname, settings(root.section("delivery")), sources, pools,
                 providers, MailLimit.listFrom(root, providers), SmartHostConfig.allFrom(root),
                 ProviderRoute.listFrom(root, providers, pools.keySet()),
-                TlsReportConfig.from(root.section("tls-reports"), hostname),
+                warmup, TlsReportConfig.from(root.section("tls-reports"), hostname),
                 DnsConfig.from(root.section("dns")));
     }
 

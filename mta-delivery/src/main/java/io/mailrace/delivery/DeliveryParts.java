@@ -20,7 +20,8 @@ import org.slf4j.LoggerFactory;
  */
 record DeliveryParts(DeliveryConfig config, Spool spool, TimeSource time, DeliveryMeters meters,
         SigningPool signing, ConnectionBudget budget, Settlements settlements, DeliveryTls tls,
-        Egress egress, Shaping shaping, TlsReports tlsReports, Consumer<MailQueue> reroute,
+        Egress egress, Shaping shaping, Warmup warmup, TlsReports tlsReports,
+        Consumer<MailQueue> reroute,
         BiConsumer<QueueKey, Dispatcher> left) {
     private static final Logger LOG = LoggerFactory.getLogger(Delivery.class);
 

@@ -24,6 +24,7 @@ import java.util.EnumSet;
 import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -62,6 +63,7 @@ final class Dispatcher {
     private final SessionTerms.Hop hop;
     private final Set<SourceGate> wishesSource = new HashSet<>();
     private final Set<SourceGate> granted = new HashSet<>();
+    private final ColdSources cold;
     private final PoolShares pools;
     private final MailFeed feed;
     private final Set<Connection> connections = new LinkedHashSet<>();
@@ -101,9 +103,11 @@ final class Dispatcher {
         feed = new MailFeed(parts, this);
         name = ladder.firstName();
         hop = SessionTerms.Hop.of(site, parts.config());
-        paths = new SitePaths(parts.shaping(), parts.egress(), site, ladder.hostNames(),
-                parts.time());
-        pools = new PoolShares(parts.egress(), ladder, paths, () -> 8 * pace.connections());
+        paths = new SitePaths(parts.shaping(), parts.egress(), parts.warmup(), site,
+                ladder.hostNames(), parts.time());
+        cold = new ColdSources(parts.warmup(), paths);
+        pools = new PoolShares(parts.egress(), ladder, paths, cold,
+                () -> 8 * pace.connections());
         quietSinceNanos = parts.time().nanos();
     }
 
@@ -151,11 +155,14 @@ final class Dispatcher {
         if (pool.ready().isEmpty() || connection.path().take() != null) {
             return null;
         }
-        Attempt next = pool.ready().poll();
+        Optional<Warmup.Pass> pass = pool.rationed() ? cold.take(connection.source())
+                : Optional.empty();
+        Attempt next = pool.rationed() && pass.isEmpty() ? null : pool.ready().poll();
         if (next == null) {
             connection.path().giveBack();
             return null;
         }
+        next.pass(pass);
         parts.meters().begun(next.lane());
         next.start(parts.time().nanos());
         if (!connection.useGrant()) {
@@ -251,7 +258,7 @@ final class Dispatcher {
         if (attempt.progressed()) {
             pace.works();
         }
-        paths.finished(attempt);
+        paths.finished(attempt, route.source());
         feed.gave(attempt.queue());
         parts.settlements().settle(attempt, route, peerTakesDsn, loop, settled);
     }
@@ -283,6 +290,7 @@ final class Dispatcher {
     }
 
     void handBack(PoolShare pool, Attempt attempt) {
+        cold.giveBack(attempt);
         if (stopping || parked) {
             feed.putBack(attempt);
         } else {
@@ -551,7 +559,10 @@ final class Dispatcher {
         }
         limitWhy = "";
         // Twice what the connections can carry: one message each, the next one at hand.
-        List.copyOf(pools.all()).forEach(pool -> feed.fill(pool, 2 * pace.connections()));
+        List.copyOf(pools.all()).forEach(pool -> {
+            feed.fill(pool, 2 * pace.connections());
+            pools.warmUp(pool);
+        });
         List<PoolShare> order = new ArrayList<>(pools.all());
         if (order.size() > 1) {
             order.sort(Comparator.comparing(pool -> !pool.urgent()));
@@ -614,7 +625,7 @@ final class Dispatcher {
 
     /** No source may send now: the mail waits for the first that may, or for a host. */
     private void holdBack(PoolShare pool) {
-        SourceGate.Wait first = pool.firstWait();
+        SourceGate.Wait first = pools.firstWait(pool);
         PoolShare parent = pool.parent();
         if (parent != null && (first == null || first.nanos() >= PARKING_NANOS)) {
             // not by the source it was to go by: then by any
@@ -667,7 +678,7 @@ final class Dispatcher {
     }
 
     private void nothingReachable(PoolShare pool) {
-        String why = pool.choice().whyNone(pool.name(), name);
+        String why = pools.whyNone(pool, name);
         if (why.isEmpty()) {
             checkFailed();
         } else {

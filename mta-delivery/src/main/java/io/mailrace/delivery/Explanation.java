@@ -85,6 +85,12 @@ public record Explanation(List<Line> lines) {
             text.append(String.format(java.util.Locale.ROOT, ", adaptive rate %.3f/s",
                     adaptive.perSecond()));
         }
+        boolean cold = !at.site().contains("://") && parts.warmup().cold(source.name(),
+                at.provider().name());
+        if (cold) {
+            text.append(": ").append(parts.warmup().sentence(source.name(),
+                    at.provider().name()));
+        }
         Wait wait = path.peek();
         if (source.resting()) {
             text.append(": rests: ").append(source.whyResting());

@@ -5,9 +5,11 @@ import io.mailrace.core.Lane;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.EnumMap;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -107,6 +109,22 @@ final class LaneQueue<T> {
     T first() {
         Lane lane = highest();
         return lane == null ? null : of(lane).all.peekFirst();
+    }
+
+    /** Takes out the first ones that pass, highest lane first. */
+    List<T> pick(Predicate<T> which, long most) {
+        List<T> picked = new ArrayList<>();
+        for (Line<T> line : lines.values()) {
+            for (Iterator<T> all = line.all.iterator(); all.hasNext() && picked.size() < most;) {
+                T one = all.next();
+                if (which.test(one)) {
+                    all.remove();
+                    picked.add(one);
+                }
+            }
+        }
+        size -= picked.size();
+        return picked;
     }
 
     /** Takes out everything, highest lane first. */

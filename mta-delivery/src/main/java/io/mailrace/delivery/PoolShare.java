@@ -13,6 +13,7 @@ final class PoolShare {
     private final String name;
     private final SourceChoice choice;
     private final @Nullable PoolShare parent;
+    private final boolean rationed;
     private final FairQueues queues = new FairQueues();
     private final LaneQueue<Attempt> ready = new LaneQueue<>();
     private final ArrayDeque<Connection> idle = new ArrayDeque<>();
@@ -22,6 +23,12 @@ final class PoolShare {
 
     /** @param parent where its mail goes when none of its sources may send; null: it is parked */
     PoolShare(String name, SourceChoice choice, @Nullable PoolShare parent) {
+        this(name, choice, parent, false);
+    }
+
+    /** @param rationed each of its messages takes of what {@link Warmup} allows its source */
+    PoolShare(String name, SourceChoice choice, @Nullable PoolShare parent, boolean rationed) {
+        this.rationed = rationed;
         this.name = name;
         this.choice = choice;
         this.parent = parent;
@@ -33,6 +40,11 @@ final class PoolShare {
 
     SourceChoice choice() {
         return choice;
+    }
+
+    /** Whether each of its messages needs the leave of {@link Warmup}. */
+    boolean rationed() {
+        return rationed;
     }
 
     @Nullable

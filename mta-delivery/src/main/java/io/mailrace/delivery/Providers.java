@@ -6,6 +6,7 @@ import io.mailrace.core.ConfigReader;
 import io.mailrace.core.SmtpReply;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -73,6 +74,11 @@ final class Providers {
 
     Optional<Provider> named(String name) {
         return all().stream().filter(one -> one.name().equals(name)).findFirst();
+    }
+
+    Set<String> names() {
+        return all().stream().map(Provider::name)
+                .collect(Collectors.toCollection(LinkedHashSet::new));
     }
 
     /** The default one last. */

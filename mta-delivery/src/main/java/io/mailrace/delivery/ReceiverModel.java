@@ -258,6 +258,12 @@ public final class ReceiverModel {
         return of.allowed;
     }
 
+    /** From now on it thinks so of an address: little of a new one, less after a dip. */
+    public void thinks(String address, double reputation) {
+        account(addresses, address, rules.perHour()).reputation = Math.clamp(reputation, WORST,
+                BEST);
+    }
+
     /** From 0.05 to 1.5; 1 at first. Multiplies what is allowed. */
     public double reputation(String address) {
         return account(addresses, address, rules.perHour()).reputation;

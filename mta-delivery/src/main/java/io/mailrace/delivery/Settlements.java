@@ -57,7 +57,7 @@ final class Settlements {
                 ? TimeUnit.NANOSECONDS.toMillis(time.nanos() - attempt.startedNanos())
                 : 0;
         settle(attempt.queue(), new Settlement(attempt.envelope(), route, millis, outcomes,
-                peerTakesDsn), loop, then);
+                peerTakesDsn, attempt.additions()), loop, then);
     }
 
     /** Settles what an earlier attempt already did; false when nothing is remembered. */
@@ -71,7 +71,7 @@ final class Settlements {
             return false;
         }
         settle(queue, new Settlement(envelope, old.route(), old.durationMillis(),
-                old.outcomes(), old.peerTakesDsn()), loop, then);
+                old.outcomes(), old.peerTakesDsn(), old.additions()), loop, then);
         return true;
     }
 

@@ -10,6 +10,7 @@ import io.mailrace.queue.QueueKey;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -21,6 +22,7 @@ final class SitePaths {
 
     private final Shaping shaping;
     private final Egress egress;
+    private final Warmup warmup;
     private final Provider provider;
     private final String site;
     private final String receiver;
@@ -28,9 +30,11 @@ final class SitePaths {
     private final Map<EgressSource, EgressPath> paths = new HashMap<>();
 
     /** @param hosts its MX hosts */
-    SitePaths(Shaping shaping, Egress egress, Site site, List<String> hosts, TimeSource time) {
+    SitePaths(Shaping shaping, Egress egress, Warmup warmup, Site site, List<String> hosts,
+            TimeSource time) {
         this.shaping = shaping;
         this.egress = egress;
+        this.warmup = warmup;
         this.time = time;
         this.site = nameOf(site);
         provider = shaping.providers().of(hosts);
@@ -68,6 +72,10 @@ final class SitePaths {
         Ruling ruling = shaping.providers().judge(provider, stage, reply);
         EgressPath path = connection.path();
         path.refused(ruling.category(), !ruling.fails());
+        if (warmsUp() && (ruling.category() == ReplyClass.BLOCKED
+                || ruling.category() == ReplyClass.LISTED)) {
+            warmup.blocked(path.source().name(), provider.name(), reply.toString());
+        }
         if (attempt != null && !ruling.fails()) {
             remember(ruling, attempt, connection);
         }
@@ -95,8 +103,21 @@ final class SitePaths {
         }
     }
 
-    /** Everything is decided: recipients that bounced by a rule which says so get no more mail. */
-    void finished(Attempt attempt) {
+    /** Whether sources are warmed up here: a configured next hop knows us. */
+    boolean warmsUp() {
+        return !warmup.idle() && !site.contains("://");
+    }
+
+    /**
+     * Everything is decided: recipients that bounced by a rule which says so get no more mail.
+     *
+     * @param source it went by; empty: none
+     */
+    void finished(Attempt attempt, String source) {
+        if (warmsUp()) {
+            attempt.additions(warmup.finished(source, provider.name(), attempt.first(),
+                    attempt.pass(), source.isEmpty() ? Optional.empty() : outcome(attempt)));
+        }
         boolean again = false;
         for (int i = 0; i < attempt.recipients(); i++) {
             again |= attempt.disposition(i) instanceof Disposition.Deferred;
@@ -109,6 +130,23 @@ final class SitePaths {
         if (!again) {
             egress.memory().forget(attempt.envelope());
         }
+    }
+
+    /** What became of a message, for its source; empty: nothing was tried. */
+    private static Optional<WarmupDay.Outcome> outcome(Attempt attempt) {
+        boolean bounced = false;
+        boolean deferred = false;
+        for (int i = 0; i < attempt.recipients(); i++) {
+            Disposition disposition = attempt.disposition(i);
+            bounced |= disposition instanceof Disposition.Bounced;
+            deferred |= disposition instanceof Disposition.Deferred later
+                    && later.next().counted();
+        }
+        if (attempt.delivered()) {
+            return Optional.of(WarmupDay.Outcome.ACCEPTED);
+        }
+        return bounced ? Optional.of(WarmupDay.Outcome.BOUNCED)
+                : deferred ? Optional.of(WarmupDay.Outcome.DEFERRED) : Optional.empty();
     }
 
     /** For how long all mail of a queue must wait; null when it may go now. */

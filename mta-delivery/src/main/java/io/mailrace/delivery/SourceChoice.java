@@ -19,22 +19,48 @@ final class SourceChoice {
     private final Predicate<EgressSource> allowed;
     private final HostLadder ladder;
     private final SitePaths paths;
+    private final Ration ration;
+
+    /** What a source is allowed beside its path's limits. */
+    interface Ration {
+        Ration NONE = source -> null;
+
+        /** Why it may send nothing now; null: it may. */
+        @Nullable
+        Wait wait(EgressSource source);
+    }
 
     /**
      * @param levels the pool's own wheel first
-     * @param allowed leaves sources out for good
+     * @param allowed leaves sources out
      */
     SourceChoice(List<SourceWheel> levels, Predicate<EgressSource> allowed, HostLadder ladder,
             SitePaths paths) {
+        this(levels, allowed, ladder, paths, Ration.NONE);
+    }
+
+    private SourceChoice(List<SourceWheel> levels, Predicate<EgressSource> allowed,
+            HostLadder ladder, SitePaths paths, Ration ration) {
         this.levels = levels;
         this.allowed = allowed;
         this.ladder = ladder;
         this.paths = paths;
+        this.ration = ration;
     }
 
     /** The same with fewer sources. */
     SourceChoice only(Predicate<EgressSource> which) {
-        return new SourceChoice(levels, allowed.and(which), ladder, paths);
+        return new SourceChoice(levels, allowed.and(which), ladder, paths, ration);
+    }
+
+    /** The same, but each source may send only what it is allowed. */
+    SourceChoice rationed(Ration by) {
+        return new SourceChoice(levels, allowed, ladder, paths, by);
+    }
+
+    private @Nullable Wait peek(EgressSource source) {
+        Wait wait = paths.of(source).peek();
+        return wait == null ? ration.wait(source) : wait;
     }
 
     /** All sources mail may go by, the pool's own first. */
@@ -57,7 +83,7 @@ final class SourceChoice {
     SourceWheel.@Nullable Turn next(Predicate<EgressSource> idle) {
         for (SourceWheel wheel : levels) {
             SourceWheel.Turn turn = wheel.next(one -> usable(one, idle)
-                    && paths.of(one).peek() == null);
+                    && peek(one) == null);
             if (turn != null || !blocked(wheel)) {
                 return turn;
             }
@@ -84,7 +110,7 @@ final class SourceChoice {
         if (source.resting() || !ladder.fits(source)) {
             return NEVER;
         }
-        Wait wait = paths.of(source).peek();
+        Wait wait = peek(source);
         return wait == null ? 0 : wait.nanos();
     }
 
@@ -97,7 +123,7 @@ final class SourceChoice {
                 if (!usable(source, idle)) {
                     continue;
                 }
-                Wait wait = paths.of(source).peek();
+                Wait wait = peek(source);
                 if (wait == null) {
                     return new Wait(1, ""); // its time came just now
                 }
@@ -127,7 +153,7 @@ final class SourceChoice {
 
     /** Whether an idle connection of a source may do what is a turn of that wheel. */
     boolean mayStandIn(EgressSource source, SourceWheel wheel) {
-        return wheel.has(source) && allowed.test(source) && paths.of(source).peek() == null;
+        return wheel.has(source) && allowed.test(source) && peek(source) == null;
     }
 
     /** A message went by that source without a turn. */

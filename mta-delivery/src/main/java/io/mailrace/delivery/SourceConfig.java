@@ -20,10 +20,12 @@ import java.util.stream.Stream;
  * @param proxy what it sends through; empty: directly
  * @param ehlo the name given in EHLO
  * @param bounds on what it does, whoever receives it
+ * @param warmup by which plan it is warmed up; empty: it is warm
  */
 record SourceConfig(String name, Optional<InetAddress> address, Optional<InetAddress> address6,
         Optional<InetAddress> publicAddress, Optional<InetAddress> publicAddress6,
-        Optional<EgressProxy> proxy, String ehlo, Bounds bounds) {
+        Optional<EgressProxy> proxy, String ehlo, Bounds bounds,
+        Optional<WarmupConfig.Joined> warmup) {
 
     /**
      * What one source may do to all receivers together.
@@ -74,7 +76,13 @@ record SourceConfig(String name, Optional<InetAddress> address, Optional<InetAdd
     /** Of that name, sending directly from whatever address the system chooses. */
     static SourceConfig plain(String name, String ehlo) {
         return new SourceConfig(name, Optional.empty(), Optional.empty(), Optional.empty(),
-                Optional.empty(), Optional.empty(), ehlo, Bounds.NONE);
+                Optional.empty(), Optional.empty(), ehlo, Bounds.NONE, Optional.empty());
+    }
+
+    /** The same, warmed up. */
+    SourceConfig warmedUp(WarmupConfig.Joined by) {
+        return new SourceConfig(name, address, address6, publicAddress, publicAddress6, proxy,
+                ehlo, bounds, Optional.of(by));
     }
 
     static Optional<SourceConfig> from(String name, ConfigReader reader, String hostname) {
@@ -92,8 +100,9 @@ record SourceConfig(String name, Optional<InetAddress> address, Optional<InetAdd
         String ehlo = reader.string("ehlo");
         Bounds bounds = new Bounds(reader.integer("connections", 1, 100_000),
                 Provider.readRates(reader, "rate"), Provider.readRates(reader, "connection-rate"));
+        Optional<WarmupConfig.Joined> warmup = WarmupConfig.joined(reader);
         return reader.build(() -> new SourceConfig(name, address, address6, seen, seen6, through,
-                ehlo.isEmpty() ? hostname : ehlo, bounds));
+                ehlo.isEmpty() ? hostname : ehlo, bounds, warmup));
     }
 
     private static Optional<InetAddress> address(ConfigReader reader, String key) {

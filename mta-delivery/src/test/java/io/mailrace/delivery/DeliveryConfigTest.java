@@ -83,6 +83,13 @@ class DeliveryConfigTest {
         source.removeAll(Set.of("name", "bounds"));
         source.addAll(Set.of("connections", "rate", "connection-rate"));
         assertThat(keys("source-defaults")).containsExactlyInAnyOrderElementsOf(source);
+        assertThat(keys("source-defaults.warmup")).containsExactlyInAnyOrderElementsOf(
+                components(WarmupConfig.Joined.class));
+        Set<String> plan = components(WarmupPlan.class);
+        plan.removeAll(Set.of("name", "rules", "hours"));
+        plan.addAll(components(WarmupPlan.Rules.class));
+        plan.addAll(Set.of("per", "timezone", "sending-hours"));
+        assertThat(keys("warmup.plan-defaults")).containsExactlyInAnyOrderElementsOf(plan);
         Set<String> pool = components(PoolConfig.class);
         pool.remove("name");
         assertThat(keys("pool-defaults")).containsExactlyInAnyOrderElementsOf(pool);

@@ -4,6 +4,7 @@ package io.mailrace.queue;
 import io.mailrace.core.Content;
 import io.mailrace.core.SpoolId;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -36,6 +37,8 @@ final class Batch implements AutoCloseable {
     private final List<Operation.NewMail> mails = new ArrayList<>();
     private final List<Long> settled = new ArrayList<>();
     private final List<QueueState> dropped = new ArrayList<>();
+    /** What names that were added to or removed hold after this batch. */
+    private final Map<String, byte[]> sums = new HashMap<>();
     private final long firstSequence;
     private long sequence;
     private long liveBytes;
@@ -140,11 +143,25 @@ final class Batch implements AutoCloseable {
                         QueueCodec.memo(change.value().get()));
             } else {
                 rocks.delete(store.handle(Store.Family.STATE), key);
+                sums.put(change.name(), NOTHING);
             }
         }
         for (Operation.Recorded event : memo.events()) {
             event(event);
         }
+    }
+
+    /** Reads what is stored once for each name: the sum is exact, for nobody else writes. */
+    private void add(Memos.Addition addition) throws RocksDBException {
+        byte[] key = Keys.memo(addition.name());
+        byte[] before = sums.get(addition.name());
+        if (before == null) {
+            byte[] stored = store.get(Store.Family.STATE, key);
+            before = stored == null ? NOTHING : QueueCodec.memoOf(stored);
+        }
+        byte[] after = addition.appliedTo(before);
+        sums.put(addition.name(), after);
+        rocks.put(store.handle(Store.Family.STATE), key, QueueCodec.memo(after));
     }
 
     List<Operation> operations() {
@@ -316,6 +333,9 @@ final class Batch implements AutoCloseable {
         }
         for (Operation.Recorded event : settle.events()) {
             event(event);
+        }
+        for (Memos.Addition addition : settle.additions()) {
+            add(addition);
         }
         for (Operation.NewMail dsn : settle.dsns()) {
             mail(dsn);

@@ -136,6 +136,8 @@ final class EnvelopeRebuild {
             }
             case Event.Postponed none -> {
             }
+            case Event.WarmupStep none -> {
+            }
             case Event.RuleFired none -> {
             }
         }

@@ -16,8 +16,8 @@ import java.util.List;
 
 /** Values of the family {@code event} (FORMAT.md). */
 final class EventCodec {
-    /** 2 added why mail was not delivered. */
-    private static final int VERSION = 2;
+    /** 2 added why mail was not delivered, 3 the kind {@code WARMUP_STEP}. */
+    private static final int VERSION = 3;
     private static final int RECEIVED = 1;
     private static final int REJECTED = 2;
     private static final int ATTEMPTED = 3;
@@ -29,6 +29,7 @@ final class EventCodec {
     private static final int ADMIN_ACTION = 9;
     private static final int POSTPONED = 10;
     private static final int RULE_FIRED = 11;
+    private static final int WARMUP_STEP = 12;
     private static final int DELIVERED = 1;
     private static final int DEFERRED = 2;
     private static final int DEFERRED_POSSIBLE_DUPLICATE = 3;
@@ -85,6 +86,9 @@ final class EventCodec {
                     .i64(e.untilEpochMillis()).text(e.why());
             case Event.RuleFired e -> start(out, RULE_FIRED, e).text(e.rule()).text(e.subject())
                     .text(e.action()).i64(e.untilEpochMillis()).text(e.why());
+            case Event.WarmupStep e -> start(out, WARMUP_STEP, e).text(e.source())
+                    .text(e.provider()).text(e.plan()).text(e.action()).count(e.step())
+                    .i64(e.cap()).text(e.why());
         }
         return out.finish();
     }
@@ -116,6 +120,8 @@ final class EventCodec {
                     in.i64(), in.text());
             case RULE_FIRED -> new Event.RuleFired(time, in.text(), in.text(), in.text(), in.i64(),
                     in.text());
+            case WARMUP_STEP -> new Event.WarmupStep(time, in.text(), in.text(), in.text(),
+                    in.text(), in.number(), in.i64(), in.text());
             default -> throw new SpoolException("event record has unknown kind " + kind);
         };
     }

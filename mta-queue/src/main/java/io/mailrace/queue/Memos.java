@@ -2,6 +2,8 @@
 package io.mailrace.queue;
 
 import io.mailrace.core.Event;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -17,6 +19,10 @@ public interface Memos {
     int MAX_NAME = 500;
     /** Largest value, in bytes. */
     int MAX_VALUE = 64 * 1024;
+    /** Most numbers under one name. */
+    int MAX_NUMBERS = 64;
+    /** First byte of a value made by additions. */
+    byte NUMBERS_VERSION = 1;
 
     /**
      * One value to write.
@@ -40,6 +46,47 @@ public interface Memos {
 
         public static Change remove(String name) {
             return new Change(name, Optional.empty());
+        }
+    }
+
+    /**
+     * Numbers to add to those stored under a name, in the batch of a {@link Settlement}; what is
+     * not stored counts as 0. A name that is added to is otherwise only ever removed.
+     *
+     * @param by one for each place, in the order of the places; at most {@value #MAX_NUMBERS}
+     */
+    record Addition(String name, List<Long> by) {
+        public Addition {
+            by = List.copyOf(by);
+            if (name.isEmpty() || name.length() > MAX_NAME || by.size() > MAX_NUMBERS) {
+                throw new IllegalArgumentException("an addition needs a name of at most 500 "
+                        + "characters and at most 64 numbers");
+            }
+        }
+
+        /** What is stored after it. */
+        public byte[] appliedTo(byte[] value) {
+            List<Long> old = numbers(value);
+            int count = Math.max(old.size(), by.size());
+            ByteBuffer out = ByteBuffer.allocate(1 + count * Long.BYTES).put(NUMBERS_VERSION);
+            for (int i = 0; i < count; i++) {
+                out.putLong((i < old.size() ? old.get(i) : 0) + (i < by.size() ? by.get(i) : 0));
+            }
+            return out.array();
+        }
+
+        /** The numbers of a value that was made by additions; none when it was not. */
+        public static List<Long> numbers(byte[] value) {
+            if (value.length == 0 || value[0] != NUMBERS_VERSION
+                    || value.length % Long.BYTES != 1) {
+                return List.of();
+            }
+            ByteBuffer in = ByteBuffer.wrap(value, 1, value.length - 1);
+            List<Long> numbers = new ArrayList<>();
+            while (in.hasRemaining()) {
+                numbers.add(in.getLong());
+            }
+            return List.copyOf(numbers);
         }
     }
 

@@ -106,15 +106,16 @@ sealed interface Operation {
      * @param contentBytes of its message, which goes with the last envelope
      * @param keepUntil spool time until which the content is kept then; 0: not at all
      * @param rest null when every recipient is done
+     * @param additions counted in the same batch
      */
     record Settle(QueueState queue, Place place, boolean held, int envelopesOfMessage,
             long contentBytes, long keepUntil, @Nullable Rest rest, List<Recorded> events,
-            List<NewMail> dsns, @Nullable Told told)
+            List<NewMail> dsns, List<Memos.Addition> additions, @Nullable Told told)
             implements
                 Operation {
         @Override
         public int bytes() {
-            int bytes = 200;
+            int bytes = 200 + 600 * additions.size();
             for (Recorded event : events) {
                 bytes += event.record().length;
             }

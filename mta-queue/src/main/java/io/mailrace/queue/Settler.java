@@ -59,8 +59,16 @@ final class Settler {
      */
     private record Verdict(QueueState queue, Entry entry, boolean held, boolean keep,
             Event.Route route, Operation.@Nullable Rest rest, List<DsnWriter.Report> reports,
-            List<Event> events,
-            Operation.@Nullable Told told) {}
+            List<Event> events, List<Memos.Addition> additions,
+            Operation.@Nullable Told told) {
+
+        /** Nothing is counted with it. */
+        Verdict(QueueState queue, Entry entry, boolean held, boolean keep, Event.Route route,
+                List<DsnWriter.Report> reports, List<Event> events,
+                Operation.@Nullable Told told) {
+            this(queue, entry, held, keep, route, null, reports, events, List.of(), told);
+        }
+    }
 
     /** Settles a taken envelope. */
     void settle(QueueState queue, Settlement settlement, Operation.Told told) {
@@ -83,8 +91,7 @@ final class Settler {
         }
         List<Event> events = new ArrayList<>();
         events.add(expired(entry.envelope(), entry.envelope().recipients(), reply));
-        write(new Verdict(queue, entry, false, true, Event.Route.NONE, null, reports, events,
-                told));
+        write(new Verdict(queue, entry, false, true, Event.Route.NONE, reports, events, told));
     }
 
     /** Gives up a claimed or held envelope because an operator said so, and tells its sender. */
@@ -97,13 +104,13 @@ final class Settler {
                 reports.add(new DsnWriter.Report(recipient, DsnWriter.Fate.WITHDRAWN, reply));
             }
         }
-        write(new Verdict(queue, entry, held, true, Event.Route.NONE, null, reports,
+        write(new Verdict(queue, entry, held, true, Event.Route.NONE, reports,
                 List.of(operated(entry.envelope(), Event.Operated.Change.BOUNCED, why)), told));
     }
 
     /** Removes a claimed or held envelope because an operator said so; nobody is told. */
     void discard(QueueState queue, Entry entry, boolean held, String why, Operation.Told told) {
-        write(new Verdict(queue, entry, held, false, Event.Route.NONE, null, List.of(),
+        write(new Verdict(queue, entry, held, false, Event.Route.NONE, List.of(),
                 List.of(operated(entry.envelope(), Event.Operated.Change.DISCARDED, why)), told));
     }
 
@@ -162,14 +169,15 @@ final class Settler {
         }
         if (waiting.isEmpty()) {
             return new Verdict(queue, entry, false, true, settlement.route(), null, reports,
-                    events, told);
+                    events, settlement.additions(), told);
         }
         boolean tellDelay = waits.counted && isDelayToTell(entry, waiting);
         if (tellDelay) {
             reports.addAll(waiting);
         }
         return new Verdict(queue, entry, false, true, settlement.route(),
-                rest(entry, waiting, lastDeferral, waits, tellDelay), reports, events, told);
+                rest(entry, waiting, lastDeferral, waits, tellDelay), reports, events,
+                settlement.additions(), told);
     }
 
     /** Whether the sender is told now, for the only time, that the mail is late (RFC 3461 4.1). */
@@ -287,6 +295,7 @@ final class Settler {
         long keepUntil = keepMillis > 0 && verdict.keep() ? clock.now() + keepMillis : 0;
         commits.accept(new Operation.Settle(verdict.queue(), entry.place(), verdict.held(),
                 entry.envelopesOfMessage(), envelope.facts().sizeBytes(), keepUntil,
-                verdict.rest(), events, notices.mails(), verdict.told()));
+                verdict.rest(), events, notices.mails(), verdict.additions(),
+                verdict.told()));
     }
 }

@@ -64,7 +64,9 @@ class CodecTest {
                         Event.Operated.Change.REBOUND, List.of(UTF8), "to pool b"),
                 new Event.AdminAction(9, "root", "hold everything"),
                 new Event.Postponed(10, id, 3, "t", "example.net", 11, "held by gmail/x"),
-                new Event.RuleFired(11, "gmail/x", "source a at gmail", "suspend", 12, "421 no"));
+                new Event.RuleFired(11, "gmail/x", "source a at gmail", "suspend", 12, "421 no"),
+                new Event.WarmupStep(12, "a", "gmail", "six-weeks", "hold", 3, 500,
+                        "412 of 500 used"));
     }
 
     @Test

@@ -11,6 +11,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.mailrace.core.Content;
 import io.mailrace.core.Event;
+import io.mailrace.core.RecipientOutcome;
 import io.mailrace.core.SpoolId;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -85,6 +86,33 @@ class RocksSpoolTest {
             Envelope dsn = fixture.take("example.com");
             assertThat(dsn.sender().isNull()).isTrue();
             assertThat(fixture.events(id)).hasAtLeastOneElementOfType(Event.DsnSent.class);
+        }
+    }
+
+    @Test
+    void settle_withAdditions_sumsThemInTheSameBatchAndOverReopening() {
+        for (int round = 0; round < 2; round++) {
+            try (SpoolFixture fixture = new SpoolFixture(directory)) {
+                fixture.accept(message("x"), "a@one.test", "b@two.test", "c@three.test");
+                List<SpoolFixture.Outcome> outcomes = new ArrayList<>();
+                for (String domain : List.of("one.test", "two.test", "three.test")) {
+                    Envelope envelope = fixture.take(domain);
+                    SpoolFixture.Outcome outcome = new SpoolFixture.Outcome();
+                    outcomes.add(outcome);
+                    fixture.spool.settle(new Settlement(envelope, Event.Route.NONE, 1,
+                            List.of(new RecipientOutcome(envelope.recipients().getFirst()
+                                    .address(), delivered())),
+                            false, List.of(new Memos.Addition("sum/a", List.of(1L, 10L)),
+                                    new Memos.Addition("sum/b", List.of(0L, 0L, 5L)))),
+                            Runnable::run, outcome);
+                }
+                outcomes.forEach(SpoolFixture.Outcome::get);
+            }
+        }
+        try (SpoolFixture fixture = new SpoolFixture(directory)) {
+            assertThat(fixture.spool.memos().beginningWith("sum/").values().stream()
+                    .map(Memos.Addition::numbers)).containsExactly(List.of(6L, 60L),
+                            List.of(0L, 0L, 30L));
         }
     }
 

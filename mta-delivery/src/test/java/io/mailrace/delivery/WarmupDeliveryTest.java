@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.delivery;
+
+import static io.mailrace.delivery.DeliveryFixture.await;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.mailrace.core.ConfigSource;
+import io.mailrace.core.Event;
+import io.mailrace.core.SpoolId;
+import io.mailrace.core.TimeSource;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalLong;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Sources that are not warm yet, from a real spool to peers on loopback sockets. */
+class WarmupDeliveryTest {
+    private static final String SOURCES = """
+            sources { warm { address = 127.0.0.8, ehlo = warm }
+              cold { address = 127.0.0.9, ehlo = cold, warmup { plan = p } } }
+            providers { x { match-mx = ["mx.d.test"] } }
+            warmup.plans.p { caps { default = ["3 x 4"], x = ["2 x 24", 48] }
+              sending-hours = 8-9 }
+            retry { default { intervals = [1ms] } }
+            """;
+    private static final String COLD = "127.0.0.9";
+    private static final String WARM = "127.0.0.8";
+
+    @TempDir
+    Path directory;
+    private TestDns dns;
+    private final List<AutoCloseable> open = new ArrayList<>();
+    private final Map<Integer, String> names = new ConcurrentHashMap<>();
+    private final TimeSource time = new Morning();
+
+    /** It is eight in the morning when a test begins. */
+    private static final class Morning implements TimeSource {
+        private static final long EIGHT = 1_800_000_000_000L;
+        private final long begun = TimeSource.system().nanos();
+
+        @Override
+        public long epochMillis() {
+            return EIGHT + TimeUnit.NANOSECONDS.toMillis(nanos() - begun);
+        }
+
+        @Override
+        public long nanos() {
+            return TimeSource.system().nanos();
+        }
+    }
+
+    @BeforeAll
+    static void guard() {
+        LeakGuard.install();
+    }
+
+    @AfterAll
+    static void leaks() {
+        assertThat(LeakGuard.leaks()).isEmpty();
+    }
+
+    @BeforeEach
+    void start() throws IOException {
+        dns = new TestDns();
+        open.add(dns);
+        dns.mx("d.test", 10, "mx.d.test").a("mx.d.test", "127.0.0.1");
+    }
+
+    @AfterEach
+    void stop() throws Exception {
+        for (AutoCloseable one : open.reversed()) {
+            one.close();
+        }
+    }
+
+    /** Answers a command by the name the client gave in EHLO; null: the usual reply. */
+    private interface Script {
+        @Nullable
+        String reply(String verb, String client);
+    }
+
+    private TestPeer peer(Script script) throws IOException {
+        TestPeer peer = TestPeer.on("127.0.0.1", 0, List.of("PIPELINING", "SIZE"),
+                (verb, line, at, connection) -> {
+                    if (verb.equals("EHLO")) {
+                        names.put(connection, line.substring(5));
+                    }
+                    return script.reply(verb, names.getOrDefault(connection, ""));
+                });
+        open.add(peer);
+        return peer;
+    }
+
+    private DeliveryFixture deliver(int port, String more) {
+        DeliveryFixture fixture = new DeliveryFixture(directory, dns,
+                new DeliveryFixture.NoSigner(), time, "delivery { port = " + port
+                        + ", allow-destinations = [\"127.0.0.0/8\"] }\n" + SOURCES + more);
+        open.add(fixture);
+        return fixture;
+    }
+
+    private static List<String> clients(TestPeer peer) {
+        return peer.received.stream().map(TestPeer.Received::client).toList();
+    }
+
+    private static WarmupControl.Row row(DeliveryFixture fixture) {
+        return fixture.delivery.warmup().status().getFirst();
+    }
+
+    @Test
+    void cap_isReached_warmSourceOfThePoolSendsTheRest() throws IOException {
+        TestPeer peer = peer((verb, client) -> null);
+        DeliveryFixture fixture = deliver(peer.port(), "");
+        for (int i = 0; i < 60; i++) {
+            fixture.submit("n" + i, "r" + i + "@d.test");
+        }
+        fixture.awaitEmpty();
+        await(() -> row(fixture).accepted() == 24);
+        assertThat(clients(peer)).filteredOn(COLD::equals).hasSize(24);
+        assertThat(clients(peer)).filteredOn(WARM::equals).hasSize(36);
+        assertThat(row(fixture).volume()).isEqualTo(60);
+        assertThat(row(fixture).tomorrow()).isEqualTo("24 (advance)");
+    }
+
+    @Test
+    void cap_isReachedAndNoSourceIsWarm_restWaitsWithTheReasonAndIsNotLost()
+            throws IOException {
+        TestPeer peer = peer((verb, client) -> null);
+        DeliveryFixture fixture = deliver(peer.port(), "pools.default.sources { cold = 1 }");
+        for (int i = 0; i < 30; i++) {
+            fixture.submit("n" + i, "r" + i + "@d.test");
+        }
+        await(() -> fixture.delivery.why(TestMail.key("d.test")).contains(
+                "source cold warms up at x: step 1 of plan p, 24 of 24 sent today"));
+        await(() -> peer.received.size() == 24);
+        assertThat(clients(peer)).containsOnly(COLD);
+        String explained = fixture.delivery.explain(TestMail.key("d.test"), "example.com")
+                .toCompletableFuture().join().lines().stream().map(Explanation.Line::value)
+                .collect(Collectors.joining("\n"));
+        assertThat(explained).contains("cold", "warms up at x: step 1 of plan p");
+        fixture.delivery.warmup().step("cold", "x", OptionalLong.of(3), "test");
+        fixture.awaitEmpty();
+        assertThat(clients(peer)).hasSize(30);
+    }
+
+    @Test
+    void cap_isReached_overflowSendsTheRest() throws IOException {
+        TestPeer peer = peer((verb, client) -> null);
+        DeliveryFixture fixture = deliver(peer.port(), """
+                pools { default { sources { cold = 1 }, overflow = spare }
+                  spare { sources { warm = 1 } } }
+                """);
+        for (int i = 0; i < 40; i++) {
+            fixture.submit("n" + i, "r" + i + "@d.test");
+        }
+        fixture.awaitEmpty();
+        assertThat(clients(peer)).filteredOn(COLD::equals).hasSize(24);
+        assertThat(clients(peer)).filteredOn(WARM::equals).hasSize(16);
+    }
+
+    @Test
+    void firstAttempt_isDeferred_nextGoesByAWarmSourceAndCostsNothing() throws IOException {
+        TestPeer peer = peer((verb, client) -> verb.equals("RCPT")
+                && client.equals("cold") ? "451 4.3.0 try later" : null);
+        DeliveryFixture fixture = deliver(peer.port(), "");
+        List<SpoolId> ids = new ArrayList<>();
+        for (int i = 0; i < 20; i++) {
+            ids.add(fixture.submit("n" + i, "r" + i + "@d.test"));
+        }
+        fixture.awaitEmpty();
+        assertThat(clients(peer)).hasSize(20).containsOnly(WARM);
+        assertThat(row(fixture).deferred()).isEqualTo(row(fixture).used()).isPositive();
+        for (SpoolId id : ids) {
+            assertThat(fixture.attempts(id).stream().map(Event.Attempted::route)
+                    .map(Event.Route::source).filter("cold"::equals)).hasSizeLessThan(2);
+        }
+    }
+
+    @Test
+    void block_bySourceThatWarmsUp_pausesItAndItsMailGoesByOthers() throws IOException {
+        TestPeer peer = peer((verb, client) -> verb.equals("MAIL")
+                && client.equals("cold") ? "550 5.7.1 you are blocked" : null);
+        DeliveryFixture fixture = deliver(peer.port(), """
+                providers.x.rules = [ { name = wall, code = 550, words = "you are blocked",
+                  class = blocked, mail = retry } ]
+                """);
+        for (int i = 0; i < 20; i++) {
+            fixture.submit("n" + i, "r" + i + "@d.test");
+        }
+        fixture.awaitEmpty();
+        assertThat(clients(peer)).hasSize(20).containsOnly(WARM);
+        assertThat(row(fixture).state()).isEqualTo("paused");
+        assertThat(row(fixture).why()).contains("you are blocked");
+        assertThat(fixture.metrics.counter("warmup_alerts_total", "").sum()).isEqualTo(1);
+    }
+
+    @Test
+    void restart_afterSomeMail_countsGoOn() throws IOException {
+        TestPeer peer = peer((verb, client) -> null);
+        DeliveryFixture fixture = deliver(peer.port(), "pools.default.sources { cold = 1 }");
+        for (int i = 0; i < 10; i++) {
+            fixture.submit("n" + i, "r" + i + "@d.test");
+        }
+        fixture.awaitEmpty();
+        fixture.close();
+        DeliveryFixture again = deliver(peer.port(), "pools.default.sources { cold = 1 }");
+        assertThat(row(again).used()).isEqualTo(10);
+        assertThat(row(again).accepted()).isEqualTo(10);
+        for (int i = 0; i < 20; i++) {
+            again.submit("m" + i, "r" + i + "@d.test");
+        }
+        await(() -> row(again).accepted() == 24);
+        assertThat(clients(peer)).hasSize(24);
+    }
+
+    @Test
+    void shippedPlans_loadWithTheShippedProviders() {
+        ConfigSource source = ConfigSource.ofFile(Path.of(System.getProperty("mailrace.root"),
+                "config", "mailrace.conf"));
+        assertThat(DeliveryConfig.from(source.root(), "mta.test").warmup().plans())
+                .containsOnlyKeys("by-share", "fast", "hourly", "six-weeks", "stages",
+                        "standard");
+    }
+}

@@ -84,7 +84,7 @@ class WarmupCommandsTest {
                 .contains("a at gmail, plan fast, 6,000 messages a day, 3,000 of them its part: all"
                         + " of it fits from ",
                         "and is never warm with so little mail",
-                        "1     500    500   2,500", "4     4,000  3,000  0", "REST goes by warm");
+                        "1     500    500    2,500", "4     4,000  3,000  0", "REST goes by warm");
         assertThat(run("warmup", "plan", "b").err()).contains(
                 "source b is not warmed up: name a plan of by-share, fast");
         assertThat(run("warmup", "plan", "b", "--plan", "six-weeks", "--volume", "90000",

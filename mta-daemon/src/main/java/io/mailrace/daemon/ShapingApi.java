@@ -28,7 +28,6 @@ import tools.jackson.core.JsonGenerator;
  */
 final class ShapingApi {
     private static final int DNS_SECONDS = 30;
-    private static final int MAX_VALUE = 300;
     private static final Duration FOR_GOOD = Duration.ofDays(3650);
 
     private final DaemonConfig config;
@@ -139,7 +138,7 @@ final class ShapingApi {
             if (to.isNull()) {
                 return Answer.text(400, "to must be an address");
             }
-            String tenant = Ascii.lower(value(query, "tenant").orElse("default"));
+            String tenant = Ascii.lower(QueryText.value(query, "tenant").orElse("default"));
             Optional<Delivery> running = delivery.get();
             if (running.isEmpty()) {
                 return starting();
@@ -198,7 +197,7 @@ final class ShapingApi {
     }
 
     private static MailAddress address(Map<String, List<String>> query, String name) {
-        String text = value(query, name).orElse("");
+        String text = QueryText.value(query, name).orElse("");
         if (text.equals("<>") && name.equals("from")) {
             return MailAddress.NULL;
         }
@@ -211,16 +210,19 @@ final class ShapingApi {
     /** Stops a source, domain, tenant or receiver. */
     Answer suspend(Map<String, List<String>> query) {
         return change(query, control -> Optional.of(control.suspend(
-                value(query, "kind").orElse(""), value(query, "name").orElse(""),
-                value(query, "at").orElse(""),
+                QueryText.value(query, "kind").orElse(""),
+                QueryText.value(query, "name").orElse(""),
+                QueryText.value(query, "at").orElse(""),
                 duration(query, "for").orElse(FOR_GOOD), why(query))));
     }
 
     /** Ends what stops a source, domain, tenant or receiver. */
     Answer resume(Map<String, List<String>> query) {
         return changes(query, control -> {
-            List<ShapingControl.Status> ended = control.resume(value(query, "kind").orElse(""),
-                    value(query, "name").orElse(""), value(query, "at").orElse(""), why(query));
+            List<ShapingControl.Status> ended = control.resume(
+                    QueryText.value(query, "kind").orElse(""),
+                    QueryText.value(query, "name").orElse(""),
+                    QueryText.value(query, "at").orElse(""), why(query));
             return ended.isEmpty()
                     ? Answer.text(404, "it is not suspended; mailrace rules lists what is in force")
                     : Answer.json(200, Json.page(json -> {
@@ -279,25 +281,12 @@ final class ShapingApi {
     }
 
     private static String why(Map<String, List<String>> query) {
-        return value(query, "why").orElse("no reason given");
+        return QueryText.value(query, "why").orElse("no reason given");
     }
 
     private static Optional<Duration> duration(Map<String, List<String>> query, String name) {
-        return value(query, name).map(text -> Times.parse(text).orElseThrow(
+        return QueryText.value(query, name).map(text -> Times.parse(text).orElseThrow(
                 () -> new IllegalArgumentException(
                         name + " must be a time such as 90s, 15m, 2h or 3d")));
-    }
-
-    private static Optional<String> value(Map<String, List<String>> query, String name) {
-        List<String> values = query.getOrDefault(name, List.of());
-        if (values.isEmpty()) {
-            return Optional.empty();
-        }
-        String value = values.getFirst();
-        if (values.size() > 1 || value.isEmpty() || value.length() > MAX_VALUE
-                || value.chars().anyMatch(Character::isISOControl)) {
-            throw new IllegalArgumentException(name + " must be one short text");
-        }
-        return Optional.of(value);
     }
 }

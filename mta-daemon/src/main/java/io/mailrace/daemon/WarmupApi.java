@@ -21,7 +21,6 @@ import tools.jackson.core.JsonGenerator;
 final class WarmupApi {
     private static final Set<String> KNOWN = Set.of("source", "provider", "plan", "volume",
             "first", "to", "count", "why", "unchecked");
-    private static final int MAX_VALUE = 300;
 
     private final Supplier<Optional<WarmupControl>> control;
 
@@ -124,7 +123,7 @@ final class WarmupApi {
     Answer plan(Map<String, List<String>> query, boolean asText) {
         return with(query, running -> {
             List<WarmupForecast> all = running.plan(needed(query, "source"),
-                    value(query, "provider").orElse(""), value(query, "plan"),
+                    QueryText.value(query, "provider").orElse(""), QueryText.value(query, "plan"),
                     number(query, "volume"));
             return asText
                     ? Answer.of(Answer.TEXT, EventText.printable(text(all)))
@@ -188,12 +187,13 @@ final class WarmupApi {
     Answer change(String what, Map<String, List<String>> query) {
         return with(query, running -> {
             String source = needed(query, "source");
-            String provider = value(query, "provider").orElse("");
-            String why = value(query, "why").orElse("by an operator");
+            String provider = QueryText.value(query, "provider").orElse("");
+            String why = QueryText.value(query, "why").orElse("by an operator");
             int done = switch (what) {
                 case "start" -> {
-                    running.start(source, value(query, "plan"), day(query), value(query,
-                            "unchecked").filter("true"::equals).isPresent());
+                    running.start(source, QueryText.value(query, "plan"), day(query),
+                            QueryText.value(query,
+                                    "unchecked").filter("true"::equals).isPresent());
                     yield 1;
                 }
                 case "pause" -> running.pause(source, provider, why);
@@ -239,7 +239,7 @@ final class WarmupApi {
     }
 
     private static Optional<LocalDate> day(Map<String, List<String>> query) {
-        return value(query, "first").map(text -> {
+        return QueryText.value(query, "first").map(text -> {
             try {
                 return LocalDate.parse(text);
             } catch (DateTimeException wrong) {
@@ -250,7 +250,7 @@ final class WarmupApi {
     }
 
     private static OptionalLong number(Map<String, List<String>> query, String name) {
-        Optional<String> text = value(query, name);
+        Optional<String> text = QueryText.value(query, name);
         if (text.isEmpty()) {
             return OptionalLong.empty();
         }
@@ -261,20 +261,7 @@ final class WarmupApi {
     }
 
     private static String needed(Map<String, List<String>> query, String name) {
-        return value(query, name).orElseThrow(() -> new IllegalArgumentException(name
+        return QueryText.value(query, name).orElseThrow(() -> new IllegalArgumentException(name
                 + " is missing"));
-    }
-
-    private static Optional<String> value(Map<String, List<String>> query, String name) {
-        List<String> values = query.getOrDefault(name, List.of());
-        if (values.isEmpty()) {
-            return Optional.empty();
-        }
-        String value = values.getFirst();
-        if (values.size() > 1 || value.isEmpty() || value.length() > MAX_VALUE
-                || value.chars().anyMatch(Character::isISOControl)) {
-            throw new IllegalArgumentException(name + " must be one short text");
-        }
-        return Optional.of(value);
     }
 }

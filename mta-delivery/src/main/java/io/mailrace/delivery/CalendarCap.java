@@ -178,18 +178,9 @@ final class CalendarCap implements Limit {
     private void store(long upTo) {
         granted = upTo;
         memos.write(List.of(change(period, upTo)), List.of(), Runnable::run,
-                new CommitListener() {
-                    @Override
-                    public void committed() {
-                        // nobody waits for it
-                    }
-
-                    @Override
-                    public void failed(SpoolException why) {
-                        LOG.warn("limit not counted exactly limit={} reason=\"{}\"", name,
-                                why.getMessage());
-                    }
-                });
+                CommitListener.onFailure(why -> LOG.warn(
+                        "limit not counted exactly limit={} reason=\"{}\"", name,
+                        why.getMessage())));
     }
 
     private Memos.Change change(long of, long upTo) {

@@ -289,7 +289,7 @@ final class MailFeed {
         parts.park(queue, millis, why);
     }
 
-    /** The pools of those queues that are here or were parked from here. */
+    /** Those of the queues that are here or were parked from here. */
     Set<QueueKey> queuesOf(Predicate<QueueKey> which) {
         return Stream.concat(visits.keySet().stream(), parked.stream()).filter(which)
                 .collect(Collectors.toSet());

@@ -10,7 +10,6 @@ import io.mailrace.core.SmtpReply;
 import io.mailrace.core.TimeSource;
 import io.mailrace.queue.CommitListener;
 import io.mailrace.queue.Memos;
-import io.mailrace.queue.SpoolException;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -510,17 +509,9 @@ final class Measures {
     }
 
     private void write(List<Memos.Change> changes, List<Event> events) {
-        memos.write(changes, events, Runnable::run, new CommitListener() {
-            @Override
-            public void committed() {
-                // in force already
-            }
-
-            @Override
-            public void failed(SpoolException why) {
-                LOG.error("measure in force but not on disk: a restart forgets it reason=\"{}\"",
-                        why.getMessage());
-            }
-        });
+        memos.write(changes, events, Runnable::run,
+                CommitListener.onFailure(why -> LOG.error(
+                        "measure in force but not on disk: a restart forgets it reason=\"{}\"",
+                        why.getMessage())));
     }
 }

@@ -8,7 +8,6 @@ import io.mailrace.core.Metrics;
 import io.mailrace.core.TimeSource;
 import io.mailrace.queue.CommitListener;
 import io.mailrace.queue.Memos;
-import io.mailrace.queue.SpoolException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
@@ -230,17 +229,9 @@ final class StsPolicies {
     }
 
     private void write(Memos.Change change) {
-        memos.write(List.of(change), List.of(), Runnable::run, new CommitListener() {
-            @Override
-            public void committed() {
-                // nobody waits
-            }
-
-            @Override
-            public void failed(SpoolException refused) {
-                LOG.warn("policy not on disk name={} reason=\"{}\"", change.name(),
-                        refused.getMessage());
-            }
-        });
+        memos.write(List.of(change), List.of(), Runnable::run,
+                CommitListener.onFailure(why -> LOG.warn(
+                        "policy not on disk name={} reason=\"{}\"", change.name(),
+                        why.getMessage())));
     }
 }

@@ -11,7 +11,6 @@ import io.mailrace.core.SmtpReply;
 import io.mailrace.core.TimeSource;
 import io.mailrace.queue.CommitListener;
 import io.mailrace.queue.Memos;
-import io.mailrace.queue.SpoolException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
@@ -105,17 +104,9 @@ final class Suppressions {
 
     /** Adds one because a rule says so; not waited for. */
     void add(MailAddress address, String why) {
-        add(address, why, Runnable::run, new CommitListener() {
-            @Override
-            public void committed() {
-                // nobody waits
-            }
-
-            @Override
-            public void failed(SpoolException refused) {
-                LOG.warn("suppressed, but not on disk reason=\"{}\"", refused.getMessage());
-            }
-        });
+        add(address, why, Runnable::run,
+                CommitListener.onFailure(refused -> LOG.warn(
+                        "suppressed, but not on disk reason=\"{}\"", refused.getMessage())));
     }
 
     /** Takes one off; false when it is not on the list. */

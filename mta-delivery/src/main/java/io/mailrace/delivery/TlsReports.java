@@ -222,22 +222,10 @@ final class TlsReports {
 
     private void write(List<Memos.Change> changes) {
         if (!changes.isEmpty()) {
-            spool.memos().write(changes, List.of(), Runnable::run, logging("counts of TLS"));
+            spool.memos().write(changes, List.of(), Runnable::run, CommitListener.onFailure(
+                    why -> LOG.warn("counts of TLS not on disk reason=\"{}\"",
+                            why.getMessage())));
         }
-    }
-
-    private static CommitListener logging(String what) {
-        return new CommitListener() {
-            @Override
-            public void committed() {
-                // nobody waits
-            }
-
-            @Override
-            public void failed(SpoolException refused) {
-                LOG.warn("{} not on disk reason=\"{}\"", what, refused.getMessage());
-            }
-        };
     }
 
     /** Writes what is new. The spool must still take writes. */

@@ -530,18 +530,10 @@ final class Warmup implements AutoCloseable {
     }
 
     private void write(List<Memos.Change> changes, List<Event> events) {
-        memos.write(changes, events, Runnable::run, new CommitListener() {
-            @Override
-            public void committed() {
-                // in force already
-            }
-
-            @Override
-            public void failed(SpoolException why) {
-                LOG.error("warm-up decided but not on disk: a restart decides again reason=\"{}\"",
-                        why.getMessage());
-            }
-        });
+        memos.write(changes, events, Runnable::run,
+                CommitListener.onFailure(why -> LOG.error(
+                        "warm-up decided but not on disk: a restart decides again reason=\"{}\"",
+                        why.getMessage())));
     }
 
     // ------------------------------------------------------------------ for operators

@@ -5,7 +5,6 @@ import io.mailrace.core.Ascii;
 import io.mailrace.core.TimeSource;
 import io.mailrace.queue.CommitListener;
 import io.mailrace.queue.Memos;
-import io.mailrace.queue.SpoolException;
 import java.nio.charset.StandardCharsets;
 import java.time.DateTimeException;
 import java.time.LocalDate;
@@ -218,17 +217,9 @@ final class WarmupSources {
         members.put(name, member);
         findZones();
         memos.write(List.of(Memos.Change.put(PREFIX + name, member.encode().getBytes(
-                StandardCharsets.UTF_8))), List.of(), Runnable::run, new CommitListener() {
-                    @Override
-                    public void committed() {
-                        // in force already
-                    }
-
-                    @Override
-                    public void failed(SpoolException why) {
-                        LOG.error("warm-up begun but not on disk source={} reason=\"{}\"", name,
-                                why.getMessage());
-                    }
-                });
+                StandardCharsets.UTF_8))), List.of(), Runnable::run,
+                CommitListener.onFailure(why -> LOG.error(
+                        "warm-up begun but not on disk source={} reason=\"{}\"", name,
+                        why.getMessage())));
     }
 }

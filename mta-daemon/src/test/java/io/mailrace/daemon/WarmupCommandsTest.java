@@ -87,7 +87,7 @@ class WarmupCommandsTest {
                         "1     500    500    2,500", "4     4,000  3,000  0", "REST goes by warm");
         assertThat(run("warmup", "plan", "b").err()).contains(
                 "source b is not warmed up: name a plan of by-share, fast");
-        assertThat(run("warmup", "plan", "b", "--plan", "six-weeks", "--volume", "90000",
+        assertThat(run("warmup", "plan", "b", "--plan", "six-weeks", "--volume", "400000",
                 "--json").out()).contains("\"plan\":\"six-weeks\"", "\"warm-on\":");
     }
 

@@ -23,7 +23,7 @@ import picocli.CommandLine.Option;
  * between: without warm-up, by a fixed plan, and by the plan that holds when a day was bad; each
  * also with a day on which receivers think little of the new sources again. Exit code 0 only if no
  * message began beyond a cap, every message was delivered, bounced or waits, and the plan that
- * holds put off the smallest share.
+ * holds had the smallest share put off or blocked.
  */
 @Command(name = "warmup", mixinStandardHelpOptions = true, description = WarmupProgram.ABOUT)
 public final class WarmupProgram implements Callable<Integer> {
@@ -71,9 +71,9 @@ public final class WarmupProgram implements Callable<Integer> {
                 Result result = run(read, way, day);
                 holds &= result.over() == 0 && accounted(result);
                 if (way == Way.HEALTH_HOLD) {
-                    held = result.laterShare();
+                    held = result.laterShare() + result.blockedShare();
                 } else {
-                    best = Math.min(best, result.laterShare());
+                    best = Math.min(best, result.laterShare() + result.blockedShare());
                 }
             }
             holds &= held <= best;

@@ -119,6 +119,16 @@ final class WarmupDay {
         promise(hour, upTo);
     }
 
+    /** What other hours have left is not to be used any more, so that a crash wastes none of it. */
+    void closeOthers(int hour) {
+        for (int other = 0; other < HOURS; other++) {
+            if (other != hour) {
+                granted[other] = used[other];
+                promised[other] = used[other];
+            }
+        }
+    }
+
     /** What was promised did not get to the disk. */
     void refuse(int hour) {
         promised[hour] = granted[hour];

@@ -31,6 +31,8 @@ import java.util.function.BiConsumer;
 public final class WarmupSimulation {
     private static final String DOMAIN = "sender.test";
     private static final long MINUTE = TimeUnit.MINUTES.toNanos(1);
+    private static final SmtpReply LATER = SmtpReply.of(451, "4.7.1",
+            "you are sending too fast, rate limited");
     private static final int MINUTES_A_DAY = 24 * 60;
     private static final int RETRY_MINUTES = 15;
     private static final List<String> COLD = List.of("new-1", "new-2");
@@ -276,7 +278,10 @@ public final class WarmupSimulation {
         return switch (provider) {
             case "outlook" -> ReceiverModel.Replies.outlook();
             case "yahoo" -> ReceiverModel.Replies.yahoo();
-            default -> ReceiverModel.Replies.gmail();
+            case "gmail" -> ReceiverModel.Replies.gmail();
+            default -> new ReceiverModel.Replies(LATER, LATER,
+                    SmtpReply.of(550, "5.1.1", "no such user"),
+                    SmtpReply.of(554, "5.7.1", "refused, blocked using our list"));
         };
     }
 
@@ -415,7 +420,8 @@ public final class WarmupSimulation {
             path.accepted();
         } else {
             Ruling ruling = refused(reply, mail.provider(), path);
-            blocked = ruling.category() == ReplyClass.BLOCKED;
+            blocked = ruling.category() == ReplyClass.BLOCKED
+                    || ruling.category() == ReplyClass.LISTED;
             if (blocked && setting.way() == Way.HEALTH_HOLD) {
                 warmup.blocked(source, mail.provider(), reply.toString());
             }

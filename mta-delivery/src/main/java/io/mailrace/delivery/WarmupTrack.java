@@ -205,7 +205,10 @@ final class WarmupTrack {
         return new Ticket(day.day(), hour);
     }
 
-    /** What must be written before more can be taken, or soon; null: nothing. */
+    /**
+     * What must be written before more can be taken, or soon; null: nothing. Not to be asked while
+     * an earlier grant is on its way: what other hours have left is given up.
+     */
     @Nullable
     Grant wanted(long now, long volume) {
         int hour = plan.hours().hourOf(now);
@@ -222,6 +225,7 @@ final class WarmupTrack {
         if (upTo <= day.promised(hour)) {
             return null;
         }
+        day.closeOthers(hour);
         day.promise(hour, upTo);
         day.cap(cap(volume));
         lastUsed = Math.max(lastUsed, day.day());

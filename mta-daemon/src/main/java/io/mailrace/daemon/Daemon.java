@@ -113,7 +113,7 @@ public final class Daemon implements AutoCloseable {
         openAdmin(open, pageOpening.join(), loops);
         openEventLog(open);
         Delivery delivering = Delivery.start(config.delivery(), open, signerOpening.join(), loops,
-                time, metrics);
+                time, metrics, config.dkim().keys().keySet().stream().sorted().toList());
         delivery = delivering;
         parts.push(new Part("delivery", () -> delivering.close(stopRest(1))));
         SmtpServer listening = SmtpServer.start(config.smtp(), open, loops, time, metrics);

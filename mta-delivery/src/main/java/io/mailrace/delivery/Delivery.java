@@ -73,7 +73,8 @@ public final class Delivery {
     private @Nullable ScheduledFuture<?> sweep;
 
     private Delivery(DeliveryConfig config, Spool spool, MessageSigner signer,
-            EventLoopGroup loops, TimeSource time, Metrics metrics, WarmupGate gate) {
+            EventLoopGroup loops, TimeSource time, Metrics metrics,
+            List<String> senderDomains) {
         this.config = config;
         this.spool = spool;
         this.loops = loops;
@@ -92,9 +93,10 @@ public final class Delivery {
         Shaping shaping = new Shaping(config.providers(), gates, measures,
                 new MailLimits(config.limits(), gates),
                 new Suppressions(time, spool.memos()));
-        warmup = new Warmup(config, time, spool.memos(), metrics, gate);
-        warmup.onChange(this::warmupChanged);
         DnsClient dns = new DnsClient(config.dns(), metrics);
+        warmup = new Warmup(config, time, spool.memos(), metrics,
+                WarmupGate.checking(dns, time, senderDomains));
+        warmup.onChange(this::warmupChanged);
         PeerTlsConfig peerTls = config.delivery().peerTls();
         WebHosts web = new WebHosts(config, dns, time, new Https(() -> bootstrap(loops.next()),
                 Https.trusting(peerTls.authorities()), peerTls.stsTimeout()));
@@ -117,16 +119,13 @@ public final class Delivery {
     /**
      * Begins to deliver; asks for the addresses of the machine and of proxies, and so may block.
      * The loops, the spool and the signer stay the caller's, who closes them after {@link #close}.
+     *
+     * @param senderDomains whose SPF must let a source send before it is warmed up
      */
     public static Delivery start(DeliveryConfig config, Spool spool, MessageSigner signer,
-            EventLoopGroup loops, TimeSource time, Metrics metrics) {
-        return start(config, spool, signer, loops, time, metrics, WarmupGate.OPEN);
-    }
-
-    /** As above; the gate is asked before a source begins to be warmed up. */
-    static Delivery start(DeliveryConfig config, Spool spool, MessageSigner signer,
-            EventLoopGroup loops, TimeSource time, Metrics metrics, WarmupGate gate) {
-        Delivery delivery = new Delivery(config, spool, signer, loops, time, metrics, gate);
+            EventLoopGroup loops, TimeSource time, Metrics metrics, List<String> senderDomains) {
+        Delivery delivery = new Delivery(config, spool, signer, loops, time, metrics,
+                senderDomains);
         delivery.sweep = loops.next().scheduleWithFixedDelay(delivery::sweep, SWEEP_SECONDS,
                 SWEEP_SECONDS, TimeUnit.SECONDS);
         delivery.watch.start();

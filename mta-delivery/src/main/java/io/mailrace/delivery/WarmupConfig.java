@@ -23,8 +23,9 @@ record WarmupConfig(Map<String, WarmupPlan> plans) {
      *
      * @param plan name of it
      * @param start the first day; empty: at once
+     * @param unchecked it begins whatever is wrong with its PTR, names and SPF
      */
-    record Joined(String plan, Optional<LocalDate> start) {}
+    record Joined(String plan, Optional<LocalDate> start, boolean unchecked) {}
 
     WarmupConfig {
         plans = Collections.unmodifiableMap(new LinkedHashMap<>(plans));
@@ -52,7 +53,9 @@ record WarmupConfig(Map<String, WarmupPlan> plans) {
         if (plan.isEmpty() && !start.isEmpty()) {
             reader.problem("plan", "must be the name of a plan: start is set");
         }
-        return plan.isEmpty() ? Optional.empty() : Optional.of(new Joined(plan, day));
+        boolean unchecked = reader.flag("unchecked");
+        return plan.isEmpty() ? Optional.empty()
+                : Optional.of(new Joined(plan, day, unchecked));
     }
 
     /** Notes plans that are not there. */

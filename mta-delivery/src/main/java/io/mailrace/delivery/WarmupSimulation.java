@@ -249,7 +249,8 @@ public final class WarmupSimulation {
         COLD.forEach(name -> {
             SourceConfig source = SourceConfig.plain(name, "mta.test");
             sources.put(name, way == Way.NO_WARM_UP ? source
-                    : source.warmedUp(new WarmupConfig.Joined(plan.name(), Optional.empty())));
+                    : source.warmedUp(new WarmupConfig.Joined(plan.name(), Optional.empty(),
+                            true)));
         });
         return new DeliveryConfig(config.hostname(), config.delivery(), sources,
                 Map.of(DeliveryConfig.DEFAULT, PoolConfig.even(DeliveryConfig.DEFAULT,

@@ -80,7 +80,8 @@ final class WarmupSources {
             Optional<Member> old = Optional.ofNullable(stored.get(PREFIX + name))
                     .flatMap(Member::decode);
             Optional<Member> now = source.warmup().map(joined -> new Member(joined.plan(),
-                    joined.start(), old.filter(Member::admitted).isPresent(), false))
+                    joined.start(), joined.unchecked() || old.filter(Member::admitted).isPresent(),
+                    false))
                     .or(() -> old.filter(Member::byOperator));
             now.filter(one -> config.warmup().plans().containsKey(one.plan()))
                     .ifPresent(one -> members.put(name, one));

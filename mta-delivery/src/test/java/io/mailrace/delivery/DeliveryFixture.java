@@ -89,7 +89,8 @@ final class DeliveryFixture implements AutoCloseable {
                 ? EpollIoHandler.newFactory()
                 : NioIoHandler.newFactory());
         spool = RocksSpool.open(queue, time, metrics);
-        delivery = Delivery.start(config, spool, signer, loops, time, metrics);
+        delivery = Delivery.start(config, spool, signer, loops, time, metrics,
+                List.of("example.com"));
     }
 
     static byte[] message(String body) {

@@ -13,6 +13,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
@@ -29,7 +30,7 @@ import org.junit.jupiter.api.io.TempDir;
 class WarmupDeliveryTest {
     private static final String SOURCES = """
             sources { warm { address = 127.0.0.8, ehlo = warm }
-              cold { address = 127.0.0.9, ehlo = cold, warmup { plan = p } } }
+              cold { address = 127.0.0.9, ehlo = cold, warmup { plan = p, unchecked = true } } }
             providers { x { match-mx = ["mx.d.test"] } }
             warmup.plans.p { caps { default = ["3 x 4"], x = ["2 x 24", 48] }
               sending-hours = 8-9 }
@@ -223,6 +224,43 @@ class WarmupDeliveryTest {
         }
         await(() -> row(again).accepted() == 24);
         assertThat(clients(peer)).hasSize(24);
+    }
+
+    /** With the shipped gate in front of it. */
+    private static final String CHECKED = """
+            sources.cold { public-address = 192.0.2.9, ehlo = cold.test
+              warmup.unchecked = false }
+            pools.default.sources { cold = 1 }
+            """;
+
+    @Test
+    void identity_isInOrder_sourceBegins() throws IOException {
+        dns.ptr("192.0.2.9", "cold.test").a("cold.test", "192.0.2.9")
+                .moreTxt("cold.test", "v=spf1 a -all")
+                .moreTxt("example.com", "v=spf1 ip4:192.0.2.9 -all");
+        TestPeer peer = peer((verb, client) -> null);
+        DeliveryFixture fixture = deliver(peer.port(), CHECKED);
+        fixture.submit("n", "r@d.test");
+        fixture.awaitEmpty();
+        assertThat(clients(peer)).containsExactly(COLD);
+    }
+
+    @Test
+    void identity_isNotInOrder_sourceWaitsAndSaysWhyUntilStartedByName() throws IOException {
+        dns.a("cold.test", "192.0.2.9").moreTxt("cold.test", "v=spf1 a -all")
+                .moreTxt("example.com", "v=spf1 ip4:192.0.2.8 -all");
+        TestPeer peer = peer((verb, client) -> null);
+        DeliveryFixture fixture = deliver(peer.port(), CHECKED);
+        fixture.submit("n", "r@d.test");
+        await(() -> row(fixture).why().contains("192.0.2.9 has no PTR name"));
+        assertThat(row(fixture).state()).isEqualTo("waiting");
+        assertThat(row(fixture).why()).startsWith("the warm-up of source cold does not begin: ")
+                .contains("SPF of example.com is fail for 192.0.2.9");
+        await(() -> fixture.delivery.why(TestMail.key("d.test")).contains("has no PTR name"));
+        assertThat(peer.received).isEmpty();
+        fixture.delivery.warmup().start("cold", Optional.empty(), Optional.empty(), true);
+        fixture.awaitEmpty();
+        assertThat(clients(peer)).containsExactly(COLD);
     }
 
     @Test

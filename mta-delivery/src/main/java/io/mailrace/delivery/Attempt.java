@@ -113,9 +113,9 @@ final class Attempt {
         additions = with;
     }
 
-    /** Nothing was ever tried with this mail before. */
+    /** No server has seen this mail before. */
     boolean first() {
-        return envelope.attempts() == 0;
+        return !envelope.tried();
     }
 
     /** How often a connection gave it back before anything happened to it. */

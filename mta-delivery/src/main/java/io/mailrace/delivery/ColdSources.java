@@ -32,9 +32,23 @@ final class ColdSources {
         return warmup.wait(source.name(), paths.provider());
     }
 
-    /** Takes the right to begin a first attempt; empty: there is none now. */
-    Optional<Warmup.Pass> take(EgressSource source) {
-        return Optional.ofNullable(warmup.take(source.name(), paths.provider()));
+    /** Why mail that servers have seen may not go by it now; null: it may. */
+    @Nullable
+    Wait waitAgain(EgressSource source) {
+        return warmup.waitAgain(source.name(), paths.provider());
+    }
+
+    /** Whether mail of some recipients goes before that of others. */
+    boolean prefers(EgressSource source) {
+        return warmup.prefers(source.name());
+    }
+
+    /** Gives a first attempt the right to begin from a source; false: there is none now. */
+    boolean take(EgressSource source, Attempt attempt) {
+        if (attempt.pass().isEmpty()) {
+            attempt.pass(Optional.ofNullable(warmup.take(source.name(), paths.provider())));
+        }
+        return attempt.pass().isPresent();
     }
 
     /** Nothing happened to that mail. */
@@ -44,38 +58,39 @@ final class ColdSources {
     }
 
     /**
-     * Moves first attempts to where they wait for such a source, as many as may begin now.
+     * Moves first attempts to where they wait for a source, as many as may begin now, each with its
+     * right to begin as far as that is on disk.
      *
      * @param most so many may wait there
      * @param which may go by any source
      */
-    void pick(LaneQueue<Attempt> from, LaneQueue<Attempt> to, List<EgressSource> sources,
-            int most, Predicate<Attempt> which) {
-        long all = 0;
-        long others = 0;
-        for (EgressSource source : sources) {
-            Wait wait = paths.of(source).peek();
-            if (source.resting() || (wait != null && wait.nanos() >= Dispatcher.PARKING_NANOS)) {
-                continue;
-            }
-            Warmup.Room room = warmup.room(source.name(), paths.provider());
-            all += room.all();
-            others += room.others();
+    void pick(LaneQueue<Attempt> from, LaneQueue<Attempt> to, EgressSource source, int most,
+            Predicate<Attempt> which) {
+        Warmup.Room room = warmup.room(source.name(), paths.provider());
+        long place = Math.min(most - to.size(), room.all() - withoutPass(to));
+        if (place < 1) {
+            return;
         }
         Predicate<Attempt> first = one -> one.first() && which.test(one);
-        long room = Math.min(all, most) - to.size();
-        move(from.pick(first.and(one -> engaged(sources, one)), room), to);
-        room = Math.min(Math.min(all, most), others) - to.size();
-        move(from.pick(first, room), to);
+        int moved = move(from.pick(first.and(one -> engaged(source, one)), place), to, source);
+        place = Math.min(place, room.others()) - moved;
+        move(from.pick(first, place), to, source);
     }
 
-    private boolean engaged(List<EgressSource> sources, Attempt attempt) {
+    private static int withoutPass(LaneQueue<Attempt> mail) {
+        return mail.count(one -> one.pass().isEmpty());
+    }
+
+    private boolean engaged(EgressSource source, Attempt attempt) {
         String tag = attempt.envelope().facts().tag();
-        return !tag.isEmpty() && sources.stream().anyMatch(source -> warmup.engaged(
-                source.name(), tag));
+        return !tag.isEmpty() && warmup.engaged(source.name(), tag);
     }
 
-    private static void move(List<Attempt> mail, LaneQueue<Attempt> to) {
-        mail.forEach(one -> to.addLast(one.lane(), one));
+    private int move(List<Attempt> mail, LaneQueue<Attempt> to, EgressSource source) {
+        for (Attempt one : mail) {
+            take(source, one);
+            to.addLast(one.lane(), one);
+        }
+        return mail.size();
     }
 }

@@ -38,6 +38,14 @@ record DeliveryParts(DeliveryConfig config, Spool spool, TimeSource time, Delive
         }
     }
 
+    /** Parks mail no server has seen yet; its queue says so when there is other mail. */
+    void parkUntried(MailQueue queue, long millis, String why) {
+        queue.parkUntried(time.epochMillis() + millis, why);
+        if (!queue.take(1).stream().peek(queue::putBack).toList().isEmpty()) {
+            reroute.accept(queue);
+        }
+    }
+
     /**
      * Parks a queue and makes it report itself when the time is over, which it does only after a
      * take gave less than asked. False when the time was over before that: then the queue is due

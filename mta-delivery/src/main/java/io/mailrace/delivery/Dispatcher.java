@@ -155,14 +155,16 @@ final class Dispatcher {
         if (pool.ready().isEmpty() || connection.path().take() != null) {
             return null;
         }
-        Optional<Warmup.Pass> pass = pool.rationed() ? cold.take(connection.source())
-                : Optional.empty();
-        Attempt next = pool.rationed() && pass.isEmpty() ? null : pool.ready().poll();
+        Attempt next = pool.ready().poll();
+        if (next != null && pool.rationed() && !cold.take(connection.source(), next)) {
+            pool.ready().addFirst(next.lane(), next);
+            next = null;
+        }
         if (next == null) {
             connection.path().giveBack();
+            pumpSoon();
             return null;
         }
-        next.pass(pass);
         parts.meters().begun(next.lane());
         next.start(parts.time().nanos());
         if (!connection.useGrant()) {
@@ -205,9 +207,10 @@ final class Dispatcher {
         return false;
     }
 
-    /** Whether its source may send nothing, or has more connections than it may have now. */
+    /** Whether its source may send nothing, or not for this pool any more, or has more connections than it may have now. */
     private boolean outOfBounds(Connection connection) {
-        return connection.path().stopped() || connection.path().tooMany();
+        return connection.path().stopped() || connection.path().tooMany()
+                || (paths.warmsUp() && !connection.pool().choice().allows(connection.source()));
     }
 
     void established(Connection connection) {
@@ -359,6 +362,9 @@ final class Dispatcher {
         if (provenAt(connection.target())) {
             // Others to the same address work: it wants fewer, it is not down.
             pace.adapt(proven.size());
+        } else if (connection.pool().rationed()) {
+            // servers may know nothing of a new address and drop what it sends
+            ladder.markDown(connection.source(), connection.target().address(), HostLadder.DOWN);
         } else {
             ladder.markDown(connection.target().address(), HostLadder.DOWN);
         }
@@ -560,7 +566,7 @@ final class Dispatcher {
         limitWhy = "";
         // Twice what the connections can carry: one message each, the next one at hand.
         List.copyOf(pools.all()).forEach(pool -> {
-            feed.fill(pool, 2 * pace.connections());
+            feed.fill(pool, pools.atHand(pool, 2 * pace.connections()));
             pools.warmUp(pool);
         });
         List<PoolShare> order = new ArrayList<>(pools.all());
@@ -576,7 +582,7 @@ final class Dispatcher {
     private void assign(PoolShare pool) {
         int unclaimed = pool.ready().size() - pool.opening();
         while (unclaimed-- > 0 && !pool.ready().isEmpty() && !parked) {
-            if (pool.idle().isEmpty() && !mayOpen()) {
+            if (pool.idle().isEmpty() && !mayOpen() && (!paths.warmsUp() || pool.maySend())) {
                 closeIdleOfOthers(pool);
                 return;
             }
@@ -629,10 +635,16 @@ final class Dispatcher {
         PoolShare parent = pool.parent();
         if (parent != null && (first == null || first.nanos() >= PARKING_NANOS)) {
             // not by the source it was to go by: then by any
-            pool.ready().clear().forEach(one -> parent.ready().addLast(one.lane(), one));
+            for (Attempt one : pool.ready().clear()) {
+                cold.giveBack(one);
+                parent.ready().addLast(one.lane(), one);
+            }
             pumpSoon();
         } else if (first == null) {
             nothingReachable(pool);
+        } else if (first.nanos() >= PARKING_NANOS && pools.onlyCold(pool)) {
+            limitWhy = first.why();
+            holdBackUntried(pool, first);
         } else if (first.nanos() >= PARKING_NANOS) {
             limitWhy = first.why();
             feed.park(pool, Math.max(1, TimeUnit.NANOSECONDS.toMillis(first.nanos())),
@@ -640,6 +652,22 @@ final class Dispatcher {
         } else {
             limitWhy = first.why();
             pumpLater(first.nanos());
+        }
+    }
+
+    /** Sources that warm up may begin no mail now; what servers have seen goes on. */
+    private void holdBackUntried(PoolShare pool, SourceGate.Wait first) {
+        feed.parkUntried(pool, Math.max(1, TimeUnit.NANOSECONDS.toMillis(first.nanos())),
+                first.why());
+        if (pool.ready().isEmpty()) {
+            pumpSoon(); // there may be other queues
+            return;
+        }
+        SourceGate.Wait again = pools.againWait(pool);
+        if (again.nanos() >= PARKING_NANOS) {
+            feed.park(pool, TimeUnit.NANOSECONDS.toMillis(again.nanos()), again.why());
+        } else {
+            pumpLater(again.nanos());
         }
     }
 

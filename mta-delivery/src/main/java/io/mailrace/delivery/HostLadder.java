@@ -28,9 +28,13 @@ final class HostLadder {
     private final TimeSource time;
     private final int port;
     private final Map<InetAddress, Long> downUntil = new HashMap<>();
+    private final Map<From, Long> downFrom = new HashMap<>();
     private final Map<String, Long> clearUntil = new HashMap<>();
     private final TlsDemand tls;
     private Hosts hosts;
+
+    /** An address as one source sees it. */
+    private record From(String source, InetAddress address) {}
 
     /** @param tls with DANE a host of which nobody knows the TLSA records is not used */
     HostLadder(Hosts hosts, int port, TlsDemand tls, TimeSource time) {
@@ -64,7 +68,7 @@ final class HostLadder {
             for (InetAddress address : usable(host)) {
                 if (fits(source, address, ipv4Only)
                         && considered++ < MxResolver.MAX_ADDRESSES
-                        && !marked(downUntil, address)) {
+                        && !isDown(source, address)) {
                     return new Target(host.name(), address, port, host.dane(), hosts.secure()
                             || tls.sts() == StsPolicy.Mode.ENFORCE);
                 }
@@ -80,7 +84,7 @@ final class HostLadder {
             for (InetAddress address : usable(host)) {
                 if (fits(source, address, ipv4Only)
                         && considered++ < MxResolver.MAX_ADDRESSES
-                        && !marked(downUntil, address)) {
+                        && !isDown(source, address)) {
                     return true;
                 }
             }
@@ -130,6 +134,16 @@ final class HostLadder {
         return false;
     }
 
+    private boolean isDown(EgressSource source, InetAddress address) {
+        return marked(downUntil, address) || (!downFrom.isEmpty()
+                && marked(downFrom, new From(source.name(), address)));
+    }
+
+    /** Down for that source; others may find it up. */
+    void markDown(EgressSource source, InetAddress address, Duration how) {
+        mark(downFrom, new From(source.name(), address), how);
+    }
+
     void markDown(InetAddress address, Duration how) {
         mark(downUntil, address, how);
     }
@@ -150,6 +164,7 @@ final class HostLadder {
     /** Everything may be tried again. */
     void forgetDown() {
         downUntil.clear();
+        downFrom.clear();
     }
 
     private <K> void mark(Map<K, Long> marks, K key, Duration how) {

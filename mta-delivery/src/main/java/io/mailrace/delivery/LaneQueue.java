@@ -111,6 +111,17 @@ final class LaneQueue<T> {
         return lane == null ? null : of(lane).all.peekFirst();
     }
 
+    /** How many pass. */
+    int count(Predicate<T> which) {
+        int count = 0;
+        for (Line<T> line : lines.values()) {
+            for (T one : line.all) {
+                count += which.test(one) ? 1 : 0;
+            }
+        }
+        return count;
+    }
+
     /** Takes out the first ones that pass, highest lane first. */
     List<T> pick(Predicate<T> which, long most) {
         List<T> picked = new ArrayList<>();

@@ -284,6 +284,19 @@ final class MailFeed {
         queues.forEach(queue -> park(queue, millis, why));
     }
 
+    /** As above for mail no server has seen yet, of queues that have such mail at hand. */
+    void parkUntried(PoolShare pool, long millis, String why) {
+        Set<MailQueue> queues = new LinkedHashSet<>();
+        for (Attempt one : pool.ready().pick(Attempt::first, Integer.MAX_VALUE)) {
+            queues.add(one.queue());
+            putBack(one);
+        }
+        for (MailQueue queue : queues) {
+            parked.add(queue.key());
+            parts.parkUntried(queue, millis, why);
+        }
+    }
+
     void park(MailQueue queue, long millis, String why) {
         parked.add(queue.key());
         parts.park(queue, millis, why);
@@ -302,6 +315,7 @@ final class MailFeed {
     }
 
     void putBack(Attempt attempt) {
+        attempt.pass().ifPresent(parts.warmup()::giveBack);
         gave(attempt.queue());
         attempt.queue().putBack(attempt.envelope());
     }

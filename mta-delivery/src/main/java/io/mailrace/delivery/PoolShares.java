@@ -6,6 +6,7 @@ import io.mailrace.delivery.SourceMemory.Wish;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
@@ -22,6 +23,11 @@ import org.jspecify.annotations.Nullable;
 final class PoolShares {
     /** Warm sources that cannot be used now may be usable by then. */
     private static final long WARM_NANOS = TimeUnit.MINUTES.toNanos(1);
+    /** Warm sources that may not send for so long leave their mail to those that are not warm. */
+    private static final long HOPELESS_NANOS = TimeUnit.MINUTES.toNanos(10);
+    /** Something else will happen before; else it is looked again. */
+    private static final long SOON_NANOS = TimeUnit.SECONDS.toNanos(1);
+    private static final int LOOKED_THROUGH = 100;
 
     private final Egress egress;
     private final HostLadder ladder;
@@ -30,6 +36,7 @@ final class PoolShares {
     private final ColdSources cold;
     private final Map<String, PoolShare> shares = new LinkedHashMap<>();
     private final Map<String, SourceChoice> whole = new HashMap<>();
+    private int turn;
 
     /** @param bound how much mail with a wish may be at hand */
     PoolShares(Egress egress, HostLadder ladder, SitePaths paths, ColdSources cold,
@@ -52,7 +59,7 @@ final class PoolShares {
     PoolShare of(PoolConfig config) {
         return shares.computeIfAbsent(config.name(), name -> {
             SourceChoice all = new SourceChoice(egress.wheelsOf(config), source -> true, ladder,
-                    paths);
+                    paths).rationed(source -> cold.has(source) ? cold.wait(source) : null);
             whole.put(name, all);
             return new PoolShare(name, all.only(source -> !cold.has(source)), null);
         });
@@ -62,48 +69,99 @@ final class PoolShares {
         return Objects.requireNonNull(whole.get(pool.name()));
     }
 
+    /** The same for mail that servers have seen: it costs nothing of what sources may begin. */
+    private SourceChoice wholeAgain(PoolShare pool) {
+        return whole(pool).rationed(source -> cold.has(source) ? cold.waitAgain(source) : null);
+    }
+
+    /** How much mail of each lane is to be at hand: more when some of it goes before other. */
+    int atHand(PoolShare pool, int usual) {
+        boolean looks = pool.parent() == null && paths.warmsUp() && whole(pool).sources().stream()
+                .anyMatch(source -> cold.prefers(source) && cold.has(source));
+        return looks ? Math.max(LOOKED_THROUGH, usual) : usual;
+    }
+
     /**
      * Gives mail of a pool to its sources that are not warm yet: first attempts as far as these
-     * may send; all others only when no source of the pool is warm.
+     * may send; other mail only when no warm source of the pool is of use for long.
      */
     void warmUp(PoolShare pool) {
         if (pool.parent() != null || pool.ready().isEmpty() || !paths.warmsUp()) {
             return;
         }
-        SourceChoice all = whole(pool);
-        if (all.sources().stream().noneMatch(cold::has)) {
-            return;
+        List<EgressSource> sources = whole(pool).foremost(cold::has);
+        turn++;
+        for (int i = 0; i < sources.size(); i++) {
+            EgressSource source = sources.get((turn + i) % sources.size());
+            PoolShare first = first(pool, source);
+            if (first.maySend()) {
+                cold.pick(pool.ready(), first.ready(), source, bound.getAsInt(),
+                        one -> egress.memory().of(one.envelope()) == null);
+            }
         }
-        SourceChoice which = all.only(cold::has);
-        PoolShare first = beside(pool, " ~ first", which.rationed(cold::wait), true);
-        if (first.maySend()) {
-            cold.pick(pool.ready(), first.ready(), which.sources(), bound.getAsInt(),
-                    one -> egress.memory().of(one.envelope()) == null);
-        }
-        if (pool.choice().sources().isEmpty()) {
-            PoolShare again = beside(pool, " ~ again", which, false);
+        if (onlyCold(pool)) {
+            PoolShare again = again(pool);
             if (again.maySend()) {
-                pool.ready().pick(one -> !one.first(), bound.getAsInt()).forEach(
-                        one -> again.ready().addLast(one.lane(), one));
+                pool.ready().pick(one -> !one.first(), bound.getAsInt() - again.ready().size())
+                        .forEach(one -> again.ready().addLast(one.lane(), one));
             }
         }
     }
 
-    private PoolShare beside(PoolShare pool, String name, SourceChoice choice, boolean rationed) {
-        return shares.computeIfAbsent(pool.name() + name, key -> new PoolShare(pool.name(),
-                choice, pool, rationed));
+    /** Where first attempts wait for a source that is not warm yet. */
+    private PoolShare first(PoolShare pool, EgressSource source) {
+        return shares.computeIfAbsent(pool.name() + " ~ " + source.name(), key -> {
+            PoolShare[] self = new PoolShare[1];
+            SourceChoice choice = whole(pool).only(one -> one == source).rationed(one -> {
+                Attempt next = self[0].ready().first();
+                return next != null && next.pass().isPresent() ? null : cold.wait(one);
+            });
+            self[0] = new PoolShare(pool.name(), choice, pool, true);
+            return self[0];
+        });
+    }
+
+    /** Where other mail waits for such sources. */
+    private PoolShare again(PoolShare pool) {
+        return shares.computeIfAbsent(pool.name() + " ~ again", key -> new PoolShare(pool.name(),
+                wholeAgain(pool).only(cold::has), pool));
+    }
+
+    /** Whether there are sources that are not warm yet, and no other is of use for long. */
+    boolean onlyCold(PoolShare pool) {
+        return pool.parent() == null && paths.warmsUp()
+                && pool.choice().hopeless(HOPELESS_NANOS)
+                && whole(pool).sources().stream().anyMatch(cold::has);
+    }
+
+    /** For how long mail that servers have seen waits when there are only such sources. */
+    Wait againWait(PoolShare pool) {
+        Wait wait = again(pool).firstWait();
+        return wait == null
+                ? new Wait(WARM_NANOS, "no source that warms up can be used")
+                : new Wait(Math.max(wait.nanos(), SOON_NANOS), wait.why());
     }
 
     /** For how long no source of a pool may send; null when no limit is in the way. */
     @Nullable
     Wait firstWait(PoolShare pool) {
-        Wait first = pool.firstWait();
-        if (first != null || pool.parent() != null || !paths.warmsUp()) {
-            return first;
+        Wait warm = pool.firstWait();
+        if (pool.parent() != null || !paths.warmsUp()) {
+            return warm;
         }
-        Wait wait = whole(pool).only(cold::has).rationed(cold::wait).firstWait(pool::hasIdle);
-        return wait == null || pool.choice().sources().isEmpty() ? wait
-                : new Wait(Math.min(wait.nanos(), WARM_NANOS), wait.why());
+        Wait wait = whole(pool).only(cold::has).firstWait(pool::hasIdle);
+        if (wait == null) {
+            return warm;
+        }
+        // one that is free has left this mail: for a mail that goes first, or a connection
+        long nanos = Math.max(wait.nanos(), SOON_NANOS);
+        if (warm != null) {
+            return warm.nanos() <= nanos ? warm : new Wait(nanos, warm.why());
+        }
+        String why = wait.why().isEmpty() ? "sources that warm up take other mail first"
+                : wait.why();
+        return new Wait(pool.choice().sources().isEmpty() ? nanos : Math.min(nanos, WARM_NANOS),
+                why);
     }
 
     /** Why nothing can be sent though no limit is in the way; empty: the hosts are to blame. */
@@ -121,7 +179,8 @@ final class PoolShares {
         String key = pool.name() + (wish.same() ? " = " : " - ") + wish.source();
         PoolShare share = shares.get(key);
         if (share == null) {
-            SourceChoice choice = (wish.same() ? whole(pool) : pool.choice()).only(wish::allows);
+            SourceChoice choice = (wish.same() ? wholeAgain(pool) : pool.choice())
+                    .only(wish::allows);
             // another source is one of the pool itself; the same one may be of an overflow
             if (wish.same() ? choice.sources().isEmpty() : !choice.hasOwn()) {
                 return pool;

@@ -100,6 +100,8 @@ final class SitePaths {
         } else if (ruling.category() == ReplyClass.GREYLISTED
                 && egress.sticky(connection.pool().name())) {
             egress.memory().stay(attempt.envelope(), source);
+        } else if (ruling.category() != ReplyClass.GREYLISTED) {
+            egress.memory().stayNoMore(attempt.envelope());
         }
     }
 

@@ -2,6 +2,7 @@
 package io.mailrace.delivery;
 
 import io.mailrace.delivery.SourceGate.Wait;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
@@ -61,6 +62,32 @@ final class SourceChoice {
     private @Nullable Wait peek(EgressSource source) {
         Wait wait = paths.of(source).peek();
         return wait == null ? ration.wait(source) : wait;
+    }
+
+    /** Whether mail may go by it at all. */
+    boolean allows(EgressSource source) {
+        return allowed.test(source);
+    }
+
+    /** Those of the sources mail may go by now, whether their turn has come or not. */
+    List<EgressSource> foremost(Predicate<EgressSource> which) {
+        List<EgressSource> found = new ArrayList<>();
+        for (SourceWheel wheel : levels) {
+            for (EgressSource source : wheel.sources()) {
+                if (allowed.test(source) && which.test(source) && !found.contains(source)) {
+                    found.add(source);
+                }
+            }
+            if (!blocked(wheel)) {
+                break;
+            }
+        }
+        return found;
+    }
+
+    /** Whether none of its sources may send for so long, or there is none. */
+    boolean hopeless(long nanos) {
+        return sources().stream().allMatch(source -> waitNanos(source) >= nanos);
     }
 
     /** All sources mail may go by, the pool's own first. */

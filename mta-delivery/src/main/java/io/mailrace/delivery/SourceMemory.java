@@ -50,6 +50,11 @@ final class SourceMemory {
         wishes.put(keyOf(envelope), new Wish(source, false));
     }
 
+    /** It is no matter of greylisting any more: any source may try it. */
+    void stayNoMore(Envelope envelope) {
+        wishes.asMap().computeIfPresent(keyOf(envelope), (key, wish) -> wish.same() ? null : wish);
+    }
+
     @Nullable
     Wish of(Envelope envelope) {
         return wishes.getIfPresent(keyOf(envelope));

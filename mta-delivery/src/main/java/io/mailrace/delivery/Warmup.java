@@ -255,6 +255,30 @@ final class Warmup implements AutoCloseable {
         }
     }
 
+    /** Whether mail of certain tags goes first from that source. */
+    boolean prefers(String source) {
+        return sources.plan(source).filter(plan -> !plan.engaged().isEmpty()).isPresent();
+    }
+
+    /** Why mail that servers have seen may not go by a cold source; null: it may. */
+    @Nullable
+    Wait waitAgain(String source, String provider) {
+        if (!sources.admitted(source)) {
+            return new Wait(TimeUnit.MILLISECONDS.toNanos(sources.waitMillis(source)),
+                    sources.whyNot(source));
+        }
+        Place place = place(new Key(source, provider));
+        synchronized (place) {
+            turn(place);
+            long now = time.epochMillis();
+            return place.track.paused(now)
+                    ? new Wait(TimeUnit.MILLISECONDS.toNanos(Math.clamp(
+                            place.track.pausedUntil() - now, 1, TimeUnit.HOURS.toMillis(1))),
+                            sentence(place))
+                    : null;
+        }
+    }
+
     /** Why no first attempt may begin from a cold source; null: one may. */
     @Nullable
     Wait wait(String source, String provider) {
@@ -317,6 +341,7 @@ final class Warmup implements AutoCloseable {
             }
             grant(place);
             WarmupTrack.Ticket ticket = place.track.take(time.epochMillis(), volume(place));
+            grant(place); // so that the next one need not wait for the disk
             return ticket == null ? null : new Pass(place.key, ticket);
         }
     }

@@ -35,6 +35,9 @@ class FairQueuesTest {
         public void park(long untilEpochMillis, String why) {}
 
         @Override
+        public void parkUntried(long untilEpochMillis, String why) {}
+
+        @Override
         public QueueStatus status() {
             return new QueueStatus(key, 0, 0, 0, 0, 0, 0, "");
         }

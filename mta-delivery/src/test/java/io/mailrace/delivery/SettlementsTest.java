@@ -143,7 +143,7 @@ class SettlementsTest {
         settle(attempt);
         Envelope old = attempt.envelope();
         Envelope next = new Envelope(old.id(), old.ordinal(), old.queue(), old.sender(),
-                old.recipients(), old.options(), old.facts(), old.attempts() + 1,
+                old.recipients(), old.options(), old.facts(), old.attempts() + 1, true,
                 old.acceptedEpochMillis(), old.dueEpochMillis(), old.expiresEpochMillis());
         assertThat(settlements.settleRemembered(attempt.queue(), next, Runnable::run,
                 () -> told++)).isFalse();

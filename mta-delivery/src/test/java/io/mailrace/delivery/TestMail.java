@@ -46,7 +46,8 @@ final class TestMail {
     static synchronized Attempt attempt(String sender, List<Recipient> recipients,
             MailOptions options, ContentFacts facts, byte[] bytes) {
         Envelope envelope = new Envelope(new SpoolId(nextId++), 0, key("example.net"),
-                address(sender), recipients, options, facts, 0, 0, 0, Long.MAX_VALUE);
+                address(sender), recipients, options, facts, 0, false, 0, 0,
+                Long.MAX_VALUE);
         return new Attempt(envelope, new NoQueue(), new Bytes(bytes));
     }
 
@@ -87,6 +88,9 @@ final class TestMail {
 
         @Override
         public void park(long untilEpochMillis, String why) {}
+
+        @Override
+        public void parkUntried(long untilEpochMillis, String why) {}
 
         @Override
         public QueueStatus status() {

@@ -14,14 +14,27 @@ import java.util.List;
  *
  * @param ordinal number of this envelope among those of its content, from 0
  * @param attempts tries made so far
+ * @param tried whether one of them came as far as a server; false: no server has seen it yet
  * @param acceptedEpochMillis when the message was accepted
  * @param dueEpochMillis when it is or was due
  * @param expiresEpochMillis when it is given up
  */
 public record Envelope(SpoolId id, int ordinal, QueueKey queue, MailAddress sender,
         List<Recipient> recipients, MailOptions options, ContentFacts facts, int attempts,
-        long acceptedEpochMillis, long dueEpochMillis, long expiresEpochMillis) {
+        boolean tried, long acceptedEpochMillis, long dueEpochMillis, long expiresEpochMillis) {
     public Envelope {
         recipients = List.copyOf(recipients);
+    }
+
+    /** The same with another due time and age. */
+    Envelope at(long due, long expires) {
+        return new Envelope(id, ordinal, queue, sender, recipients, options, facts, attempts, tried,
+                acceptedEpochMillis, due, expires);
+    }
+
+    /** A part of it in another queue, or under another number. */
+    Envelope moved(int number, QueueKey to, List<Recipient> part) {
+        return new Envelope(id, number, to, sender, part, options, facts, attempts, tried,
+                acceptedEpochMillis, dueEpochMillis, expiresEpochMillis);
     }
 }

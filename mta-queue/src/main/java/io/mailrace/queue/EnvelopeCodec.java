@@ -57,8 +57,9 @@ final class EnvelopeCodec {
 
         Entry entry(QueueKey in, Place place, Schedule schedule) {
             return new Entry(new Envelope(new SpoolId(place.id()), place.ordinal(), in, sender,
-                    recipients, options, facts, schedule.attempts(), acceptedEpochMillis,
-                    place.dueEpochMillis(), schedule.expiresEpochMillis()), envelopesOfMessage,
+                    recipients, options, facts, schedule.attempts(), schedule.tried(),
+                    acceptedEpochMillis, place.dueEpochMillis(), schedule.expiresEpochMillis()),
+                    envelopesOfMessage,
                     delayTold);
         }
     }

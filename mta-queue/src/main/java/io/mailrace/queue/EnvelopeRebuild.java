@@ -73,11 +73,10 @@ final class EnvelopeRebuild {
         for (Router.Part part : parts) {
             long expires = retry.of(part.queue().lane()).maxAge().toMillis() + nowEpochMillis;
             Entry entry = new Entry(new Envelope(new SpoolId(id), ++highest, part.queue(),
-                    received.sender(), part.recipients(), options, facts, 0,
+                    received.sender(), part.recipients(), options, facts, 0, false,
                     received.epochMillis(), nowEpochMillis, expires), envelopes, delayTold);
             made.add(new Operation.NewEnvelope(entry, EnvelopeCodec.encode(entry),
-                    new Schedule(0, received.epochMillis(), expires, Optional.empty())
-                            .encode()));
+                    Schedule.fresh(received.epochMillis(), expires).encode()));
         }
         return made;
     }

@@ -29,7 +29,6 @@ record Held(Schedule schedule, long dueEpochMillis, long sinceEpochMillis, Strin
     /** The schedule it goes on with: older by the time before it was held only. */
     Schedule released(long nowEpochMillis) {
         long rest = Math.max(0, nowEpochMillis - sinceEpochMillis);
-        return new Schedule(schedule.attempts(), schedule.acceptedEpochMillis(),
-                schedule.expiresEpochMillis() + rest, schedule.lastReply());
+        return schedule.expiring(schedule.expiresEpochMillis() + rest);
     }
 }

@@ -12,7 +12,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
-import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -81,10 +80,10 @@ final class MailBuilder {
             Router.Part part = parts.get(ordinal);
             long expires = retry.expires(part.queue().lane(), now);
             Entry entry = new Entry(new Envelope(id, ordinal, part.queue(), submission.sender(),
-                    part.recipients(), submission.options(), submission.facts(), 0, now, now,
-                    expires), parts.size(), false);
+                    part.recipients(), submission.options(), submission.facts(), 0, false,
+                    now, now, expires), parts.size(), false);
             envelopes.add(new Operation.NewEnvelope(entry, EnvelopeCodec.encode(entry),
-                    new Schedule(0, now, expires, Optional.empty()).encode()));
+                    Schedule.fresh(now, expires).encode()));
         }
         byte[] received = EventCodec.encode(new Event.Received(time.epochMillis(), id,
                 submission.from(), submission.tenant(), parts.getFirst().queue().lane(),

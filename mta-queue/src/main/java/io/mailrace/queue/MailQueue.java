@@ -29,5 +29,12 @@ public interface MailQueue {
      */
     void park(long untilEpochMillis, String why);
 
+    /**
+     * As {@link #park}, for mail no server has seen yet ({@link Envelope#tried}) only: other mail
+     * can be taken as it comes due, unless it stands behind {@value QueueState#ASIDE} of the kind
+     * that waits. Ended by {@code park} without time.
+     */
+    void parkUntried(long untilEpochMillis, String why);
+
     QueueStatus status();
 }

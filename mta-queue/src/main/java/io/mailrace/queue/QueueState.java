@@ -17,8 +17,12 @@ import org.jspecify.annotations.Nullable;
  */
 final class QueueState implements MailQueue {
     /*
-     * Each committed envelope of the queue is in exactly one of: window, taken, claimed, or on disk
-     * only ("unloaded", which is never counted but is count minus the others).
+     * Each committed envelope of the queue is in exactly one of: window, aside, taken, claimed, or
+     * on disk only ("unloaded", which is never counted but is count minus the others).
+     *
+     * Aside: due mail no server has seen, while such mail is parked. It goes there when it is the
+     * first of the window and comes back when the parking ends; when there is no room it stays the
+     * first and keeps what is behind it.
      *
      * Frontier: every unloaded envelope stands at the frontier or behind it, so a load begins
      * there. Envelopes that arrive before the frontier go into the window at once, whatever the
@@ -32,6 +36,8 @@ final class QueueState implements MailQueue {
      * committed but not published yet; publishing then finds it in memory and leaves it there.
      */
     static final int WINDOW = 1000;
+    /** How much mail no server has seen is set aside at most while it is parked. */
+    static final int ASIDE = 5000;
     private static final int PARKED_WINDOW = 16;
     private static final long LOAD_RETRY_MILLIS = 1000;
     /** What {@link QueueTable#act} is asked to do once the monitor is free. */
@@ -43,6 +49,7 @@ final class QueueState implements MailQueue {
     private final QueueTable table;
 
     private final TreeMap<Place, Entry> window = new TreeMap<>();
+    private final TreeMap<Place, Entry> aside = new TreeMap<>();
     private final Map<Entry.Name, Entry> taken = new HashMap<>();
     /** Taken ones whose settlement is on its way, and envelopes the spool itself settles. */
     private final Set<Entry.Name> claimed = new HashSet<>();
@@ -54,10 +61,13 @@ final class QueueState implements MailQueue {
     private int snapshots;
     private boolean armed = true;
     private long windowBytes;
+    private long asideBytes;
     private long timerMillis;
     private long loadAfterMillis;
     private long parkedUntilMillis;
     private String parkedWhy = "";
+    private long untriedUntilMillis;
+    private String untriedWhy = "";
     private long count;
     private long held;
     private long oldestMillis;
@@ -98,7 +108,7 @@ final class QueueState implements MailQueue {
         int wake;
         synchronized (this) {
             long now = table.now();
-            while (now >= parkedUntilMillis && out.size() < max && hasDue(now)) {
+            while (now >= parkedUntilMillis && out.size() < max && comesDue(now)) {
                 Entry entry = window.pollFirstEntry().getValue();
                 weigh(-entry.weightBytes());
                 taken.put(entry.name(), entry);
@@ -139,8 +149,31 @@ final class QueueState implements MailQueue {
             parkedWhy = until > now ? why : "";
             if (until > now) {
                 // A parked queue must not hold memory that others could use.
+                emptyAside();
                 trim(PARKED_WINDOW);
+            } else {
+                untriedUntilMillis = 0;
+                endAside(now);
             }
+            wake = consider(now);
+        }
+        if (news) {
+            table.parked(key, untilEpochMillis, why);
+        }
+        table.act(this, wake);
+    }
+
+    @Override
+    public void parkUntried(long untilEpochMillis, String why) {
+        int wake;
+        boolean news;
+        synchronized (this) {
+            long now = table.now();
+            long until = table.fromWall(untilEpochMillis);
+            news = until > now && !(now < untriedUntilMillis && untriedWhy.equals(why));
+            untriedUntilMillis = until > now ? until : 0;
+            untriedWhy = why;
+            endAside(now);
             wake = consider(now);
         }
         if (news) {
@@ -152,12 +185,14 @@ final class QueueState implements MailQueue {
     @Override
     public synchronized QueueStatus status() {
         long now = table.now();
-        boolean parked = now < parkedUntilMillis;
+        boolean whole = now < parkedUntilMillis;
+        boolean parked = whole || now < untriedUntilMillis;
         long head = headMillis();
         return new QueueStatus(key, count, held, taken.size() + claimed.size(),
                 head == Long.MAX_VALUE ? 0 : table.toWall(head),
                 count == 0 ? 0 : table.toWall(oldestMillis),
-                parked ? table.toWall(parkedUntilMillis) : 0, parked ? parkedWhy : "");
+                parked ? table.toWall(whole ? parkedUntilMillis : untriedUntilMillis) : 0,
+                !parked ? "" : whole ? parkedWhy : untriedWhy);
     }
 
     /** Hands a taken envelope to its settlement; nobody else can settle it or put it back. */
@@ -192,6 +227,10 @@ final class QueueState implements MailQueue {
         Entry entry = window.remove(place);
         if (entry != null) {
             weigh(-entry.weightBytes());
+        }
+        Entry waiting = aside.remove(place);
+        if (waiting != null) {
+            weighAside(-waiting.weightBytes());
         }
         return true;
     }
@@ -325,8 +364,10 @@ final class QueueState implements MailQueue {
 
     /** Nothing in it and nobody waiting for it for that long. */
     synchronized boolean idleFor(long nanos) {
+        long now = table.now();
         return count == 0 && held == 0 && taken.isEmpty() && claimed.isEmpty() && snapshots == 0
-                && table.now() >= parkedUntilMillis && table.nanos() - emptySinceNanos >= nanos;
+                && now >= parkedUntilMillis && now >= untriedUntilMillis
+                && table.nanos() - emptySinceNanos >= nanos;
     }
 
     /** Where a load begins, and for how many envelopes there is room. */
@@ -336,7 +377,7 @@ final class QueueState implements MailQueue {
         snapshots++;
         loadFloor = null;
         return new LoadPlan(frontier, Math.max(1, table.windowBound() - window.size()),
-                window.size() + taken.size() + claimed.size(), table.now());
+                window.size() + aside.size() + taken.size() + claimed.size(), table.now());
     }
 
     /** Whether a row of the disk is not in memory; asked during a load. */
@@ -433,7 +474,7 @@ final class QueueState implements MailQueue {
     private int consider(long now) {
         int wake = 0;
         if (now >= parkedUntilMillis) {
-            if (armed && table.listens() && hasDue(now)) {
+            if (armed && table.listens() && comesDue(now)) {
                 armed = false;
                 wake |= NOTIFY;
             }
@@ -443,7 +484,7 @@ final class QueueState implements MailQueue {
                 wake |= LOAD;
             }
         }
-        long wakeMillis = Math.max(headMillis(), parkedUntilMillis);
+        long wakeMillis = Math.max(nextMillis(now), parkedUntilMillis);
         if (wakeMillis > now && wakeMillis != Long.MAX_VALUE
                 && (timerMillis == 0 || wakeMillis < timerMillis)) {
             timerMillis = wakeMillis;
@@ -452,27 +493,88 @@ final class QueueState implements MailQueue {
         return wake;
     }
 
+    /** Whether the first of the window can be taken; sets aside what only waits. */
+    private boolean comesDue(long now) {
+        if (now >= untriedUntilMillis) {
+            endAside(now);
+            return hasDue(now);
+        }
+        while (hasDue(now) && !window.firstEntry().getValue().envelope().tried()) {
+            if (!roomAside()) {
+                return false;
+            }
+            Entry entry = window.pollFirstEntry().getValue();
+            weigh(-entry.weightBytes());
+            weighAside(entry.weightBytes());
+            aside.put(entry.place(), entry);
+        }
+        return hasDue(now);
+    }
+
+    private boolean roomAside() {
+        return aside.size() < ASIDE && asideBytes < QueueTable.MAX_WINDOW_BYTES
+                && table.windowBound() == WINDOW;
+    }
+
+    /** Such mail is parked no more: it is in order again. */
+    private void endAside(long now) {
+        if (now >= untriedUntilMillis && !aside.isEmpty()) {
+            emptyAside();
+            trim(table.windowBound());
+        }
+    }
+
+    private void emptyAside() {
+        aside.values().forEach(entry -> {
+            weighAside(-entry.weightBytes());
+            weigh(entry.weightBytes());
+        });
+        window.putAll(aside);
+        aside.clear();
+    }
+
     private boolean hasDue(long now) {
         return !window.isEmpty() && window.firstKey().dueEpochMillis() <= now;
     }
 
+    /** When something may have to be done; not before what waits aside may go. */
+    private long nextMillis(long now) {
+        boolean waits = now < untriedUntilMillis && (!aside.isEmpty()
+                || (hasDue(now) && !roomAside()));
+        long next = aside.isEmpty() && !waits ? headMillis() : headBesideAside(now);
+        return waits ? Math.min(next, untriedUntilMillis) : next;
+    }
+
+    private long headBesideAside(long now) {
+        long disk = unloaded() > 0 && diskHeadMillis > now ? diskHeadMillis : Long.MAX_VALUE;
+        return window.isEmpty() || hasDue(now) ? disk
+                : Math.min(disk, window.firstKey().dueEpochMillis());
+    }
+
     private long headMillis() {
-        long disk = unloaded() > 0 ? diskHeadMillis : Long.MAX_VALUE;
-        return window.isEmpty() ? disk : Math.min(disk, window.firstKey().dueEpochMillis());
+        long head = unloaded() > 0 ? diskHeadMillis : Long.MAX_VALUE;
+        head = window.isEmpty() ? head : Math.min(head, window.firstKey().dueEpochMillis());
+        return aside.isEmpty() ? head : Math.min(head, aside.firstKey().dueEpochMillis());
     }
 
     private long unloaded() {
-        return Math.max(0, count - window.size() - taken.size() - claimed.size());
+        return Math.max(0, count - window.size() - aside.size() - taken.size() - claimed.size());
     }
 
     private boolean isKnown(Place place) {
         Entry.Name name = new Entry.Name(place.id(), place.ordinal());
-        return window.containsKey(place) || taken.containsKey(name) || claimed.contains(name)
+        return window.containsKey(place) || aside.containsKey(place) || taken.containsKey(name)
+                || claimed.contains(name)
                 || gone.contains(place);
     }
 
     private void weigh(int bytes) {
         windowBytes += bytes;
+        table.weigh(bytes);
+    }
+
+    private void weighAside(int bytes) {
+        asideBytes += bytes;
         table.weigh(bytes);
     }
 

@@ -4,22 +4,43 @@ package io.mailrace.queue;
 import io.mailrace.core.SmtpReply;
 import java.util.Optional;
 
-/** Value of the family {@code schedule} (FORMAT.md): how far the attempts have come. Immutable. */
-record Schedule(int attempts, long acceptedEpochMillis, long expiresEpochMillis,
+/**
+ * Value of the family {@code schedule} (FORMAT.md): how far the attempts have come. Immutable.
+ *
+ * @param tried whether an attempt came as far as a server
+ */
+record Schedule(int attempts, boolean tried, long acceptedEpochMillis, long expiresEpochMillis,
         Optional<SmtpReply> lastReply) {
-    private static final int VERSION = 1;
+    /** 2 added whether it was tried. */
+    private static final int VERSION = 2;
+
+    /** Of mail without any attempt. */
+    static Schedule fresh(long acceptedEpochMillis, long expiresEpochMillis) {
+        return new Schedule(0, false, acceptedEpochMillis, expiresEpochMillis, Optional.empty());
+    }
+
+    /** The same with another age. */
+    Schedule expiring(long epochMillis) {
+        return new Schedule(attempts, tried, acceptedEpochMillis, epochMillis, lastReply);
+    }
 
     byte[] encode() {
         RecordWriter out = new RecordWriter(VERSION, lastReply.isPresent() ? 160 : 32);
         out.count(attempts).i64(acceptedEpochMillis).i64(expiresEpochMillis)
                 .flag(lastReply.isPresent());
         lastReply.ifPresent(reply -> ReplyCodec.write(out, reply));
-        return out.finish();
+        return out.flag(tried).finish();
     }
 
     static Schedule decode(byte[] record) {
-        return RecordReader.decode(record, VERSION, "schedule", in -> new Schedule(in.number(),
-                in.i64(), in.i64(),
-                in.flag() ? Optional.of(ReplyCodec.read(in)) : Optional.empty()));
+        return RecordReader.decode(record, VERSION, "schedule", in -> {
+            int attempts = in.number();
+            long accepted = in.i64();
+            long expires = in.i64();
+            Optional<SmtpReply> reply = in.flag() ? Optional.of(ReplyCodec.read(in))
+                    : Optional.empty();
+            boolean tried = in.version() < 2 ? attempts > 0 : in.flag();
+            return new Schedule(attempts, tried, accepted, expires, reply);
+        });
     }
 }

@@ -84,9 +84,7 @@ final class SetChange {
     /** The envelope in its queue with another due time. */
     private static Operation.NewEnvelope at(Entry entry, long due, Schedule schedule) {
         Envelope old = entry.envelope();
-        Envelope next = new Envelope(old.id(), old.ordinal(), old.queue(), old.sender(),
-                old.recipients(), old.options(), old.facts(), old.attempts(),
-                old.acceptedEpochMillis(), due, schedule.expiresEpochMillis());
+        Envelope next = old.at(due, schedule.expiresEpochMillis());
         return new Operation.NewEnvelope(new Entry(next, entry.envelopesOfMessage(),
                 entry.delayTold()), null, schedule.encode());
     }
@@ -114,9 +112,7 @@ final class SetChange {
         List<Operation.NewEnvelope> to = new ArrayList<>(ways.size());
         for (Map.Entry<QueueKey, List<Recipient>> way : ways.entrySet()) {
             int ordinal = to.isEmpty() ? old.ordinal() : fresh++;
-            Envelope next = new Envelope(old.id(), ordinal, way.getKey(), old.sender(),
-                    way.getValue(), old.options(), old.facts(), old.attempts(),
-                    old.acceptedEpochMillis(), old.dueEpochMillis(), old.expiresEpochMillis());
+            Envelope next = old.moved(ordinal, way.getKey(), way.getValue());
             Entry moved = new Entry(next, envelopes, entry.delayTold());
             to.add(new Operation.NewEnvelope(moved, EnvelopeCodec.encode(moved),
                     schedule.encode()));

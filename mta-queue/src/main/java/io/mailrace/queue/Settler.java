@@ -176,7 +176,9 @@ final class Settler {
             reports.addAll(waiting);
         }
         return new Verdict(queue, entry, false, true, settlement.route(),
-                rest(entry, waiting, lastDeferral, waits, tellDelay), reports, events,
+                rest(entry, waiting, lastDeferral, waits, tellDelay,
+                        waits.counted && !settlement.route().source().isEmpty()),
+                reports, events,
                 settlement.additions(), told);
     }
 
@@ -217,9 +219,12 @@ final class Settler {
         }
     }
 
-    /** @param tellDelay the sender is told in the same batch that the mail is late */
+    /**
+     * @param tellDelay the sender is told in the same batch that the mail is late
+     * @param tried a server has seen it now
+     */
     private Operation.Rest rest(Entry entry, List<DsnWriter.Report> waiting, SmtpReply lastReply,
-            Waiting waits, boolean tellDelay) {
+            Waiting waits, boolean tellDelay, boolean tried) {
         Envelope old = entry.envelope();
         int attempts = old.attempts() + (waits.counted ? 1 : 0);
         long next = waits.counted
@@ -233,13 +238,13 @@ final class Settler {
                 allWait
                         ? old.recipients()
                         : waiting.stream().map(DsnWriter.Report::recipient).toList(),
-                old.options(), old.facts(), attempts, old.acceptedEpochMillis(), due,
-                old.expiresEpochMillis());
+                old.options(), old.facts(), attempts, old.tried() || tried,
+                old.acceptedEpochMillis(), due, old.expiresEpochMillis());
         Entry rest = new Entry(envelope, entry.envelopesOfMessage(),
                 entry.delayTold() || tellDelay);
         return new Operation.Rest(rest, allWait && !tellDelay ? null : EnvelopeCodec.encode(rest),
-                new Schedule(attempts, old.acceptedEpochMillis(), old.expiresEpochMillis(),
-                        Optional.of(lastReply)).encode());
+                new Schedule(attempts, envelope.tried(), old.acceptedEpochMillis(),
+                        old.expiresEpochMillis(), Optional.of(lastReply)).encode());
     }
 
     /** A notification quotes the message, which may have to be read from disk first. */

@@ -10,7 +10,6 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Consumer;
@@ -444,7 +443,7 @@ final class SpoolCheck {
             stored = EnvelopeCodec.read(record);
         } catch (SpoolException damaged) {
             mending.setAside(new Place(0, id, ordinal), 0,
-                    new Schedule(0, 0, 0, Optional.empty()).encode(),
+                    Schedule.fresh(0, 0).encode(),
                     String.valueOf(damaged.getMessage()));
             return;
         }
@@ -452,7 +451,7 @@ final class SpoolCheck {
         // However old it is: it was not its fault that nobody tried.
         long expires = nowEpochMillis
                 + config.retry().of(stored.queue().lane()).maxAge().toMillis();
-        Schedule schedule = new Schedule(0, accepted, expires, Optional.empty());
+        Schedule schedule = Schedule.fresh(accepted, expires);
         if (stored.facts().sizeBytes() > 0 && !whole.contains(id)) {
             mending.setAside(new Place(0, id, ordinal), 0, schedule.encode(),
                     "content is damaged or missing");

@@ -13,7 +13,6 @@ import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 import java.util.function.Consumer;
 
 /** Writes messages of a spool nobody has open as files. One thread, used once. */
@@ -57,7 +56,7 @@ final class SpoolExport {
             if (selection.mayMean(stored.queue())
                     && selection.means(id, stored.acceptedEpochMillis(), nowEpochMillis)
                     && selection.means(stored.entry(stored.queue(), Place.FIRST,
-                            new Schedule(0, 0, 0, Optional.empty())).envelope())) {
+                            Schedule.fresh(0, 0)).envelope())) {
                 envelopes.add(stored);
             }
         } catch (SpoolException damaged) {

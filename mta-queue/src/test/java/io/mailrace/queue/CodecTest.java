@@ -38,7 +38,8 @@ class CodecTest {
             List.of(new Recipient(BOB, Recipient.NOTIFY_FAILURE | Recipient.NOTIFY_DELAY,
                     "rfc822;bob+2Bx@example.net"), new Recipient(UTF8)),
             new MailOptions(MailOptions.Body.EIGHT_BIT_MIME, true, MailOptions.Ret.FULL, "QQ314"),
-            new ContentFacts(123_456, true, true, false, true, "example.com", "<a@b>"), 7, 1000,
+            new ContentFacts(123_456, true, true, false, true, "example.com", "<a@b>"), 7, true,
+            1000,
             2000, 3000);
 
     private static List<Event> events() {
@@ -86,7 +87,7 @@ class CodecTest {
     void envelope_comesBackEqual() {
         Entry entry = EnvelopeCodec.decode(EnvelopeCodec.encode(new Entry(ENVELOPE, 12, true)),
                 QUEUE,
-                ENVELOPE_PLACE, new Schedule(7, 1000, 3000, Optional.of(REPLY)));
+                ENVELOPE_PLACE, new Schedule(7, true, 1000, 3000, Optional.of(REPLY)));
         assertThat(entry.envelope()).isEqualTo(ENVELOPE);
         assertThat(entry.envelopesOfMessage()).isEqualTo(12);
         assertThat(entry.delayTold()).isTrue();
@@ -100,7 +101,7 @@ class CodecTest {
         then[0] = 2;
         RecordWriter.sealCrc(then);
         Entry entry = EnvelopeCodec.decode(then, QUEUE, ENVELOPE_PLACE,
-                new Schedule(7, 1000, 3000, Optional.of(REPLY)));
+                new Schedule(7, true, 1000, 3000, Optional.of(REPLY)));
         assertThat(entry).isEqualTo(new Entry(ENVELOPE, 12, false));
     }
 
@@ -108,9 +109,9 @@ class CodecTest {
 
     @Test
     void otherRecords_comeBackEqual() {
-        Schedule tried = new Schedule(3, 10, 20, Optional.of(REPLY));
+        Schedule tried = new Schedule(3, true, 10, 20, Optional.of(REPLY));
         assertThat(Schedule.decode(tried.encode())).isEqualTo(tried);
-        Schedule fresh = new Schedule(0, 10, 20, Optional.empty());
+        Schedule fresh = Schedule.fresh(10, 20);
         assertThat(Schedule.decode(fresh.encode())).isEqualTo(fresh);
         Progress progress = new Progress(1, 2, 3, 4, 5, 6, 700_000, 8, 9);
         assertThat(Progress.decode(progress.encode())).isEqualTo(progress);
@@ -123,7 +124,7 @@ class CodecTest {
     void reply_ofManyLongLines_isCut() {
         SmtpReply huge = new SmtpReply(550, Optional.empty(),
                 Collections.nCopies(200, "x".repeat(1000)));
-        Schedule schedule = new Schedule(1, 1, 2, Optional.of(huge));
+        Schedule schedule = new Schedule(1, false, 1, 2, Optional.of(huge));
         byte[] record = schedule.encode();
         assertThat(record).hasSizeLessThan(ReplyCodec.MAX_TEXT + 100);
         assertThat(Schedule.decode(record).lastReply().orElseThrow().code()).isEqualTo(550);
@@ -149,7 +150,7 @@ class CodecTest {
             byte[] bad = good.clone();
             bad[bit / 8] ^= (byte) (1 << (bit % 8));
             assertThatThrownBy(() -> EnvelopeCodec.decode(bad, QUEUE, ENVELOPE_PLACE,
-                    new Schedule(0, 0, 0, Optional.empty()))).isInstanceOf(SpoolException.class);
+                    Schedule.fresh(0, 0))).isInstanceOf(SpoolException.class);
         }
     }
 
@@ -159,7 +160,7 @@ class CodecTest {
         long seed = 20_261_121;
         Random random = new Random(seed);
         List<byte[]> good = List.of(EnvelopeCodec.encode(new Entry(ENVELOPE, 1, false)),
-                new Schedule(3, 10, 20, Optional.of(REPLY)).encode(),
+                new Schedule(3, true, 10, 20, Optional.of(REPLY)).encode(),
                 QueueCodec.name(QUEUE), Progress.NONE.encode(), EventCodec.encode(
                         events().get(0)),
                 EventCodec.encode(events().get(2)));
@@ -167,7 +168,7 @@ class CodecTest {
                 EventCodec::decode, QueueCodec::name,
                 QueueCodec::count, bytes -> QueueCodec.number(bytes, "number"),
                 bytes -> EnvelopeCodec.decode(bytes, QUEUE, ENVELOPE_PLACE,
-                        new Schedule(0, 0, 0, Optional.empty())));
+                        Schedule.fresh(0, 0)));
         for (int round = 0; round < 100_000; round++) {
             byte[] bytes;
             if (random.nextBoolean()) {

@@ -122,7 +122,8 @@ class DueListenerTest {
 
     /**
      * Consumers that take only when told, producers that do not wait: every message is seen once
-     * per attempt and none is left lying. Some are put back, some deferred, the window overflows.
+     * per attempt and none is left lying. Some are put back, some deferred, the window overflows,
+     * the queue is parked now and then, as a whole or for what no server has seen.
      */
     @Test
     void manyThreads_takingOnlyWhenTold_leaveNothingLying() throws Exception {
@@ -170,6 +171,11 @@ class DueListenerTest {
 
     private static void consume(SpoolFixture fixture, MailQueue queue, Envelope envelope,
             Map<Long, AtomicInteger> tries, Set<Long> done, AtomicInteger wrong) {
+        if (envelope.id().value() % 97 == 0) {
+            queue.parkUntried(fixture.time.epochMillis() + 100, "now and then");
+        } else if (envelope.id().value() % 193 == 0) {
+            queue.park(fixture.time.epochMillis() + 50, "now and then");
+        }
         int attempt = tries.computeIfAbsent(envelope.id().value(), id -> new AtomicInteger())
                 .incrementAndGet();
         if (attempt % 5 == 1 && envelope.id().value() % 5 == 0) {

@@ -2,8 +2,10 @@
 package io.mailrace.smtp;
 
 import io.mailrace.core.ConfigSource;
+import java.net.InetAddress;
 import java.nio.charset.StandardCharsets;
 import java.util.Base64;
+import java.util.concurrent.atomic.LongAdder;
 
 /** The configuration and the user the tests share: small bounds, so that dialogues stay short. */
 final class Fixture {
@@ -31,6 +33,14 @@ final class Fixture {
 
     static SmtpServerConfig config() {
         return CONFIG;
+    }
+
+    /** The terms of a client on loopback. */
+    static SessionTerms terms(SmtpServerConfig config, String name) {
+        ListenerConfig listener = config.listeners().get(name);
+        return new SessionTerms(config.hostname(), name, listener, config.submission(),
+                "127.0.0.1", listener.relaysFor(InetAddress.getLoopbackAddress()),
+                new MailDate(), new LongAdder(), new LongAdder());
     }
 
     static byte[] latin1(String text) {

@@ -23,8 +23,8 @@ final class SessionDriver implements Outside {
     final List<SmtpReply> replies = new ArrayList<>();
     final List<String> lines = new ArrayList<>();
     final List<String> told = new ArrayList<>();
-    final LongAdder accepted = new LongAdder();
-    final LongAdder loginsFailed = new LongAdder();
+    final LongAdder accepted;
+    final LongAdder loginsFailed;
     boolean closed;
     boolean tlsAsked;
     boolean answersLogins = true;
@@ -33,12 +33,11 @@ final class SessionDriver implements Outside {
     private final ByteArrayOutputStream held = new ByteArrayOutputStream();
 
     SessionDriver(SmtpServerConfig config, String listener) {
-        ListenerConfig terms = config.listeners().get(listener);
-        implicit = terms.tls() == ListenerConfig.Tls.IMPLICIT;
-        session = new SmtpSession(new SessionTerms(config.hostname(), listener, terms,
-                config.submission(), "127.0.0.1",
-                terms.relaysFor(java.net.InetAddress.getLoopbackAddress()), new MailDate(),
-                accepted, loginsFailed), this, time);
+        SessionTerms terms = Fixture.terms(config, listener);
+        implicit = terms.listener().tls() == ListenerConfig.Tls.IMPLICIT;
+        accepted = terms.accepted();
+        loginsFailed = terms.loginFailed();
+        session = new SmtpSession(terms, this, time);
     }
 
     static SessionDriver relay() {

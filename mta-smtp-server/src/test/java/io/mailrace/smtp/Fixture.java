@@ -2,7 +2,6 @@
 package io.mailrace.smtp;
 
 import io.mailrace.core.ConfigSource;
-import java.net.InetAddress;
 import java.nio.charset.StandardCharsets;
 import java.util.Base64;
 import java.util.concurrent.atomic.LongAdder;
@@ -35,12 +34,9 @@ final class Fixture {
         return CONFIG;
     }
 
-    /** The terms of a client on loopback. */
     static SessionTerms terms(SmtpServerConfig config, String name) {
-        ListenerConfig listener = config.listeners().get(name);
-        return new SessionTerms(config.hostname(), name, listener, config.submission(),
-                "127.0.0.1", listener.relaysFor(InetAddress.getLoopbackAddress()),
-                new MailDate(), new LongAdder(), new LongAdder());
+        return new SessionTerms(config.hostname(), name, config.listeners().get(name),
+                config.submission(), new MailDate(), new LongAdder(), new LongAdder());
     }
 
     static byte[] latin1(String text) {

@@ -6,6 +6,7 @@ import io.mailrace.core.SmtpReply;
 import io.mailrace.core.testing.FakeTimeSource;
 import io.mailrace.queue.IncomingContent;
 import java.io.ByteArrayOutputStream;
+import java.net.InetAddress;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -37,7 +38,8 @@ final class SessionDriver implements Outside {
         implicit = terms.listener().tls() == ListenerConfig.Tls.IMPLICIT;
         accepted = terms.accepted();
         loginsFailed = terms.loginFailed();
-        session = new SmtpSession(terms, this, time);
+        session = new SmtpSession(terms, ClientOrigin.of(InetAddress.getLoopbackAddress(),
+                terms.listener()), this, time);
     }
 
     static SessionDriver relay() {
@@ -147,7 +149,8 @@ final class SessionDriver implements Outside {
                 Fixture.PASSWORD.getBytes(StandardCharsets.UTF_8));
         if (answersLogins) {
             loop.add(() -> session.verdict(right
-                    ? new LoginCheck.Verdict.Right("alice")
+                    ? new LoginCheck.Verdict.Right(new Identity(Fixture.USER,
+                            UserRights.of("alice")))
                     : new LoginCheck.Verdict.Wrong()));
         }
     }
@@ -161,8 +164,8 @@ final class SessionDriver implements Outside {
     }
 
     @Override
-    public Optional<String> refusal() {
-        return spool.refusal();
+    public Optional<SmtpReply> admit(Ask ask) {
+        return spool.refusal().map(why -> Replies.STORAGE_FULL);
     }
 
     @Override

@@ -84,10 +84,14 @@ sealed interface MailCommand {
         }
     }
 
-    static MailCommand parse(String argument) {
+    /** @param extended EHLO was said: without it there are no parameters */
+    static MailCommand parse(String argument, boolean extended) {
         Optional<PathArgument> split = PathArgument.parse(argument, "FROM:");
         if (split.isEmpty()) {
             return new Refused(Replies.syntax("Syntax: MAIL FROM:<address>"));
+        }
+        if (!extended && !split.get().parameters().isEmpty()) {
+            return new Refused(Replies.PARAMETER_NEEDS_EHLO);
         }
         Parameters parameters = new Parameters();
         for (Map.Entry<String, String> one : split.get().parameters().entrySet()) {

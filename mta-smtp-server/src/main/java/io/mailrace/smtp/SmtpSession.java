@@ -303,7 +303,7 @@ final class SmtpSession {
             tellAndRefuse("mail", whyNotRelay());
             return;
         }
-        switch (MailCommand.parse(argument)) {
+        switch (MailCommand.parse(argument, extended)) {
             case MailCommand.Refused(SmtpReply reply) -> refuse(reply);
             case MailCommand.Begin begin -> begin(begin);
         }
@@ -340,7 +340,8 @@ final class SmtpSession {
             refuse(Replies.CHUNKS_BEGUN);
             return;
         }
-        switch (RcptCommand.parse(argument, mail.options().smtputf8(), terms.hostname())) {
+        switch (RcptCommand.parse(argument, extended, mail.options().smtputf8(),
+                terms.hostname())) {
             case RcptCommand.Refused(SmtpReply reply) -> refuse(reply);
             case RcptCommand.Add add when mail.recipients().size() < terms.limits()
                     .maxRecipients() -> {

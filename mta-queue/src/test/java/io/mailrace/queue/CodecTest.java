@@ -37,7 +37,8 @@ class CodecTest {
     private static final Envelope ENVELOPE = new Envelope(new SpoolId(77), 3, QUEUE, UTF8,
             List.of(new Recipient(BOB, Recipient.NOTIFY_FAILURE | Recipient.NOTIFY_DELAY,
                     "rfc822;bob+2Bx@example.net"), new Recipient(UTF8)),
-            new MailOptions(MailOptions.Body.EIGHT_BIT_MIME, true, MailOptions.Ret.FULL, "QQ314"),
+            MailOptions.NONE.with(MailOptions.Body.EIGHT_BIT_MIME).withSmtputf8(true)
+                    .with(MailOptions.Ret.FULL).withEnvid("QQ314"),
             new ContentFacts(123_456, true, true, false, true, "example.com", "<a@b>"), 7, 1000,
             2000, 3000);
 

@@ -107,7 +107,8 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
             ctx().close();
             return;
         }
-        rejected(new Event.Intake(terms.listenerName(), session.origin().text(), "", "", ""), "connect",
+        rejected(new Event.Intake(terms.listenerName(), session.origin().text(), "", "", ""),
+                "connect",
                 Replies.TOO_MANY_CONNECTIONS);
         reply(Replies.TOO_MANY_CONNECTIONS);
         close();
@@ -182,7 +183,8 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
         if (bug) {
             LOG.error("connection=broken client={}", session.origin().text(), cause);
         } else {
-            LOG.debug("connection=lost client={} why=\"{}\"", session.origin().text(), cause.toString());
+            LOG.debug("connection=lost client={} why=\"{}\"", session.origin().text(),
+                    cause.toString());
         }
         session.lost();
         ctx.close();

@@ -3,6 +3,7 @@ package io.mailrace.smtp;
 
 import io.mailrace.core.ConfigSource;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.util.Base64;
 import java.util.concurrent.atomic.LongAdder;
 
@@ -32,6 +33,12 @@ final class Fixture {
 
     static SmtpServerConfig config() {
         return CONFIG;
+    }
+
+    /** With this users file. */
+    static UsersConfig users(Path file, int hashQueue, int maxFailures) {
+        return config("users { file = \"" + file + "\", hash-queue = " + hashQueue
+                + ", max-failures = " + maxFailures + " }").users();
     }
 
     static SessionTerms terms(SmtpServerConfig config, String name) {

@@ -32,8 +32,7 @@ class LoginCheckTest {
     }
 
     private UsersConfig config(int queue, int maxFailures) {
-        return new UsersConfig(file, queue, Duration.ofMinutes(5), maxFailures,
-                Duration.ofMinutes(10));
+        return Fixture.users(file, queue, maxFailures);
     }
 
     private static CompletableFuture<LoginCheck.Verdict> begin(LoginCheck check, String name,

@@ -108,8 +108,7 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
             return;
         }
         rejected(new Event.Intake(terms.listenerName(), session.origin().text(), "", "", ""),
-                "connect",
-                Replies.TOO_MANY_CONNECTIONS);
+                "connect", Replies.TOO_MANY_CONNECTIONS);
         reply(Replies.TOO_MANY_CONNECTIONS);
         close();
         work();

@@ -12,12 +12,9 @@ package io.mailrace.core;
  *        the same, may have it (RFC 8689)
  */
 public record MailOptions(Body body, boolean smtputf8, Ret ret, String envid, boolean requireTls) {
-    public static final MailOptions NONE = new MailOptions(Body.SEVEN_BIT, false, Ret.UNSET, "");
-
-    /** Without REQUIRETLS. */
-    public MailOptions(Body body, boolean smtputf8, Ret ret, String envid) {
-        this(body, smtputf8, ret, envid, false);
-    }
+    /** Nothing was asked for; others are made of it by {@code with} and its kin. */
+    public static final MailOptions NONE = new MailOptions(Body.SEVEN_BIT, false, Ret.UNSET, "",
+            false);
 
     /** Body type of RFC 6152. */
     public enum Body {
@@ -27,5 +24,25 @@ public record MailOptions(Body body, boolean smtputf8, Ret ret, String envid, bo
     /** How much of the message a failure DSN returns. */
     public enum Ret {
         UNSET, FULL, HEADERS
+    }
+
+    public MailOptions with(Body newBody) {
+        return new MailOptions(newBody, smtputf8, ret, envid, requireTls);
+    }
+
+    public MailOptions with(Ret newRet) {
+        return new MailOptions(body, smtputf8, newRet, envid, requireTls);
+    }
+
+    public MailOptions withSmtputf8(boolean given) {
+        return new MailOptions(body, given, ret, envid, requireTls);
+    }
+
+    public MailOptions withEnvid(String newEnvid) {
+        return new MailOptions(body, smtputf8, ret, newEnvid, requireTls);
+    }
+
+    public MailOptions withRequireTls(boolean given) {
+        return new MailOptions(body, smtputf8, ret, envid, given);
     }
 }

@@ -207,7 +207,7 @@ final class Dispatcher {
         return false;
     }
 
-    /** Whether its source may send nothing, or not for this pool any more, or has more connections than it may have now. */
+    /** Whether its source may send nothing, or nothing of this, or has too many connections. */
     private boolean outOfBounds(Connection connection) {
         return connection.path().stopped() || connection.path().tooMany()
                 || (paths.warmsUp() && !connection.pool().choice().allows(connection.source()));

@@ -112,8 +112,8 @@ final class DeliveryFixture implements AutoCloseable {
 
     /** With REQUIRETLS. */
     SpoolId submitOverTls(String body, String recipient) {
-        return submit("default", "app@example.com", new MailOptions(MailOptions.Body.SEVEN_BIT,
-                false, MailOptions.Ret.UNSET, "", true), message(body), recipient);
+        return submit("default", "app@example.com", MailOptions.NONE.withRequireTls(true),
+                message(body), recipient);
     }
 
     SpoolId submitMail(String sender, byte[] content, String recipient) {

@@ -128,12 +128,9 @@ final class Dialogue implements SmtpClientSession.Wire {
                 case "size" -> size = Integer.parseInt(value);
                 case "8bit" -> eightBit = true;
                 case "utf8" -> utf8 = true;
-                case "ret" -> options = new MailOptions(options.body(), false,
-                        MailOptions.Ret.valueOf(value), options.envid());
-                case "envid" -> options = new MailOptions(options.body(), false, options.ret(),
-                        value);
-                case "require-tls" -> options = new MailOptions(options.body(), false,
-                        options.ret(), options.envid(), true);
+                case "ret" -> options = options.with(MailOptions.Ret.valueOf(value));
+                case "envid" -> options = options.withEnvid(value);
+                case "require-tls" -> options = options.withRequireTls(true);
                 case "notify" -> notifyFlags = Integer.parseInt(value);
                 case "orcpt" -> orcpt = value;
                 default -> throw new AssertionError("unknown word " + word);

@@ -93,7 +93,7 @@ final class EnvelopeCodec {
         MailAddress sender = address(in);
         MailOptions options = new MailOptions(
                 in.flag() ? MailOptions.Body.EIGHT_BIT_MIME : MailOptions.Body.SEVEN_BIT,
-                in.flag(), ret(in.u8()), in.text());
+                in.flag(), ret(in.u8()), in.text(), false);
         ContentFacts facts = facts(in);
         int count = in.count();
         List<Recipient> recipients = new ArrayList<>(Math.min(count, 1000));
@@ -104,9 +104,9 @@ final class EnvelopeCodec {
             throw new SpoolException("envelope record holds an impossible value");
         }
         int marks = in.version() >= 3 ? in.u8() : 0;
-        return new Stored(envelopesOfMessage, accepted, queue, sender, new MailOptions(
-                options.body(), options.smtputf8(), options.ret(), options.envid(),
-                (marks & REQUIRE_TLS) != 0), facts, recipients, (marks & TOLD) != 0);
+        return new Stored(envelopesOfMessage, accepted, queue, sender,
+                options.withRequireTls((marks & REQUIRE_TLS) != 0), facts, recipients,
+                (marks & TOLD) != 0);
     }
 
     private static void facts(RecordWriter out, ContentFacts facts) {

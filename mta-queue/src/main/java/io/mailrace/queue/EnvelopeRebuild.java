@@ -64,9 +64,9 @@ final class EnvelopeRebuild {
                         Map.of())),
                 recipients);
         int envelopes = parts.size() + highest + 1;
-        MailOptions options = new MailOptions(
-                facts.eightBit() ? MailOptions.Body.EIGHT_BIT_MIME : MailOptions.Body.SEVEN_BIT,
-                facts.utf8Header(), MailOptions.Ret.UNSET, "");
+        MailOptions options = MailOptions.NONE.with(
+                facts.eightBit() ? MailOptions.Body.EIGHT_BIT_MIME : MailOptions.Body.SEVEN_BIT)
+                .withSmtputf8(facts.utf8Header());
         boolean delayTold = events.stream().anyMatch(event -> event instanceof Event.DsnSent sent
                 && sent.action().equals(DsnWriter.Action.DELAYED.word()));
         List<Operation.NewEnvelope> made = new ArrayList<>();

@@ -112,9 +112,9 @@ final class Notifier {
         ContentFacts facts = new ContentFacts(content.length, eightBit, writer.utf8(),
                 ReturnedHeader.hasLeadingDot(content), ReturnedHeader.hasLongLine(content),
                 from.hostname(), "<dsn." + id + "@" + from.hostname() + ">");
-        MailOptions options = new MailOptions(
-                eightBit ? MailOptions.Body.EIGHT_BIT_MIME : MailOptions.Body.SEVEN_BIT,
-                writer.utf8(), MailOptions.Ret.UNSET, "", envelope.options().requireTls());
+        MailOptions options = MailOptions.NONE.with(
+                eightBit ? MailOptions.Body.EIGHT_BIT_MIME : MailOptions.Body.SEVEN_BIT)
+                .withSmtputf8(writer.utf8()).withRequireTls(envelope.options().requireTls());
         Submission submission = new Submission(MailAddress.NULL,
                 List.of(new Recipient(envelope.sender(), Recipient.NOTIFY_NEVER, "")), options,
                 facts, envelope.queue().tenant(), Event.Intake.LOCAL);

@@ -37,7 +37,8 @@ class CodecTest {
     private static final Envelope ENVELOPE = new Envelope(new SpoolId(77), 3, QUEUE, UTF8,
             List.of(new Recipient(BOB, Recipient.NOTIFY_FAILURE | Recipient.NOTIFY_DELAY,
                     "rfc822;bob+2Bx@example.net"), new Recipient(UTF8)),
-            new MailOptions(MailOptions.Body.EIGHT_BIT_MIME, true, MailOptions.Ret.FULL, "QQ314"),
+            MailOptions.NONE.with(MailOptions.Body.EIGHT_BIT_MIME).withSmtputf8(true)
+                    .with(MailOptions.Ret.FULL).withEnvid("QQ314"),
             new ContentFacts(123_456, true, true, false, true, "example.com", "<a@b>"), 7, true,
             1000,
             2000, 3000);
@@ -111,6 +112,9 @@ class CodecTest {
     void otherRecords_comeBackEqual() {
         Schedule tried = new Schedule(3, true, 10, 20, Optional.of(REPLY));
         assertThat(Schedule.decode(tried.encode())).isEqualTo(tried);
+        byte[] old = new RecordWriter(1, 32).count(2).i64(10).i64(20).flag(false).finish();
+        assertThat(Schedule.decode(old)).isEqualTo(new Schedule(2, true, 10, 20,
+                Optional.empty()));
         Schedule fresh = Schedule.fresh(10, 20);
         assertThat(Schedule.decode(fresh.encode())).isEqualTo(fresh);
         Progress progress = new Progress(1, 2, 3, 4, 5, 6, 700_000, 8, 9);

@@ -77,8 +77,7 @@ class DsnDelayTest {
     @Test
     void deferredAndOld_tellsTheSenderOnceAndGoesOn() {
         try (SpoolFixture fixture = open()) {
-            MailOptions full = new MailOptions(MailOptions.Body.SEVEN_BIT, false,
-                    MailOptions.Ret.FULL, "QQ314");
+            MailOptions full = MailOptions.NONE.with(MailOptions.Ret.FULL).withEnvid("QQ314");
             SpoolId id = fixture.accept(MESSAGE, new Submission(address("app@example.com"),
                     List.of(new Recipient(address("bob@example.net"), 0, "rfc822;b@example.org")),
                     full, facts(MESSAGE), "default", Event.Intake.LOCAL));

@@ -161,7 +161,7 @@ class DsnLanguageTest {
             ContentFacts facts = facts(content);
             fixture.accept(content, new Submission(address("j\u00f6rg@example.com"),
                     List.of(new Recipient(address("\u4f60@example.net"))),
-                    new MailOptions(MailOptions.Body.SEVEN_BIT, true, MailOptions.Ret.UNSET, ""),
+                    MailOptions.NONE.withSmtputf8(true),
                     facts, "default", Event.Intake.LOCAL));
             fixture.settle(fixture.take("example.net"), bounced());
             ReadDsn dsn = ReadDsn.of(fixture, fixture.take("example.com"));

@@ -79,8 +79,7 @@ class DsnTest {
     void bounce_tellsPeopleAndMachines() {
         try (SpoolFixture fixture = new SpoolFixture(directory)) {
             SpoolId id = fixture.accept(MESSAGE, from("app@example.com",
-                    new MailOptions(MailOptions.Body.SEVEN_BIT, false, MailOptions.Ret.UNSET,
-                            "QQ+2B314"),
+                    MailOptions.NONE.withEnvid("QQ+2B314"),
                     facts(MESSAGE), new Recipient(address("bob@example.net"), 0,
                             "rfc822;Bob+2Bx@example.org")));
             fixture.settle(fixture.take("example.net"), bounced());
@@ -157,8 +156,7 @@ class DsnTest {
     @Test
     void retFull_returnsTheMessage() {
         try (SpoolFixture fixture = new SpoolFixture(directory)) {
-            MailOptions full = new MailOptions(MailOptions.Body.SEVEN_BIT, false,
-                    MailOptions.Ret.FULL, "");
+            MailOptions full = MailOptions.NONE.with(MailOptions.Ret.FULL);
             fixture.accept(MESSAGE, from("app@example.com", full, facts(MESSAGE),
                     new Recipient(address("bob@example.net"))));
             fixture.settle(fixture.take("example.net"), bounced());
@@ -174,8 +172,7 @@ class DsnTest {
         try (SpoolFixture fixture = new SpoolFixture(directory)) {
             byte[] large = (new String(MESSAGE, StandardCharsets.US_ASCII)
                     + "0123456789\r\n".repeat(20_000)).getBytes(StandardCharsets.US_ASCII);
-            MailOptions full = new MailOptions(MailOptions.Body.SEVEN_BIT, false,
-                    MailOptions.Ret.FULL, "");
+            MailOptions full = MailOptions.NONE.with(MailOptions.Ret.FULL);
             fixture.accept(large, from("app@example.com", full, facts(large),
                     new Recipient(address("bob@example.net"))));
             fixture.settle(fixture.take("example.net"), bounced());
@@ -189,8 +186,8 @@ class DsnTest {
         try (SpoolFixture fixture = new SpoolFixture(directory)) {
             byte[] utf8 = "Subject: gr\u00fc\u00dfe\r\n\r\nbody\r\n"
                     .getBytes(StandardCharsets.UTF_8);
-            MailOptions options = new MailOptions(MailOptions.Body.EIGHT_BIT_MIME, true,
-                    MailOptions.Ret.HEADERS, "");
+            MailOptions options = MailOptions.NONE.with(MailOptions.Body.EIGHT_BIT_MIME)
+                    .withSmtputf8(true).with(MailOptions.Ret.HEADERS);
             fixture.accept(utf8, from("j\u00f6rg@example.com", options, facts(utf8),
                     new Recipient(address("\u4f60@example.net"))));
             fixture.settle(fixture.take("example.net"), bounced());
@@ -213,8 +210,8 @@ class DsnTest {
         try (SpoolFixture fixture = new SpoolFixture(directory)) {
             byte[] content = "Subject: x\r\n--=_0\r\nAction: delivered\r\n\r\n"
                     .getBytes(StandardCharsets.US_ASCII);
-            MailOptions options = new MailOptions(MailOptions.Body.SEVEN_BIT, false,
-                    MailOptions.Ret.FULL, "a+0D+0AAction:+20delivered");
+            MailOptions options = MailOptions.NONE.with(MailOptions.Ret.FULL)
+                    .withEnvid("a+0D+0AAction:+20delivered");
             fixture.accept(content, from("app@example.com", options, facts(content),
                     new Recipient(address("bob@example.net"), 0, "rfc822;b+0AAction: delivered")));
             Disposition refusal = new Disposition.Bounced(

@@ -46,7 +46,7 @@ final class LoginCheck implements AutoCloseable {
 
     /** What was found. */
     sealed interface Verdict {
-        record Right(String tenant) implements Verdict {}
+        record Right(Identity identity) implements Verdict {}
 
         record Wrong() implements Verdict {}
 
@@ -60,7 +60,7 @@ final class LoginCheck implements AutoCloseable {
     /** One reading of the file, numbered. */
     private record Reading(long number, UserTable table) {}
 
-    private record Remembered(long reading, String tenant) {}
+    private record Remembered(long reading, Identity identity) {}
 
     private final UsersConfig config;
     private final FileWatch watch;
@@ -114,7 +114,7 @@ final class LoginCheck implements AutoCloseable {
         String digest = digest(login);
         Remembered known = good.getIfPresent(digest);
         if (known != null && known.reading() == now.number()) {
-            answer.accept(new Verdict.Right(known.tenant()));
+            answer.accept(new Verdict.Right(known.identity()));
             return;
         }
         try {
@@ -133,8 +133,9 @@ final class LoginCheck implements AutoCloseable {
             UserTable.Entry entry = now.table().users().get(login.name());
             boolean right = (entry == null ? dummy : entry.hash()).matches(login.password());
             if (entry != null && right) {
-                good.put(digest, new Remembered(now.number(), entry.tenant()));
-                return new Verdict.Right(entry.tenant());
+                Identity identity = new Identity(login.name(), entry.rights());
+                good.put(digest, new Remembered(now.number(), identity));
+                return new Verdict.Right(identity);
             }
         } catch (RuntimeException | OutOfMemoryError trouble) {
             LOG.error("auth=error", trouble);

@@ -20,11 +20,7 @@ sealed interface MailCommand {
     final class Parameters {
         private static final int MAX_SIZE_DIGITS = 19;
         private static final int MAX_ENVID = 100;
-        private MailOptions.Body body = MailOptions.Body.SEVEN_BIT;
-        private boolean smtputf8;
-        private MailOptions.Ret ret = MailOptions.Ret.UNSET;
-        private String envid = "";
-        private boolean requireTls;
+        private MailOptions options = MailOptions.NONE;
         private long size;
 
         private Optional<SmtpReply> take(String key, String value) {
@@ -32,16 +28,16 @@ sealed interface MailCommand {
                 case "SIZE" -> check(takeSize(value), "Bad SIZE");
                 case "BODY" -> check(takeBody(value), "Bad BODY");
                 case "SMTPUTF8" -> {
-                    smtputf8 = true;
+                    options = options.withSmtputf8(true);
                     yield check(value.isEmpty(), "Bad SMTPUTF8");
                 }
                 case "REQUIRETLS" -> {
-                    requireTls = true;
+                    options = options.withRequireTls(true);
                     yield check(value.isEmpty(), "Bad REQUIRETLS");
                 }
                 case "RET" -> check(takeRet(value), "Bad RET");
                 case "ENVID" -> {
-                    envid = value;
+                    options = options.withEnvid(value);
                     yield check(!value.isEmpty() && value.length() <= MAX_ENVID
                             && XText.valid(value), "Bad ENVID");
                 }
@@ -70,24 +66,27 @@ sealed interface MailCommand {
 
         private boolean takeBody(String value) {
             if (Ascii.equalsIgnoreCase(value, "8BITMIME")) {
-                body = MailOptions.Body.EIGHT_BIT_MIME;
+                options = options.with(MailOptions.Body.EIGHT_BIT_MIME);
                 return true;
             }
             return Ascii.equalsIgnoreCase(value, "7BIT");
         }
 
         private boolean takeRet(String value) {
-            ret = Ascii.equalsIgnoreCase(value, "FULL")
-                    ? MailOptions.Ret.FULL
-                    : MailOptions.Ret.HEADERS;
-            return ret == MailOptions.Ret.FULL || Ascii.equalsIgnoreCase(value, "HDRS");
+            boolean full = Ascii.equalsIgnoreCase(value, "FULL");
+            options = options.with(full ? MailOptions.Ret.FULL : MailOptions.Ret.HEADERS);
+            return full || Ascii.equalsIgnoreCase(value, "HDRS");
         }
     }
 
-    static MailCommand parse(String argument) {
+    /** @param extended EHLO was said: without it there are no parameters */
+    static MailCommand parse(String argument, boolean extended) {
         Optional<PathArgument> split = PathArgument.parse(argument, "FROM:");
         if (split.isEmpty()) {
             return new Refused(Replies.syntax("Syntax: MAIL FROM:<address>"));
+        }
+        if (!extended && !split.get().parameters().isEmpty()) {
+            return new Refused(Replies.PARAMETER_NEEDS_EHLO);
         }
         Parameters parameters = new Parameters();
         for (Map.Entry<String, String> one : split.get().parameters().entrySet()) {
@@ -103,10 +102,9 @@ sealed interface MailCommand {
         if (sender.isEmpty()) {
             return new Refused(Replies.badSender());
         }
-        if (!parameters.smtputf8 && !Ascii.isAscii(path)) {
+        if (!parameters.options.smtputf8() && !Ascii.isAscii(path)) {
             return new Refused(Replies.NEEDS_SMTPUTF8);
         }
-        return new Begin(sender.get(), new MailOptions(parameters.body, parameters.smtputf8,
-                parameters.ret, parameters.envid, parameters.requireTls), parameters.size);
+        return new Begin(sender.get(), parameters.options, parameters.size);
     }
 }

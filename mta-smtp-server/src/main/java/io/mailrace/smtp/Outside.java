@@ -11,6 +11,20 @@ import java.util.Optional;
  * session only after the call returned.
  */
 interface Outside {
+    /** How far it has come. */
+    enum Stage {
+        MAIL
+    }
+
+    /**
+     * What a client wants to do.
+     *
+     * @param identity empty when it did not log in
+     * @param size the declared size of the message in octets, 0 when none was
+     * @param recipients how many were taken so far
+     */
+    record Ask(Stage stage, Optional<Identity> identity, long size, int recipients) {}
+
     /** Sends a reply after those before it. */
     void reply(SmtpReply reply);
 
@@ -26,8 +40,8 @@ interface Outside {
     /** Begins a content in the spool. */
     IncomingContent newContent();
 
-    /** Why no mail is taken now; empty when it is. */
-    Optional<String> refusal();
+    /** Whether this may go on now: empty when it may, else the answer, which is no error. */
+    Optional<SmtpReply> admit(Ask ask);
 
     /** Notes a refusal somebody may ask about. */
     void rejected(Event.Intake from, String stage, SmtpReply reply);

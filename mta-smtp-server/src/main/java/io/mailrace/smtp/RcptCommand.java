@@ -16,10 +16,15 @@ sealed interface RcptCommand {
 
     record Refused(SmtpReply reply) implements RcptCommand {}
 
-    static RcptCommand parse(String argument, boolean smtputf8, String hostname) {
+    /** @param extended EHLO was said: without it there are no parameters */
+    static RcptCommand parse(String argument, boolean extended, boolean smtputf8,
+            String hostname) {
         Optional<PathArgument> split = PathArgument.parse(argument, "TO:");
         if (split.isEmpty()) {
             return new Refused(Replies.syntax("Syntax: RCPT TO:<address>"));
+        }
+        if (!extended && !split.get().parameters().isEmpty()) {
+            return new Refused(Replies.PARAMETER_NEEDS_EHLO);
         }
         int notify = 0;
         String orcpt = "";

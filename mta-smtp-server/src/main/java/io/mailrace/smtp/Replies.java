@@ -91,6 +91,8 @@ final class Replies {
     static final SmtpReply LOOP = SmtpReply.of(554, "5.4.6", "Too many hops");
     static final SmtpReply UNKNOWN_PARAMETER = SmtpReply.of(555, "5.5.4",
             "Parameter not recognized");
+    static final SmtpReply PARAMETER_NEEDS_EHLO = SmtpReply.of(555, "5.5.4",
+            "Parameters are taken after EHLO only");
 
     static final SmtpReply REQUIRETLS_NEEDS_TLS = SmtpReply.of(530, "5.7.10",
             "REQUIRETLS is taken over TLS only");

@@ -6,16 +6,14 @@ import java.util.List;
 import java.util.concurrent.atomic.LongAdder;
 
 /**
- * What a session is given at its start: where it came in, from whom, and its bounds.
+ * What the sessions of a listener have in common: where they come in, and their bounds. Immutable
+ * but for the counters.
  *
- * @param client numeric address
- * @param relaysFrom the client is in the listener's relay-from
  * @param accepted counts messages taken
  * @param loginFailed counts wrong passwords
  */
 record SessionTerms(String hostname, String listenerName, ListenerConfig listener,
-        SubmissionConfig limits, String client, boolean relaysFrom, MailDate dates,
-        LongAdder accepted, LongAdder loginFailed) {
+        SubmissionConfig limits, MailDate dates, LongAdder accepted, LongAdder loginFailed) {
 
     /** The lines of the answer to EHLO, our name first (RFC 5321 4.1.1.1). */
     List<String> extensions(boolean tls, boolean authenticated) {

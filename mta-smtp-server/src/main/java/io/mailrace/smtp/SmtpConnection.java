@@ -46,7 +46,8 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
 
     private final SmtpServer.Shared shared;
     private final SessionTerms terms;
-    private final InetAddress client;
+    /** The other end of the socket; counted as such, whoever the session takes it for. */
+    private final InetAddress peer;
     private final TimeSource time;
     private final SmtpSession session;
     private final boolean admitted;
@@ -67,14 +68,14 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
     private Future<?> watch = ImmediateEventExecutor.INSTANCE.newSucceededFuture(null);
 
     /** @param admitted false when there are too many connections: only to say so and close */
-    SmtpConnection(SmtpServer.Shared shared, SessionTerms terms, InetAddress client,
+    SmtpConnection(SmtpServer.Shared shared, SessionTerms terms, ClientOrigin origin,
             boolean admitted) {
         this.shared = shared;
         this.terms = terms;
-        this.client = client;
+        peer = origin.client();
         this.admitted = admitted;
         time = shared.time();
-        session = new SmtpSession(terms, this, time);
+        session = new SmtpSession(terms, origin, this, time);
     }
 
     // Netty's events
@@ -106,8 +107,8 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
             ctx().close();
             return;
         }
-        rejected(new Event.Intake(terms.listenerName(), terms.client(), "", "", ""), "connect",
-                Replies.TOO_MANY_CONNECTIONS);
+        rejected(new Event.Intake(terms.listenerName(), session.origin().text(), "", "", ""),
+                "connect", Replies.TOO_MANY_CONNECTIONS);
         reply(Replies.TOO_MANY_CONNECTIONS);
         close();
         work();
@@ -128,7 +129,7 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
         }
         if (!handshake.isSuccess()) {
             shared.meters().handshakesFailed.increment();
-            LOG.debug("tls=failed client={} why=\"{}\"", terms.client(),
+            LOG.debug("tls=failed client={} why=\"{}\"", session.origin().text(),
                     String.valueOf(handshake.cause()));
             ctx.close();
             return;
@@ -179,9 +180,10 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
         boolean bug = (cause instanceof RuntimeException && !(cause instanceof CodecException))
                 || cause instanceof Error;
         if (bug) {
-            LOG.error("connection=broken client={}", terms.client(), cause);
+            LOG.error("connection=broken client={}", session.origin().text(), cause);
         } else {
-            LOG.debug("connection=lost client={} why=\"{}\"", terms.client(), cause.toString());
+            LOG.debug("connection=lost client={} why=\"{}\"", session.origin().text(),
+                    cause.toString());
         }
         session.lost();
         ctx.close();
@@ -227,7 +229,7 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
         if (logins.isEmpty()) {
             throw new IllegalStateException("AUTH was offered without users");
         }
-        logins.get().check(login, client, ctx().executor(), verdict -> {
+        logins.get().check(login, session.origin().client(), ctx().executor(), verdict -> {
             if (ctx().executor().inEventLoop() && working) {
                 // Answered from memory: the session has not yet returned from asking.
                 ctx().executor().execute(() -> answer(verdict));
@@ -251,8 +253,8 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
     }
 
     @Override
-    public Optional<String> refusal() {
-        return shared.refusal();
+    public Optional<SmtpReply> admit(Ask ask) {
+        return shared.admit(ask);
     }
 
     @Override
@@ -278,7 +280,7 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
                 feed(held.getFirst());
             }
         } catch (RuntimeException | Error bug) {
-            LOG.error("session=broken client={}", terms.client(), bug);
+            LOG.error("session=broken client={}", session.origin().text(), bug);
             session.lost();
             reply(Replies.BROKEN);
             closeWanted = true;
@@ -432,7 +434,7 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
             replies = null;
         }
         if (admitted) {
-            shared.limits().release(client);
+            shared.limits().release(peer);
             shared.closed(this);
         }
     }

@@ -2,6 +2,7 @@
 package io.mailrace.smtp;
 
 import io.mailrace.core.Metrics;
+import io.mailrace.core.SmtpReply;
 import io.mailrace.core.TimeSource;
 import io.mailrace.queue.Spool;
 import io.netty.bootstrap.ServerBootstrap;
@@ -18,7 +19,6 @@ import io.netty.channel.socket.ServerSocketChannel;
 import io.netty.channel.socket.SocketChannel;
 import io.netty.channel.socket.nio.NioServerSocketChannel;
 import java.io.IOException;
-import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.security.GeneralSecurityException;
 import java.time.Duration;
@@ -95,8 +95,8 @@ public final class SmtpServer {
             metrics.gauge("smtp_connections_current", "Connections open now.", limits::open);
         }
 
-        /** Why no mail is taken now; also logs it, now and then. */
-        Optional<String> refusal() {
+        /** Whether mail is taken now; when not, logs why, now and then. */
+        Optional<SmtpReply> admit(Outside.Ask ask) {
             Optional<String> why = spool.refusal();
             if (why.isPresent()) {
                 long now = time.nanos();
@@ -105,7 +105,7 @@ public final class SmtpServer {
                     LOG.warn("mail=refused why=\"{}\"", why.get());
                 }
             }
-            return why;
+            return why.map(refused -> Replies.STORAGE_FULL);
         }
 
         void closed(SmtpConnection connection) {
@@ -224,6 +224,9 @@ public final class SmtpServer {
     private void bind(String name, ListenerConfig listener) {
         boolean epoll = loops instanceof IoEventLoopGroup group
                 && group.isIoType(EpollIoHandler.class);
+        SessionTerms terms = new SessionTerms(config.hostname(), name, listener,
+                config.submission(), shared.dates, shared.meters.accepted,
+                shared.meters.loginsFailed);
         Class<? extends ServerSocketChannel> type = epoll
                 ? EpollServerSocketChannel.class
                 : NioServerSocketChannel.class;
@@ -236,7 +239,7 @@ public final class SmtpServer {
                 .childHandler(new ChannelInitializer<SocketChannel>() {
                     @Override
                     protected void initChannel(SocketChannel channel) {
-                        prepare(channel, name, listener);
+                        prepare(channel, terms);
                     }
                 }).bind(listener.bind()).awaitUninterruptibly();
         Channel bound = binding.channel();
@@ -249,25 +252,19 @@ public final class SmtpServer {
                 listener.tls(), listener.auth());
     }
 
-    private void prepare(SocketChannel channel, String name, ListenerConfig listener) {
+    private void prepare(SocketChannel channel, SessionTerms terms) {
         InetSocketAddress remote = channel.remoteAddress();
         if (remote == null) {
             channel.close();
             return;
         }
-        InetAddress client = remote.getAddress();
-        boolean relaysFrom = listener.relaysFor(client);
-        boolean admitted = shared.limits.admit(client, relaysFrom);
-        String address = client.getHostAddress();
-        int scope = address.indexOf('%');
-        SessionTerms terms = new SessionTerms(config.hostname(), name, listener,
-                config.submission(), scope < 0 ? address : address.substring(0, scope),
-                relaysFrom, shared.dates, shared.meters.accepted, shared.meters.loginsFailed);
-        if (admitted && listener.tls() == ListenerConfig.Tls.IMPLICIT) {
+        ClientOrigin origin = ClientOrigin.of(remote.getAddress(), terms.listener());
+        boolean admitted = shared.limits.admit(origin.client(), origin.relaysFrom());
+        if (admitted && terms.listener().tls() == ListenerConfig.Tls.IMPLICIT) {
             channel.pipeline().addLast(shared.tls.orElseThrow().newHandler(channel.alloc(),
                     config.submission().handshakeTimeout()));
         }
-        channel.pipeline().addLast(new SmtpConnection(shared, terms, client, admitted));
+        channel.pipeline().addLast(new SmtpConnection(shared, terms, origin, admitted));
     }
 
     private void reloadFiles() {

@@ -2,8 +2,6 @@
 package io.mailrace.smtp;
 
 import io.mailrace.core.ConfigReader;
-import java.nio.file.Path;
-import java.time.Duration;
 import java.util.Collections;
 import java.util.Map;
 import java.util.TreeMap;
@@ -16,11 +14,6 @@ import java.util.TreeMap;
  */
 public record SmtpServerConfig(String hostname, Map<String, ListenerConfig> listeners,
         TlsConfig tls, UsersConfig users, SubmissionConfig submission) {
-    /** Only stands in after a problem was noted: never used by a running server. */
-    private static final UsersConfig NO_USERS = new UsersConfig(Path.of(""), 1, Duration.ZERO, 1,
-            Duration.ofSeconds(1));
-    private static final SubmissionConfig NO_SUBMISSION = new SubmissionConfig(1024, 1, true,
-            false, 1024, 1, 1, 1, Duration.ofSeconds(1), Duration.ofSeconds(1), 0, 1, 1);
 
     public SmtpServerConfig {
         listeners = Collections.unmodifiableMap(new TreeMap<>(listeners));
@@ -36,8 +29,9 @@ public record SmtpServerConfig(String hostname, Map<String, ListenerConfig> list
                 .from(section).ifPresent(listener -> listeners.put(name, listener)));
         return new SmtpServerConfig(hostname, listeners,
                 TlsConfig.from(root.section("tls")).orElse(TlsConfig.SELF_SIGNED),
-                UsersConfig.from(root.section("users")).orElse(NO_USERS),
-                SubmissionConfig.from(root.section("submission")).orElse(NO_SUBMISSION));
+                UsersConfig.from(root.section("users")).orElse(UsersConfig.STAND_IN),
+                SubmissionConfig.from(root.section("submission"))
+                        .orElse(SubmissionConfig.STAND_IN));
     }
 
     /** Whether some listener needs a certificate. */

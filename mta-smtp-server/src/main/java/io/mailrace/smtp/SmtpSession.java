@@ -36,11 +36,12 @@ final class SmtpSession {
     }
 
     private static final int MAX_HELO = 255;
-    private static final int MAX_LOGIN_FAILURES = 5;
 
     private final SessionTerms terms;
+    private final ClientOrigin origin;
     private final Outside outside;
     private final TimeSource time;
+    private final AuthExchange auth;
     private Mode mode = Mode.COMMAND;
     private final LineBuffer lines = new LineBuffer();
     /** Bytes in hand after the line being worked on. */
@@ -49,10 +50,6 @@ final class SmtpSession {
     private String helo = "";
     private boolean extended;
     private String tls = "";
-    private String user = "";
-    private String claimedUser = "";
-    private String tenant = "default";
-    private @Nullable SaslDialogue sasl;
 
     private @Nullable MailTransaction transaction;
     private @Nullable MessageIntake intake;
@@ -64,17 +61,18 @@ final class SmtpSession {
 
     private int errors;
     private int junk;
-    private int loginFailures;
     private int refusedRecipients;
     private boolean stopping;
 
     private long waitingSince;
     private long contentSince;
 
-    SmtpSession(SessionTerms terms, Outside outside, TimeSource time) {
+    SmtpSession(SessionTerms terms, ClientOrigin origin, Outside outside, TimeSource time) {
         this.terms = terms;
+        this.origin = origin;
         this.outside = outside;
         this.time = time;
+        auth = new AuthExchange(terms.loginFailed());
         waitingSince = time.nanos();
     }
 
@@ -149,31 +147,8 @@ final class SmtpSession {
             return;
         }
         mode = Mode.COMMAND;
-        switch (verdict) {
-            case LoginCheck.Verdict.Right right -> {
-                user = claimedUser;
-                tenant = right.tenant();
-                outside.reply(Replies.AUTHENTICATED);
-            }
-            case LoginCheck.Verdict.Wrong() -> loginFailed();
-            case LoginCheck.Verdict.Busy() -> outside.reply(Replies.LOGINS_BUSY);
-            case LoginCheck.Verdict.Braked() -> {
-                tell("auth", Replies.TOO_MANY_LOGINS_FAILED);
-                end(Replies.TOO_MANY_LOGINS_FAILED);
-            }
-        }
+        follow(auth.verdict(verdict));
         nextCommand();
-    }
-
-    private void loginFailed() {
-        terms.loginFailed().increment();
-        if (++loginFailures >= MAX_LOGIN_FAILURES) {
-            tell("auth", Replies.TOO_MANY_LOGINS_FAILED);
-            end(Replies.TOO_MANY_LOGINS_FAILED);
-        } else {
-            tell("auth", Replies.LOGIN_WRONG);
-            outside.reply(Replies.LOGIN_WRONG);
-        }
     }
 
     /** {@link #deadlineNanos} has passed. */
@@ -245,7 +220,11 @@ final class SmtpSession {
         CommandLine command = CommandLine.parse(bytes, from, crlf ? to - 1 : to);
         CommandLine checked = crlf ? command : new CommandLine(command.verb(), "", false);
         if (mode == Mode.AUTH) {
-            continueAuth(bytes, from, to, checked.wellFormed());
+            mode = Mode.COMMAND;
+            follow(auth.next(checked.wellFormed()
+                    ? Optional.of(new String(bytes, from, to - 1 - from,
+                            StandardCharsets.ISO_8859_1))
+                    : Optional.empty()));
         } else {
             command(checked);
         }
@@ -306,7 +285,7 @@ final class SmtpSession {
         extended = ehlo;
         abandon();
         List<String> offer = ehlo
-                ? terms.extensions(!tls.isEmpty(), !user.isEmpty())
+                ? terms.extensions(!tls.isEmpty(), auth.identity().isPresent())
                 : List.of(terms.hostname());
         outside.reply(new SmtpReply(250, Optional.empty(), offer));
     }
@@ -324,7 +303,7 @@ final class SmtpSession {
             tellAndRefuse("mail", whyNotRelay());
             return;
         }
-        switch (MailCommand.parse(argument)) {
+        switch (MailCommand.parse(argument, extended)) {
             case MailCommand.Refused(SmtpReply reply) -> refuse(reply);
             case MailCommand.Begin begin -> begin(begin);
         }
@@ -339,19 +318,21 @@ final class SmtpSession {
             tellAndRefuse("mail", Replies.REQUIRETLS_NEEDS_TLS);
             return;
         }
-        if (outside.refusal().isPresent()) {
-            tell("mail", Replies.STORAGE_FULL);
-            outside.reply(Replies.STORAGE_FULL);
+        Optional<SmtpReply> notNow = outside.admit(new Outside.Ask(Outside.Stage.MAIL,
+                auth.identity(), begin.size(), 0));
+        if (notNow.isPresent()) {
+            tell("mail", notNow.get());
+            outside.reply(notNow.get());
             return;
         }
-        transaction = new MailTransaction(begin.sender(), begin.options(), List.of());
+        transaction = new MailTransaction(begin.sender(), begin.options());
         refusedRecipients = 0;
         outside.reply(Replies.SENDER_OK);
     }
 
     private void rcpt(String argument) {
-        MailTransaction before = transaction;
-        if (before == null) {
+        MailTransaction mail = transaction;
+        if (mail == null) {
             refuse(Replies.NEEDS_MAIL);
             return;
         }
@@ -359,11 +340,12 @@ final class SmtpSession {
             refuse(Replies.CHUNKS_BEGUN);
             return;
         }
-        switch (RcptCommand.parse(argument, before.options().smtputf8(), terms.hostname())) {
+        switch (RcptCommand.parse(argument, extended, mail.options().smtputf8(),
+                terms.hostname())) {
             case RcptCommand.Refused(SmtpReply reply) -> refuse(reply);
-            case RcptCommand.Add add when before.recipients().size() < terms.limits()
+            case RcptCommand.Add add when mail.recipients().size() < terms.limits()
                     .maxRecipients() -> {
-                transaction = before.with(add.recipient());
+                mail.add(add.recipient());
                 outside.reply(Replies.RECIPIENT_OK);
             }
             case RcptCommand.Add tooMany -> refuseRecipient();
@@ -471,19 +453,11 @@ final class SmtpSession {
 
     private void auth(String argument) {
         Optional<SmtpReply> wrong = wrongForAuth();
-        int blank = argument.indexOf(' ');
-        String mechanism = blank < 0 ? argument : argument.substring(0, blank);
-        Optional<SaslDialogue> dialogue = SaslDialogue.of(mechanism);
-        if (wrong.isEmpty() && dialogue.isEmpty()) {
-            wrong = Optional.of(mechanism.isEmpty() ? Replies.NEEDS_NAME : Replies.AUTH_UNKNOWN);
-        }
         if (wrong.isPresent()) {
             refuse(wrong.get());
-            return;
+        } else {
+            follow(auth.begin(argument));
         }
-        SaslDialogue begun = dialogue.orElseThrow();
-        sasl = begun;
-        step(begun.begin(blank < 0 ? "" : argument.substring(blank + 1).strip()));
     }
 
     private Optional<SmtpReply> wrongForAuth() {
@@ -496,40 +470,37 @@ final class SmtpSession {
         if (!extended) {
             return Optional.of(Replies.NEEDS_HELLO);
         }
-        if (!user.isEmpty()) {
+        if (auth.identity().isPresent()) {
             return Optional.of(Replies.AUTH_TWICE);
         }
         return transaction == null ? Optional.empty() : Optional.of(Replies.AUTH_IN_MAIL);
     }
 
-    private void continueAuth(byte[] bytes, int from, int to, boolean wellFormed) {
-        SaslDialogue dialogue = sasl;
-        mode = Mode.COMMAND;
-        if (dialogue == null || !wellFormed) {
-            refuse(Replies.AUTH_MALFORMED);
-            return;
-        }
-        step(dialogue.next(new String(bytes, from, to - 1 - from,
-                StandardCharsets.ISO_8859_1)));
-    }
-
-    private void step(SaslDialogue.Step step) {
-        switch (step) {
-            case SaslDialogue.Step.Ask(SmtpReply challenge) -> {
+    private void follow(AuthExchange.Next next) {
+        switch (next) {
+            case AuthExchange.Next.Ask(SmtpReply challenge) -> {
                 mode = Mode.AUTH;
                 outside.reply(challenge);
             }
-            case SaslDialogue.Step.Login(SaslDialogue.Credentials login) -> {
+            case AuthExchange.Next.Check(SaslDialogue.Credentials login) -> {
                 mode = Mode.VERIFYING;
-                claimedUser = Ascii.clean(login.name(), SaslDialogue.MAX_NAME);
                 outside.verify(login);
             }
-            case SaslDialogue.Step.Broken(SmtpReply reply) -> refuse(reply);
+            case AuthExchange.Next.Over(SmtpReply reply) -> outside.reply(reply);
+            case AuthExchange.Next.Broken(SmtpReply reply) -> refuse(reply);
+            case AuthExchange.Next.Wrong(SmtpReply reply) -> {
+                tell("auth", reply);
+                outside.reply(reply);
+            }
+            case AuthExchange.Next.TooMany(SmtpReply reply) -> {
+                tell("auth", reply);
+                end(reply);
+            }
         }
     }
 
     private boolean mayRelay() {
-        return terms.relaysFrom() || !user.isEmpty();
+        return origin.relaysFrom() || auth.identity().isPresent();
     }
 
     private SmtpReply whyNotRelay() {
@@ -545,7 +516,7 @@ final class SmtpSession {
         MailTransaction mail = mailInHand();
         IncomingContent content = outside.newContent();
         String protocol = ReceivedField.protocol(extended, mail.options().smtputf8(),
-                !tls.isEmpty(), !user.isEmpty());
+                !tls.isEmpty(), auth.identity().isPresent());
         String date = terms.dates().text(time.epochMillis());
         byte[] received = ReceivedField.of(intakeNow(), protocol, terms.hostname(), content.id(),
                 mail, date);
@@ -635,7 +606,7 @@ final class SmtpSession {
         MailTransaction mail = mailInHand();
         mode = Mode.COMMITTING;
         message.content().accept(new Submission(mail.sender(), mail.distinctRecipients(),
-                mail.options(), message.facts(), tenant, intakeNow(), message.hints()),
+                mail.options(), message.facts(), rights().tenant(), intakeNow(), message.hints()),
                 new CommitListener() {
                     @Override
                     public void committed() {
@@ -731,7 +702,12 @@ final class SmtpSession {
     }
 
     private Event.Intake intakeNow() {
-        return new Event.Intake(terms.listenerName(), terms.client(), user, helo, tls);
+        String user = auth.identity().map(Identity::user).orElse("");
+        return new Event.Intake(terms.listenerName(), origin.text(), user, helo, tls);
+    }
+
+    private UserRights rights() {
+        return auth.identity().map(Identity::rights).orElse(UserRights.WITHOUT_LOGIN);
     }
 
     private MailTransaction mailInHand() {
@@ -750,5 +726,10 @@ final class SmtpSession {
 
     Mode mode() {
         return mode;
+    }
+
+    /** Where the client comes from, as far as is known. */
+    ClientOrigin origin() {
+        return origin;
     }
 }

@@ -15,6 +15,9 @@ public record SubmissionConfig(long maxSize, int maxRecipients, boolean addMissi
         boolean refuseLongLines, long maxHeader, int maxReceived, int maxErrors, int maxJunk,
         Duration idleTimeout, Duration handshakeTimeout, long minRate, int maxConnections,
         int maxConnectionsPerAddress) {
+    /** Only stands in after a problem was noted: never used by a running server. */
+    static final SubmissionConfig STAND_IN = new SubmissionConfig(1024, 1, true, false, 1024, 1,
+            1, 1, Duration.ofSeconds(1), Duration.ofSeconds(1), 0, 1, 1);
 
     public SubmissionConfig {
         if (maxConnectionsPerAddress > maxConnections) {

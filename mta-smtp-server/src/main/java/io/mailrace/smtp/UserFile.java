@@ -124,7 +124,7 @@ public final class UserFile {
     /** All users in the order of the file. */
     public List<User> list() {
         List<User> all = new ArrayList<>();
-        table.users().forEach((name, entry) -> all.add(new User(name, entry.tenant())));
+        table.users().forEach((name, entry) -> all.add(new User(name, entry.rights().tenant())));
         return List.copyOf(all);
     }
 

@@ -20,7 +20,7 @@ record UserTable(Map<String, Entry> users) {
     static final UserTable EMPTY = new UserTable(Map.of());
     private static final long MAX_FILE_BYTES = 64L << 20;
 
-    record Entry(PasswordHash hash, String tenant) {}
+    record Entry(PasswordHash hash, UserRights rights) {}
 
     /** A file that cannot be used, with the first thing wrong in it. */
     static final class BadFile extends IOException {
@@ -66,7 +66,7 @@ record UserTable(Map<String, Entry> users) {
             String tenant = tenant(fields.length == 3 && !fields[2].isBlank()
                     ? fields[2].strip()
                     : fields[0]);
-            if (users.put(fields[0], new Entry(hash.get(), tenant)) != null) {
+            if (users.put(fields[0], new Entry(hash.get(), UserRights.of(tenant))) != null) {
                 throw new BadFile("line " + number + " repeats a user");
             }
         }

@@ -17,6 +17,9 @@ import java.util.Optional;
  */
 public record UsersConfig(Path file, int hashQueue, Duration verdictCache, int maxFailures,
         Duration failureWindow) {
+    /** Only stands in after a problem was noted: never used by a running server. */
+    static final UsersConfig STAND_IN = new UsersConfig(Path.of(""), 1, Duration.ZERO, 1,
+            Duration.ofSeconds(1));
 
     static Optional<UsersConfig> from(ConfigReader section) {
         Path file = section.parsed("file", "a path", Path.of(""), UsersConfig::parsePath);

@@ -13,11 +13,13 @@ import java.util.stream.Stream;
 /**
  * One conversation as a file: {@code C:} what the client sends (a CRLF follows), {@code C!:} the
  * same without CRLF, {@code S:} a reply line ({@code *} at its end: anything may follow);
- * {@code C*3:} and {@code S*3:} repeat. Directives: {@code @ listener NAME}, {@code @ tls}
- * (handshake), {@code @ closed} (the server has hung up), {@code @ messages N}, {@code @ stored
- * TEXT} (part of the first message), {@code @ one-segment} (splitting the client's bytes would
- * change the case). In client lines {@code \r \n \0 \xHH} are escapes; {@code {100}} is 100
- * times the letter x.
+ * {@code C*3:} and {@code S*3:} repeat. {@code E: name} sends {@code EHLO name} and expects all
+ * the listener offers at this point, {@code S: {ehlo}} expects the latter only: the keywords are
+ * written out in the {@code ehlo-offer-*} files and nowhere else. Directives: {@code @ listener
+ * NAME}, {@code @ tls} (handshake), {@code @ closed} (the server has hung up), {@code @ messages
+ * N}, {@code @ stored TEXT} (part of the first message), {@code @ one-segment} (splitting the
+ * client's bytes would change the case). In client lines {@code \r \n \0 \xHH} are escapes;
+ * {@code {100}} is 100 times the letter x.
  */
 record Dialogue(String name, String listener, boolean oneSegment, List<Step> steps) {
     static final Path FOLDER = Path.of("src/test/resources/dialogues");
@@ -67,7 +69,7 @@ record Dialogue(String name, String listener, boolean oneSegment, List<Step> ste
                 } else if (line.equals("@ one-segment")) {
                     oneSegment = true;
                 } else {
-                    addSteps(file, line, steps);
+                    addSteps(file, line, listener, steps);
                 }
             }
         } catch (IOException unreadable) {
@@ -76,7 +78,7 @@ record Dialogue(String name, String listener, boolean oneSegment, List<Step> ste
         return new Dialogue(file.getFileName().toString(), listener, oneSegment, steps);
     }
 
-    private static void addSteps(Path file, String line, List<Step> steps) {
+    private static void addSteps(Path file, String line, String listener, List<Step> steps) {
         if (line.startsWith("@ ")) {
             String[] words = line.substring(2).split(" ", 2);
             steps.add(switch (words[0]) {
@@ -97,9 +99,32 @@ record Dialogue(String name, String listener, boolean oneSegment, List<Step> ste
             switch (star < 0 ? head : head.substring(0, star)) {
                 case "C" -> steps.add(new Step.Send(unescape(text) + "\r\n"));
                 case "C!" -> steps.add(new Step.Send(unescape(text)));
-                case "S" -> steps.add(new Step.Expect(text));
+                case "E" -> {
+                    steps.add(new Step.Send("EHLO " + unescape(text) + "\r\n"));
+                    addOffer(listener, steps);
+                }
+                case "S" -> {
+                    if (text.equals("{ehlo}")) {
+                        addOffer(listener, steps);
+                    } else {
+                        steps.add(new Step.Expect(text));
+                    }
+                }
                 default -> throw new IllegalArgumentException(file + ": " + line);
             }
+        }
+    }
+
+    /** The reply to EHLO after the steps so far: they tell whether TLS and a login are there. */
+    private static void addOffer(String listener, List<Step> steps) {
+        SessionTerms terms = Fixture.terms(Fixture.config(), listener);
+        boolean tls = terms.listener().tls() == ListenerConfig.Tls.IMPLICIT
+                || steps.contains(new Step.Tls());
+        boolean authenticated = steps.stream().anyMatch(
+                s -> s instanceof Step.Expect(String line) && line.startsWith("235 "));
+        List<String> offer = terms.extensions(tls, authenticated);
+        for (int i = 0; i < offer.size(); i++) {
+            steps.add(new Step.Expect((i < offer.size() - 1 ? "250-" : "250 ") + offer.get(i)));
         }
     }
 

@@ -3,7 +3,9 @@ package io.mailrace.smtp;
 
 import io.mailrace.core.ConfigSource;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.util.Base64;
+import java.util.concurrent.atomic.LongAdder;
 
 /** The configuration and the user the tests share: small bounds, so that dialogues stay short. */
 final class Fixture {
@@ -31,6 +33,17 @@ final class Fixture {
 
     static SmtpServerConfig config() {
         return CONFIG;
+    }
+
+    /** With this users file. */
+    static UsersConfig users(Path file, int hashQueue, int maxFailures) {
+        return config("users { file = \"" + file + "\", hash-queue = " + hashQueue
+                + ", max-failures = " + maxFailures + " }").users();
+    }
+
+    static SessionTerms terms(SmtpServerConfig config, String name) {
+        return new SessionTerms(config.hostname(), name, config.listeners().get(name),
+                config.submission(), new MailDate(), new LongAdder(), new LongAdder());
     }
 
     static byte[] latin1(String text) {

@@ -18,6 +18,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class LoginCheckTest {
+    private static final LoginCheck.Verdict ALICE = new LoginCheck.Verdict.Right(
+            new Identity("alice", UserRights.of("team")));
     @TempDir
     private Path directory;
     private final FakeTimeSource time = new FakeTimeSource();
@@ -30,8 +32,7 @@ class LoginCheckTest {
     }
 
     private UsersConfig config(int queue, int maxFailures) {
-        return new UsersConfig(file, queue, Duration.ofMinutes(5), maxFailures,
-                Duration.ofMinutes(10));
+        return Fixture.users(file, queue, maxFailures);
     }
 
     private static CompletableFuture<LoginCheck.Verdict> begin(LoginCheck check, String name,
@@ -52,7 +53,7 @@ class LoginCheckTest {
     void check_saysWhatIsRight() throws Exception {
         try (LoginCheck check = LoginCheck.open(config(10, 10), time)) {
             assertThat(ask(check, "alice", "right", "192.0.2.1"))
-                    .isEqualTo(new LoginCheck.Verdict.Right("team"));
+                    .isEqualTo(ALICE);
             assertThat(ask(check, "alice", "wrong", "192.0.2.1"))
                     .isEqualTo(new LoginCheck.Verdict.Wrong());
             assertThat(ask(check, "nobody", "right", "192.0.2.1"))
@@ -71,7 +72,7 @@ class LoginCheckTest {
             assertThat(ask(check, "alice", "right", "192.0.2.1"))
                     .isEqualTo(new LoginCheck.Verdict.Wrong());
             assertThat(ask(check, "alice", "other", "192.0.2.1"))
-                    .isEqualTo(new LoginCheck.Verdict.Right("team"));
+                    .isEqualTo(ALICE);
         }
     }
 
@@ -83,7 +84,7 @@ class LoginCheckTest {
             CompletableFuture<LoginCheck.Verdict> again = begin(check, "alice", "right",
                     "192.0.2.1");
             assertThat(again.get(20, TimeUnit.SECONDS))
-                    .isEqualTo(new LoginCheck.Verdict.Right("team"));
+                    .isEqualTo(ALICE);
         }
     }
 
@@ -93,11 +94,11 @@ class LoginCheckTest {
             Files.writeString(file, "nonsense\n");
             check.reloadIfChanged();
             assertThat(ask(check, "alice", "right", "192.0.2.1"))
-                    .isEqualTo(new LoginCheck.Verdict.Right("team"));
+                    .isEqualTo(ALICE);
             Files.delete(file);
             check.reloadIfChanged();
             assertThat(ask(check, "alice", "right", "192.0.2.1"))
-                    .isEqualTo(new LoginCheck.Verdict.Right("team"));
+                    .isEqualTo(ALICE);
         }
     }
 
@@ -111,10 +112,10 @@ class LoginCheckTest {
             assertThat(ask(check, "alice", "right", "2001:db8::99"))
                     .isEqualTo(new LoginCheck.Verdict.Braked());
             assertThat(ask(check, "alice", "right", "2001:db8:0:1::1"))
-                    .isEqualTo(new LoginCheck.Verdict.Right("team"));
+                    .isEqualTo(ALICE);
             time.advance(Duration.ofMinutes(11));
             assertThat(ask(check, "alice", "right", "2001:db8::99"))
-                    .isEqualTo(new LoginCheck.Verdict.Right("team"));
+                    .isEqualTo(ALICE);
         }
     }
 

@@ -6,6 +6,7 @@ import io.mailrace.core.SmtpReply;
 import io.mailrace.core.testing.FakeTimeSource;
 import io.mailrace.queue.IncomingContent;
 import java.io.ByteArrayOutputStream;
+import java.net.InetAddress;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -23,8 +24,8 @@ final class SessionDriver implements Outside {
     final List<SmtpReply> replies = new ArrayList<>();
     final List<String> lines = new ArrayList<>();
     final List<String> told = new ArrayList<>();
-    final LongAdder accepted = new LongAdder();
-    final LongAdder loginsFailed = new LongAdder();
+    final LongAdder accepted;
+    final LongAdder loginsFailed;
     boolean closed;
     boolean tlsAsked;
     boolean answersLogins = true;
@@ -33,12 +34,12 @@ final class SessionDriver implements Outside {
     private final ByteArrayOutputStream held = new ByteArrayOutputStream();
 
     SessionDriver(SmtpServerConfig config, String listener) {
-        ListenerConfig terms = config.listeners().get(listener);
-        implicit = terms.tls() == ListenerConfig.Tls.IMPLICIT;
-        session = new SmtpSession(new SessionTerms(config.hostname(), listener, terms,
-                config.submission(), "127.0.0.1",
-                terms.relaysFor(java.net.InetAddress.getLoopbackAddress()), new MailDate(),
-                accepted, loginsFailed), this, time);
+        SessionTerms terms = Fixture.terms(config, listener);
+        implicit = terms.listener().tls() == ListenerConfig.Tls.IMPLICIT;
+        accepted = terms.accepted();
+        loginsFailed = terms.loginFailed();
+        session = new SmtpSession(terms, ClientOrigin.of(InetAddress.getLoopbackAddress(),
+                terms.listener()), this, time);
     }
 
     static SessionDriver relay() {
@@ -148,7 +149,8 @@ final class SessionDriver implements Outside {
                 Fixture.PASSWORD.getBytes(StandardCharsets.UTF_8));
         if (answersLogins) {
             loop.add(() -> session.verdict(right
-                    ? new LoginCheck.Verdict.Right("alice")
+                    ? new LoginCheck.Verdict.Right(new Identity(Fixture.USER,
+                            UserRights.of("alice")))
                     : new LoginCheck.Verdict.Wrong()));
         }
     }
@@ -162,8 +164,8 @@ final class SessionDriver implements Outside {
     }
 
     @Override
-    public Optional<String> refusal() {
-        return spool.refusal();
+    public Optional<SmtpReply> admit(Ask ask) {
+        return spool.refusal().map(why -> Replies.STORAGE_FULL);
     }
 
     @Override

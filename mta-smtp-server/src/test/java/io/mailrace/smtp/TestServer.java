@@ -46,8 +46,7 @@ final class TestServer implements AutoCloseable {
             file.toFile().deleteOnExit();
             UsersConfig users = config.users();
             return new SmtpServerConfig(config.hostname(), config.listeners(), config.tls(),
-                    new UsersConfig(file, users.hashQueue(), users.verdictCache(),
-                            users.maxFailures(), users.failureWindow()),
+                    Fixture.users(file, users.hashQueue(), users.maxFailures()),
                     config.submission());
         } catch (IOException disk) {
             throw new UncheckedIOException(disk);

@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeEach;
@@ -19,7 +20,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 class LoginCheckTest {
     private static final LoginCheck.Verdict ALICE = new LoginCheck.Verdict.Right(
-            new Identity("alice", UserRights.of("team")));
+            new Identity("alice", UserFields.parse("", "team").rights()));
     @TempDir
     private Path directory;
     private final FakeTimeSource time = new FakeTimeSource();
@@ -38,7 +39,7 @@ class LoginCheckTest {
     private static CompletableFuture<LoginCheck.Verdict> begin(LoginCheck check, String name,
             String password, String client) throws Exception {
         CompletableFuture<LoginCheck.Verdict> answer = new CompletableFuture<>();
-        check.check(new SaslDialogue.Credentials(name,
+        check.check(new SaslDialogue.Credentials.Password(name,
                 password.getBytes(StandardCharsets.UTF_8)), InetAddress.getByName(client),
                 Runnable::run, answer::complete);
         return answer;
@@ -51,7 +52,7 @@ class LoginCheckTest {
 
     @Test
     void check_saysWhatIsRight() throws Exception {
-        try (LoginCheck check = LoginCheck.open(config(10, 10), time)) {
+        try (LoginCheck check = LoginCheck.open(config(10, 10), Set.of(), time)) {
             assertThat(ask(check, "alice", "right", "192.0.2.1"))
                     .isEqualTo(ALICE);
             assertThat(ask(check, "alice", "wrong", "192.0.2.1"))
@@ -63,7 +64,7 @@ class LoginCheckTest {
 
     @Test
     void check_second_isAnsweredFromMemoryUntilTheFileChanges() throws Exception {
-        try (LoginCheck check = LoginCheck.open(config(10, 10), time)) {
+        try (LoginCheck check = LoginCheck.open(config(10, 10), Set.of(), time)) {
             ask(check, "alice", "right", "192.0.2.1");
             assertThat(begin(check, "alice", "right", "192.0.2.2")).isCompleted();
             UserFile users = UserFile.open(file);
@@ -78,7 +79,7 @@ class LoginCheckTest {
 
     @Test
     void check_remembered_isForgottenInTime() throws Exception {
-        try (LoginCheck check = LoginCheck.open(config(10, 10), time)) {
+        try (LoginCheck check = LoginCheck.open(config(10, 10), Set.of(), time)) {
             ask(check, "alice", "right", "192.0.2.1");
             time.advance(Duration.ofMinutes(6));
             CompletableFuture<LoginCheck.Verdict> again = begin(check, "alice", "right",
@@ -90,7 +91,7 @@ class LoginCheckTest {
 
     @Test
     void reload_badOrMissingFile_keepsTheUsers() throws Exception {
-        try (LoginCheck check = LoginCheck.open(config(10, 10), time)) {
+        try (LoginCheck check = LoginCheck.open(config(10, 10), Set.of(), time)) {
             Files.writeString(file, "nonsense\n");
             check.reloadIfChanged();
             assertThat(ask(check, "alice", "right", "192.0.2.1"))
@@ -104,7 +105,7 @@ class LoginCheckTest {
 
     @Test
     void failures_ofOneAddress_brakeItAndNobodyElse() throws Exception {
-        try (LoginCheck check = LoginCheck.open(config(10, 3), time)) {
+        try (LoginCheck check = LoginCheck.open(config(10, 3), Set.of(), time)) {
             for (int i = 0; i < 3; i++) {
                 assertThat(ask(check, "alice", "wrong", "2001:db8::" + i))
                         .isEqualTo(new LoginCheck.Verdict.Wrong());
@@ -121,7 +122,7 @@ class LoginCheckTest {
 
     @Test
     void queue_full_isBusy() throws Exception {
-        try (LoginCheck check = LoginCheck.open(config(1, 1000), time)) {
+        try (LoginCheck check = LoginCheck.open(config(1, 1000), Set.of(), time)) {
             List<CompletableFuture<LoginCheck.Verdict>> all = new ArrayList<>();
             for (int i = 0; i < 40; i++) {
                 all.add(begin(check, "alice", "wrong" + i, "192.0.2.1"));

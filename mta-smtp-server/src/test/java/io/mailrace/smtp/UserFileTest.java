@@ -10,6 +10,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -33,14 +35,14 @@ class UserFileTest {
         UserFile users = UserFile.open(file);
         users.add("alice", password("pässword"));
         users.add("App.One@example.com", password("x"), "billing");
-        assertThat(users.list()).containsExactly(new UserFile.User("alice", "alice"),
-                new UserFile.User("App.One@example.com", "billing"));
+        assertThat(users.list()).containsExactly(new UserFile.User("alice", "alice", ""),
+                new UserFile.User("App.One@example.com", "billing", ""));
         assertThat(UserFile.open(file).list()).isEqualTo(users.list());
         assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(file)))
                 .isIn("rw-------", "rw-r-----");
         assertThat(Files.readString(file)).contains(":$argon2id$v=19$m=19456,t=2,p=1$")
                 .doesNotContain("pässword");
-        PasswordHash hash = UserTable.read(file).users().get("alice").hash();
+        PasswordHash hash = UserTable.read(file, Set.of()).users().get("alice").hash();
         assertThat(hash.matches(utf8("pässword"))).isTrue();
         assertThat(hash.matches(utf8("passwort"))).isFalse();
     }
@@ -59,12 +61,12 @@ class UserFileTest {
         assertThat(Files.readAllLines(file)).startsWith("# mine", "").endsWith(bob);
         assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(file)))
                 .isEqualTo("rw-r-----");
-        assertThat(users.list().getFirst()).isEqualTo(new UserFile.User("alice", "team"));
-        assertThat(UserTable.read(file).users().get("alice").hash().matches(utf8("three")))
+        assertThat(users.list().getFirst()).isEqualTo(new UserFile.User("alice", "team", ""));
+        assertThat(UserTable.read(file, Set.of()).users().get("alice").hash().matches(utf8("three")))
                 .isTrue();
         assertThat(users.remove("alice")).isTrue();
         assertThat(users.remove("alice")).isFalse();
-        assertThat(users.list()).containsExactly(new UserFile.User("bob", "bob"));
+        assertThat(users.list()).containsExactly(new UserFile.User("bob", "bob", ""));
         try (var left = Files.list(directory)) {
             assertThat(left).containsExactly(file);
         }
@@ -107,7 +109,7 @@ class UserFileTest {
             "alice:$argon2i$v=19$m=19456,t=2,p=1$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA",
             "alice:$argon2id$v=19$m=19456,t=2,p=1$!$aGFzaGhhc2hoYXNoaGFzaA", ":x", "a b:x"})
     void badLine_namesIt(String line) {
-        assertThatThrownBy(() -> UserTable.parse(List.of("# ok", line)))
+        assertThatThrownBy(() -> UserTable.parse(List.of("# ok", line), Set.of("default")))
                 .isInstanceOf(IOException.class).hasMessageContaining("line 2");
     }
 

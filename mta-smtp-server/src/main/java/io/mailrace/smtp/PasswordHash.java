@@ -132,6 +132,7 @@ sealed interface PasswordHash {
      */
     final class Bcrypt implements PasswordHash {
         private static final int LENGTH = 60;
+        private static final int SALT_END = 28;
         private static final int MIN_COST = 4;
         private static final int MAX_COST = 14;
         private static final String LETTERS = "./ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -166,7 +167,17 @@ sealed interface PasswordHash {
 
         @Override
         public boolean matches(byte[] password) {
-            return OpenBSDBCrypt.checkPassword(text, password);
+            return OpenBSDBCrypt.checkPassword(canonical(), password);
+        }
+
+        /** Some programs leave bits in the last letters of salt and hash that mean nothing. */
+        private String canonical() {
+            StringBuilder letters = new StringBuilder(text);
+            letters.setCharAt(SALT_END, LETTERS.charAt(
+                    LETTERS.indexOf(text.charAt(SALT_END)) & 0x30));
+            letters.setCharAt(LENGTH - 1, LETTERS.charAt(
+                    LETTERS.indexOf(text.charAt(LENGTH - 1)) & 0x3c));
+            return letters.toString();
         }
 
         @Override

@@ -84,6 +84,53 @@ class UserFileTest {
     }
 
     @Test
+    void set_changesTheRestOfTheLine() throws Exception {
+        Path file = directory.resolve("users");
+        UserFile users = UserFile.open(file, Set.of("default", "b"));
+        users.add("alice", password("one"), "", Map.of("lane", "bulk"));
+        users.add("bob", password("two"));
+        users.set("alice", Map.of("rate", "100/min", "pool", "b"));
+        users.set("bob", Map.of("from", "shop.test"));
+        assertThat(Files.readAllLines(file).get(1)).endsWith("::from=shop.test");
+        assertThat(users.list().getFirst().tenant()).isEqualTo("alice");
+        assertThat(users.list().getFirst().fields()).contains("lane=bulk", "rate=100/min",
+                "pool=b");
+        users.setPassword("alice", password("three"));
+        assertThat(users.list().getFirst().fields()).contains("lane=bulk", "rate=100/min");
+        users.set("bob", Map.of("from", ""));
+        assertThat(users.list().get(1)).isEqualTo(new UserFile.User("bob", "bob", ""));
+        assertThat(Files.readAllLines(file).get(1).split(":")).hasSize(2);
+        String before = Files.readString(file);
+        assertThatThrownBy(() -> users.set("alice", Map.of("pool", "c")))
+                .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("no pool c");
+        assertThatThrownBy(() -> users.set("alice", Map.of("lnae", "bulk")))
+                .hasMessageContaining("unknown key lnae");
+        assertThatThrownBy(() -> users.set("carol", Map.of("lane", "bulk")))
+                .hasMessageContaining("no such user");
+        assertThat(Files.readString(file)).isEqualTo(before);
+    }
+
+    @Test
+    void scram_goesWithThePassword() throws Exception {
+        Path file = directory.resolve("users");
+        UserFile users = UserFile.open(file);
+        users.add("alice", password("pencil"), "team");
+        assertThat(UserTable.read(file, Set.of()).scram()).isFalse();
+        users.setScram("alice", password("pencil"));
+        assertThat(UserTable.read(file, Set.of()).scram()).isTrue();
+        String first = users.list().getFirst().fields();
+        assertThat(first).isEqualTo("scram=yes");
+        String line = Files.readString(file);
+        users.setPassword("alice", password("other"));
+        assertThat(Files.readString(file)).contains(":team:scram=SCRAM-SHA-256$")
+                .isNotEqualTo(line);
+        users.setPassword("alice", password("ümlaut"));
+        assertThat(Files.readString(file)).doesNotContain("scram").endsWith(":team\n");
+        assertThatThrownBy(() -> users.setScram("alice", password("ümlaut")))
+                .hasMessageContaining("printable ASCII");
+    }
+
+    @Test
     void wrongArguments_areRefused() throws Exception {
         UserFile users = UserFile.open(directory.resolve("users"));
         users.add("alice", password("x"));

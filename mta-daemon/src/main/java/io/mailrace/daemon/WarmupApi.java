@@ -61,7 +61,8 @@ final class WarmupApi {
             cells.add(List.of(row.source(), row.provider(), row.state(), row.plan(),
                     row.step() + "/" + row.steps(), row.cap() == 0 ? "-" : number(row.cap()),
                     number(row.used()), number(row.accepted()), number(row.deferred()),
-                    number(row.greylisted()), number(row.bounced()), row.health().isEmpty() ? "-" : row.health(),
+                    number(row.greylisted()), number(row.bounced()),
+                    row.health().isEmpty() ? "-" : row.health(),
                     row.tomorrow().isEmpty() ? "-" : row.tomorrow()));
         }
         StringBuilder text = new StringBuilder(aligned(cells));

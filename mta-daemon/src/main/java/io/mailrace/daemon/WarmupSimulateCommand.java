@@ -62,7 +62,8 @@ final class WarmupSimulateCommand implements Callable<Integer> {
         Logging.quiet();
         Result result = new WarmupSimulation(DaemonConfig.load(config.file).delivery(),
                 new Setting(way, plan, days, volume, arrivals, greylisting / 100, dip,
-                        restarts, seed)).run();
+                        restarts, seed))
+                .run();
         spec.commandLine().getOut().print(json ? Json.page(out -> write(out, result))
                 : EventText.printable(text(result)));
         spec.commandLine().getOut().flush();
@@ -87,7 +88,8 @@ final class WarmupSimulateCommand implements Callable<Integer> {
                 + "Delivered %,d, bounced %,d, waiting %,d; beyond a cap %d; %d restarts, %d"
                 + " crashes.%n", result.fullOn() == 0 ? "never" : "from day " + result.fullOn(),
                 100 * result.laterShare(), 100 * result.blockedShare(), result.sentByNew() == 0 ? 0
-                        : 100.0 * result.greylisted() / result.sentByNew(), result.delivered(),
+                        : 100.0 * result.greylisted() / result.sentByNew(),
+                result.delivered(),
                 result.bounced(), result.waiting(), result.over(), result.restarts(),
                 result.crashes())).toString();
     }

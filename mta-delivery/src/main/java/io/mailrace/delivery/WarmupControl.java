@@ -32,7 +32,8 @@ public final class WarmupControl {
      */
     public record Row(String source, String provider, String plan, String state, int step,
             int steps, LocalDate day, long cap, long used, long accepted, long deferred,
-            long greylisted, long bounced, long complained, long volume, String health, String tomorrow,
+            long greylisted, long bounced, long complained, long volume, String health,
+            String tomorrow,
             String why) {}
 
     private final DeliveryConfig config;

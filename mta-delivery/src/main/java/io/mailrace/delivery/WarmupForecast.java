@@ -8,8 +8,8 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * How a warm-up goes on when each day has so much mail and all of it is accepted. When in the day it
- * comes does not change the steps, but what goes by other sources.
+ * How a warm-up goes on when each day has so much mail and all of it is accepted. When in the day
+ * it comes does not change the steps, but what goes by other sources.
  *
  * @param volume first attempts a day to the provider, of all sources
  * @param part of them that the source's weight in its pool gives it

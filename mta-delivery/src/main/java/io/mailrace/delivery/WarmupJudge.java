@@ -15,8 +15,8 @@ final class WarmupJudge {
      * a day is also used enough when there was mail for the whole cap, some hour had no room left
      * for more of it, and what did begin was accepted. Mail, not use, is measured there: the
      * source's part of all first attempts of the day, which is counted on disk. A cap is thus never
-     * raised beyond the mail there is, nor by a few messages that fill an hour by chance. Judging by
-     * the hours alone was tried on paper: a daily peak of 100 messages would raise the cap to 1,200.
+     * raised beyond the mail there is, nor by a few messages that fill an hour by chance. Judging
+     * by the hours alone lost: a daily peak would raise the cap to twelve times that.
      *
      * Greylisting is first contact by design. It is neither good nor bad, so it is taken out of
      * both sides; but somebody must have accepted something.

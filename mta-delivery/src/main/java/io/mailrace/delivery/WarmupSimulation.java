@@ -131,7 +131,8 @@ public final class WarmupSimulation {
      * @param events decisions in words, the oldest first
      */
     public record Result(Setting setting, List<Day> days, int fullOn, long over, long attempts,
-            long sentByNew, long later, long greylisted, long blocked, long delivered, long bounced, long waiting,
+            long sentByNew, long later, long greylisted, long blocked, long delivered, long bounced,
+            long waiting,
             int restarts, int crashes, List<String> events) {
 
         /** Share of the new sources' attempts that were put off. */

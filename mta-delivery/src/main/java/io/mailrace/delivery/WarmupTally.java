@@ -82,7 +82,8 @@ final class WarmupTally {
     WarmupSimulation.Result result(WarmupSimulation.Setting setting, long waiting, int restarts,
             int crashes, List<String> lines) {
         return new WarmupSimulation.Result(setting, List.copyOf(days), fullOn, over, attempts,
-                allSent, allLater, greylisted, allBlocked, delivered, bounced, waiting, restarts, crashes,
+                allSent, allLater, greylisted, allBlocked, delivered, bounced, waiting, restarts,
+                crashes,
                 lines);
     }
 }

@@ -338,11 +338,7 @@ class WarmupTest {
                 }
             }
             while (!flying.isEmpty() && random.nextInt(3) > 0) {
-                finish(warmup, flying.removeLast(), switch (random.nextInt(60)) {
-                    case 0, 1 -> Outcome.BOUNCED;
-                    case 2 -> Outcome.GREYLISTED;
-                    default -> Outcome.ACCEPTED;
-                });
+                finish(warmup, flying.removeLast(), outcome(random));
             }
             int what = random.nextInt(60);
             if (what < 3) {
@@ -377,6 +373,14 @@ class WarmupTest {
         time.stepWallClock(leapt.negated());
         memos.writeAll();
         recovers(startAs(PLAN.formatted(""), WarmupGate.OPEN));
+    }
+
+    private static Outcome outcome(Random random) {
+        return switch (random.nextInt(60)) {
+            case 0, 1 -> Outcome.BOUNCED;
+            case 2 -> Outcome.GREYLISTED;
+            default -> Outcome.ACCEPTED;
+        };
     }
 
     private void order(Warmup warmup, Random random) {

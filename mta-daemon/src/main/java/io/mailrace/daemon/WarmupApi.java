@@ -56,12 +56,13 @@ final class WarmupApi {
     static String table(List<WarmupControl.Row> rows) {
         List<List<String>> cells = new ArrayList<>();
         cells.add(List.of("SOURCE", "PROVIDER", "STATE", "PLAN", "STEP", "CAP", "USED",
-                "ACCEPTED", "DEFERRED", "BOUNCED", "HEALTH", "TOMORROW"));
+                "ACCEPTED", "DEFERRED", "GREYLISTED", "BOUNCED", "HEALTH", "TOMORROW"));
         for (WarmupControl.Row row : rows) {
             cells.add(List.of(row.source(), row.provider(), row.state(), row.plan(),
                     row.step() + "/" + row.steps(), row.cap() == 0 ? "-" : number(row.cap()),
                     number(row.used()), number(row.accepted()), number(row.deferred()),
-                    number(row.bounced()), row.health().isEmpty() ? "-" : row.health(),
+                    number(row.greylisted()), number(row.bounced()),
+                    row.health().isEmpty() ? "-" : row.health(),
                     row.tomorrow().isEmpty() ? "-" : row.tomorrow()));
         }
         StringBuilder text = new StringBuilder(aligned(cells));
@@ -110,6 +111,7 @@ final class WarmupApi {
         json.writeNumberProperty("used", row.used());
         json.writeNumberProperty("accepted", row.accepted());
         json.writeNumberProperty("deferred", row.deferred());
+        json.writeNumberProperty("greylisted", row.greylisted());
         json.writeNumberProperty("bounced", row.bounced());
         json.writeNumberProperty("complained", row.complained());
         json.writeNumberProperty("volume", row.volume());

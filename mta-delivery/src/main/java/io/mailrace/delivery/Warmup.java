@@ -26,6 +26,7 @@ import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.slf4j.event.Level;
 
 /**
  * Warm-up at work: a {@link WarmupTrack} for each source that is warmed up and each provider it has
@@ -158,6 +159,8 @@ final class Warmup implements AutoCloseable {
 
     private Place add(Key key, WarmupTrack track) {
         Place made = new Place(key, track, sources.part(key.source()));
+        track.offered(day -> (long) (made.part * volume(key.provider(), track.plan().hours(),
+                day)));
         Place known = places.putIfAbsent(key, made);
         if (known == null) {
             meters.track(key, () -> read(made, () -> track.cap(volume(made))),
@@ -489,7 +492,7 @@ final class Warmup implements AutoCloseable {
     }
 
     private void turn(Place place) {
-        List<Decision> decisions = place.track.turn(time.epochMillis());
+        List<Decision> decisions = place.track.turn(time.epochMillis(), time.nanos());
         if (!decisions.isEmpty()) {
             decided(place, decisions);
         }
@@ -502,22 +505,36 @@ final class Warmup implements AutoCloseable {
     private void decided(Place place, List<Decision> decisions) {
         List<Event> events = new ArrayList<>();
         for (Decision one : decisions) {
-            String why = Ascii.clean(one.why(), MAX_WHY);
             WarmupTrack track = place.track;
             events.add(new Event.WarmupStep(time.epochMillis(), place.key.source(),
                     place.key.provider(), track.plan().name(), one.action().word(),
-                    track.step() + 1, track.cap(volume(place)), why));
+                    track.step() + 1, track.cap(volume(place)), Ascii.clean(one.why(),
+                            MAX_WHY)));
             meters.decided(one.action());
-            if (one.action() == Action.BLOCK) {
-                LOG.warn("warm-up source={} provider={} action={} reason=\"{}\"",
-                        place.key.source(), place.key.provider(), one.action().word(), why);
-            } else {
-                LOG.info("warm-up source={} provider={} action={} step={} reason=\"{}\"",
-                        place.key.source(), place.key.provider(), one.action().word(),
-                        track.step() + 1, why);
-            }
         }
-        write(List.of(change(place)), events);
+        // said when written: event loops wait for the lock of a place, which is held here
+        memos.write(List.of(change(place)), events, Runnable::run, new CommitListener() {
+            @Override
+            public void committed() {
+                events.forEach(Warmup::say);
+            }
+
+            @Override
+            public void failed(SpoolException why) {
+                events.forEach(Warmup::say);
+                notWritten(why);
+            }
+        });
+    }
+
+    private static void say(Event event) {
+        if (!(event instanceof Event.WarmupStep step)) {
+            return;
+        }
+        boolean alert = step.action().equals(Action.BLOCK.word());
+        LOG.atLevel(alert ? Level.WARN : Level.INFO).log(
+                "warm-up source={} provider={} action={} step={} reason=\"{}\"", step.source(),
+                step.provider(), step.action(), step.step(), step.why());
     }
 
     /** Has more written ahead when little is left. Changes of one track are in order: its lock. */
@@ -556,9 +573,12 @@ final class Warmup implements AutoCloseable {
 
     private void write(List<Memos.Change> changes, List<Event> events) {
         memos.write(changes, events, Runnable::run,
-                CommitListener.onFailure(why -> LOG.error(
-                        "warm-up decided but not on disk: a restart decides again reason=\"{}\"",
-                        why.getMessage())));
+                CommitListener.onFailure(Warmup::notWritten));
+    }
+
+    private static void notWritten(SpoolException why) {
+        LOG.error("warm-up decided but not on disk: a restart decides again reason=\"{}\"",
+                why.getMessage());
     }
 
     // ------------------------------------------------------------------ for operators
@@ -604,20 +624,24 @@ final class Warmup implements AutoCloseable {
         return true;
     }
 
-    /** What a visitor is shown of each track, in order of source and provider. */
+    /** What a visitor is shown: a copy of each track, in order of source and provider. */
     interface Visitor {
         void track(Key key, WarmupTrack track, long volume);
     }
 
-    /** Shows each track, up to date; the visitor must not keep it. */
+    /** Shows each track, up to date. The visitor may take its time: no lock is held. */
     void each(Visitor visitor) {
         Map<String, Place> sorted = new TreeMap<>();
         places.forEach((key, place) -> sorted.put(key.source() + " " + key.provider(), place));
         for (Place place : sorted.values()) {
+            WarmupTrack track;
+            long volume;
             synchronized (place) {
                 turn(place);
-                visitor.track(place.key, place.track, volume(place));
+                track = place.track.copy();
+                volume = volume(place);
             }
+            visitor.track(place.key, track, volume);
         }
     }
 

@@ -32,7 +32,8 @@ public final class WarmupControl {
      */
     public record Row(String source, String provider, String plan, String state, int step,
             int steps, LocalDate day, long cap, long used, long accepted, long deferred,
-            long bounced, long complained, long volume, String health, String tomorrow,
+            long greylisted, long bounced, long complained, long volume, String health,
+            String tomorrow,
             String why) {}
 
     private final DeliveryConfig config;
@@ -55,7 +56,7 @@ public final class WarmupControl {
             warmup.sources().plan(source).ifPresent(plan -> rows.add(new Row(source, "-",
                     plan.name(), "waiting", 1, plan.steps(WarmupPlan.DEFAULT),
                     LocalDate.ofEpochDay(plan.hours().dayOf(warmup.now())), 0, 0, 0, 0, 0, 0, 0,
-                    "", "", warmup.sources().admitted(source) ? "it had no mail yet"
+                    0, "", "", warmup.sources().admitted(source) ? "it had no mail yet"
                             : warmup.sources().whyNot(source))));
         }
         return List.copyOf(rows);
@@ -72,7 +73,7 @@ public final class WarmupControl {
         return new Row(key.source(), key.provider(), track.plan().name(), state,
                 track.step() + 1, track.plan().steps(key.provider()),
                 LocalDate.ofEpochDay(day.day()), track.cap(volume), day.used(), day.accepted(),
-                day.deferred(), day.bounced(), day.complained(), volume,
+                day.deferred(), day.greylisted(), day.bounced(), day.complained(), volume,
                 ills.isEmpty() ? day.finished() == 0 ? "" : "good" : String.join(", ", ills),
                 tomorrow(track, day.day()),
                 !may ? warmup.sources().whyNot(key.source())
@@ -158,7 +159,7 @@ public final class WarmupControl {
                 .or(() -> known.warmup().map(WarmupConfig.Joined::plan))
                 .orElseThrow(() -> new IllegalArgumentException("name a plan of "
                         + String.join(", ", config.warmup().plans().keySet())));
-        planOf(name);
+        checkWarm(planOf(name), source);
         if (warmup.sources().admitted(source)) {
             throw new IllegalArgumentException("source " + source + " is warmed up already; see"
                     + " mailrace warmup status");
@@ -168,6 +169,15 @@ public final class WarmupControl {
                     + known.warmup().get().plan() + " for source " + source);
         }
         warmup.start(source, name, first, unchecked);
+    }
+
+    private void checkWarm(WarmupPlan plan, String source) {
+        Set<String> warm = new LinkedHashSet<>(config.sources().keySet());
+        warm.removeAll(warmup.sources().names());
+        warm.remove(source);
+        WarmupConfig.lacksWarm(plan, source, config.pools(), warm).ifPresent(why -> {
+            throw new IllegalArgumentException(why);
+        });
     }
 
     /** Sends nothing from the source until it is resumed; its first attempts go otherwise. */

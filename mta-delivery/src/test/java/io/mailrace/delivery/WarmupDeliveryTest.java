@@ -192,6 +192,24 @@ class WarmupDeliveryTest {
     }
 
     @Test
+    void firstAttempt_isGreylisted_isCountedByItself() throws IOException {
+        TestPeer peer = peer((verb, client) -> verb.equals("RCPT")
+                && client.equals("cold") ? "451 4.7.1 greylisted" : null);
+        DeliveryFixture fixture = deliver(peer.port(), """
+                pool-defaults.sticky = false
+                providers.x.rules = [ { name = grey, code = 451, words = "greylisted",
+                  class = greylisted } ]
+                """);
+        for (int i = 0; i < 20; i++) {
+            fixture.submit("n" + i, "r" + i + "@d.test");
+        }
+        fixture.awaitEmpty();
+        assertThat(row(fixture).greylisted()).isEqualTo(row(fixture).used()).isPositive();
+        assertThat(row(fixture).deferred()).isZero();
+        assertThat(row(fixture).health()).isEqualTo("good");
+    }
+
+    @Test
     void block_bySourceThatWarmsUp_pausesItAndItsMailGoesByOthers() throws IOException {
         TestPeer peer = peer((verb, line, client) -> verb.equals("MAIL")
                 && client.equals("cold") ? "550 5.7.1 you are blocked" : null);

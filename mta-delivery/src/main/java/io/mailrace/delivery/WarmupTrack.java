@@ -40,7 +40,7 @@ final class WarmupTrack {
     /** What happened to a track; part of the event. */
     enum Action {
         BEGIN, ADVANCE, FINISH, HOLD, STEP_BACK, CUT, BLOCK, PAUSE, RESUME, SET_STEP, RESET,
-        RE_WARM, PLAN_CHANGED;
+        RE_WARM, PLAN_CHANGED, STOP;
 
         String word() {
             return name().toLowerCase(Locale.ROOT).replace('_', '-');
@@ -458,6 +458,15 @@ final class WarmupTrack {
         pausedUntil = 0;
         pausedWhy = "";
         return new Decision(Action.RESET, why);
+    }
+
+    /** Goes on by another plan, at the step of at most the same size. */
+    Optional<Decision> follow(WarmupPlan other) {
+        String name = plan.name();
+        boolean byShare = plan.byShare();
+        long size = plan.size(provider, step);
+        plan = other;
+        return adopt(name, byShare, size);
     }
 
     // ------------------------------------------------------------------ what would be

@@ -14,18 +14,13 @@ import io.mailrace.queue.SpoolException;
 import java.time.Instant;
 import java.time.LocalDate;
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.Set;
 import java.util.TreeMap;
-import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicLong;
-import java.util.concurrent.atomic.LongAdder;
 import java.util.function.ToLongFunction;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -42,8 +37,6 @@ import org.slf4j.LoggerFactory;
 final class Warmup implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Warmup.class);
     private static final int MAX_WHY = 500;
-    /** At small receivers one of them may be wrong, or mean it ill. */
-    private static final int BLOCKING_SITES = 3;
     /** Stands for all providers in events about a whole source. */
     private static final String EVERYWHERE = "*";
     private static final long WRITING_NANOS = TimeUnit.MILLISECONDS.toNanos(5);
@@ -72,34 +65,6 @@ final class Warmup implements AutoCloseable {
         static final Room NONE = new Room(0, 0);
     }
 
-    /** A track with what is needed around it. Guards the track. */
-    private static final class Place {
-        final Key key;
-        final WarmupTrack track;
-        final double part;
-        final Map<WarmupDay.Outcome, LongAdder> outcomes;
-        /** Its beginning was told; before nothing is written of it. */
-        boolean begun;
-        /** Its source is warmed up no more: nothing is written of it again. */
-        boolean gone;
-        AtomicLong volume = new AtomicLong();
-        long volumeDay = Long.MIN_VALUE;
-        boolean writing;
-        long failedUntilNanos;
-        boolean failed;
-        /** Sites of the default provider that blocked it on a day, few. */
-        final Set<String> blocking = new HashSet<>();
-        long blockingDay;
-
-        Place(Key key, WarmupTrack track, double part,
-                Map<WarmupDay.Outcome, LongAdder> outcomes) {
-            this.key = key;
-            this.part = part;
-            this.track = track;
-            this.outcomes = outcomes;
-        }
-    }
-
     /** A track of a source whose plan is gone; what was warm by it is warm. */
     private record Shelved(WarmupDisk.Stored stored, boolean warm) {}
 
@@ -109,7 +74,7 @@ final class Warmup implements AutoCloseable {
     private final WarmupSources sources;
     private final WarmupDisk disk;
     private final WarmupVolumes volumes;
-    private final Map<Key, Place> places = new ConcurrentHashMap<>();
+    private final Map<Key, WarmupPlace> places = new ConcurrentHashMap<>();
     /** Of sources whose plan is gone: until they get another one. */
     private final Map<Key, Shelved> shelved = new ConcurrentHashMap<>();
     private volatile Runnable opened = () -> {};
@@ -146,7 +111,7 @@ final class Warmup implements AutoCloseable {
         tracks.forEach((key, stored) -> {
             changes.addAll(stored.removal(key));
             sources.plan(source).ifPresent(plan -> {
-                Place place = add(key, new WarmupTrack(plan, key.provider()));
+                WarmupPlace place = add(key, new WarmupTrack(plan, key.provider()));
                 synchronized (place) {
                     place.begun = true;
                     events.addAll(told(place, List.of(new Decision(Action.RESET, why))));
@@ -167,16 +132,17 @@ final class Warmup implements AutoCloseable {
                     key.provider());
             return;
         }
-        Place place = add(key, restored.get().track());
+        WarmupPlace place = add(key, restored.get().track());
         synchronized (place) {
             place.begun = true;
             restored.get().changed().ifPresent(decision -> decided(place, List.of(decision)));
         }
     }
 
-    private Place add(Key key, WarmupTrack track) {
-        Place made = new Place(key, track, sources.part(key.source()), meters.outcomes(key));
-        Place known = places.putIfAbsent(key, made);
+    private WarmupPlace add(Key key, WarmupTrack track) {
+        WarmupPlace made = new WarmupPlace(key, track, sources.part(key.source()),
+                meters.outcomes(key));
+        WarmupPlace known = places.putIfAbsent(key, made);
         if (known == null) {
             meters.track(key, () -> read(key, place -> place.track.cap(volume(place))),
                     () -> read(key, place -> today(place).used()),
@@ -188,8 +154,8 @@ final class Warmup implements AutoCloseable {
         return known == null ? made : known;
     }
 
-    private long read(Key key, ToLongFunction<Place> value) {
-        Place place = places.get(key);
+    private long read(Key key, ToLongFunction<WarmupPlace> value) {
+        WarmupPlace place = places.get(key);
         if (place == null) {
             return 0;
         }
@@ -198,7 +164,7 @@ final class Warmup implements AutoCloseable {
         }
     }
 
-    private WarmupDay today(Place place) {
+    private WarmupDay today(WarmupPlace place) {
         return place.track.day(place.track.plan().hours().dayOf(time.epochMillis()));
     }
 
@@ -242,7 +208,7 @@ final class Warmup implements AutoCloseable {
             return false;
         }
         Key key = new Key(source, provider);
-        Place place = place(key);
+        WarmupPlace place = place(key);
         if (place == null) {
             Shelved known = shelved.get(key);
             return sources.has(source) && (known == null || !known.warm());
@@ -259,13 +225,13 @@ final class Warmup implements AutoCloseable {
     }
 
     /** Null: its source is not warmed up, or its plan is gone. */
-    private @Nullable Place place(Key key) {
-        Place known = places.get(key);
+    private @Nullable WarmupPlace place(Key key) {
+        WarmupPlace known = places.get(key);
         Optional<WarmupPlan> plan = known != null ? Optional.empty() : sources.plan(key.source());
         if (plan.isEmpty()) {
             return known;
         }
-        Place made = add(key, new WarmupTrack(plan.get(), key.provider()));
+        WarmupPlace made = add(key, new WarmupTrack(plan.get(), key.provider()));
         if (!sources.has(key.source())) {
             places.remove(key, made);
             return null;
@@ -274,7 +240,7 @@ final class Warmup implements AutoCloseable {
     }
 
     /** It begins when its source does; not before. */
-    private void begin(Place place) {
+    private void begin(WarmupPlace place) {
         String source = place.key.source();
         if (place.begun || !(sources.sends(source) || sources.complete(source))) {
             return;
@@ -298,7 +264,7 @@ final class Warmup implements AutoCloseable {
 
     /** How far it came while there was no such provider; the lock of that one is the inner one. */
     private int stepOfDefault(Key key, WarmupTrack track) {
-        Place base = sources.isNewer(key.provider(), key.source())
+        WarmupPlace base = sources.isNewer(key.provider(), key.source())
                 ? places.get(new Key(key.source(), WarmupPlan.DEFAULT))
                 : null;
         if (base == null || key.equals(base.key)) {
@@ -321,7 +287,7 @@ final class Warmup implements AutoCloseable {
 
     /** How many first attempts may begin from a cold source now. */
     Room room(String source, String provider) {
-        Place place = sources.sends(source) ? place(new Key(source, provider)) : null;
+        WarmupPlace place = sources.sends(source) ? place(new Key(source, provider)) : null;
         if (place == null) {
             return Room.NONE;
         }
@@ -343,7 +309,7 @@ final class Warmup implements AutoCloseable {
     /** Why no first attempt may begin from a cold source; null: one may. */
     @Nullable
     Wait wait(String source, String provider) {
-        Place place = sources.sends(source) ? place(new Key(source, provider)) : null;
+        WarmupPlace place = sources.sends(source) ? place(new Key(source, provider)) : null;
         if (place == null) {
             return new Wait(TimeUnit.MILLISECONDS.toNanos(sources.waitMillis(source)),
                     sources.whyNot(source));
@@ -374,7 +340,7 @@ final class Warmup implements AutoCloseable {
     }
 
     /** What is left of what a warm source would get of today's mail, and some more to begin. */
-    private long ofItsPart(Place place) {
+    private long ofItsPart(WarmupPlace place) {
         if (place.part >= 1 || place.track.plan().byShare()) {
             return Long.MAX_VALUE;
         }
@@ -391,7 +357,7 @@ final class Warmup implements AutoCloseable {
     /** Takes the right to begin a first attempt from a cold source; null: there is none now. */
     @Nullable
     Pass take(String source, String provider) {
-        Place place = sources.sends(source) ? place(new Key(source, provider)) : null;
+        WarmupPlace place = sources.sends(source) ? place(new Key(source, provider)) : null;
         if (place == null) {
             return null;
         }
@@ -408,7 +374,7 @@ final class Warmup implements AutoCloseable {
 
     /** The message did not begin after all. */
     void giveBack(Pass pass) {
-        Place place = places.get(pass.key());
+        WarmupPlace place = places.get(pass.key());
         if (place != null) {
             synchronized (place) {
                 place.track.giveBack(pass.ticket());
@@ -422,13 +388,13 @@ final class Warmup implements AutoCloseable {
      * @param site at the default provider nothing is decided before so many of them say so
      */
     void blocked(String source, String provider, String site, String reply) {
-        Place place = places.get(new Key(source, provider));
+        WarmupPlace place = places.get(new Key(source, provider));
         if (place == null) {
             return;
         }
         synchronized (place) {
             String why = provider.equals(WarmupPlan.DEFAULT) && !place.track.warm()
-                    ? bySeveral(place, site, reply)
+                    ? place.blockedBySeveral(site, reply, time.epochMillis())
                     : reply;
             Optional<Decision> decision = why.isEmpty() ? Optional.empty()
                     : place.track.blocked(time.epochMillis(), Ascii.clean(why, MAX_WHY));
@@ -439,31 +405,6 @@ final class Warmup implements AutoCloseable {
             decided(place, List.of(decision.get()));
         }
         closed.run();
-    }
-
-    /*
-     * All sites that no provider has share a track, and any of them can be somebody's own who wants
-     * to see our mail stop: so one site alone decides nothing there. Which ones it were is in
-     * memory only: after a restart a day's sites begin anew, and there are never more than few.
-     */
-    private String bySeveral(Place place, String site, String reply) {
-        long day = place.track.plan().hours().dayOf(time.epochMillis());
-        if (day != place.blockingDay) {
-            place.blocking.clear();
-            place.blockingDay = day;
-        }
-        if (!place.blocking.add(site)) {
-            return "";
-        }
-        if (place.blocking.size() < BLOCKING_SITES) {
-            LOG.info("warm-up goes on, one site blocks source={} site={} reply=\"{}\"",
-                    place.key.source(), site, Ascii.clean(reply, MAX_WHY));
-            return "";
-        }
-        String all = String.join(", ", new TreeSet<>(place.blocking));
-        place.blocking.clear();
-        return "by " + BLOCKING_SITES + " sites today, the last of them " + site + ": " + reply
-                + " (" + all + ")";
     }
 
     /**
@@ -488,7 +429,7 @@ final class Warmup implements AutoCloseable {
                 additions.add(volumes.add(provider, hours, now));
             }
         }
-        Place place = pass.isPresent() ? places.get(pass.get().key())
+        WarmupPlace place = pass.isPresent() ? places.get(pass.get().key())
                 : places.get(new Key(source, provider));
         if (place != null) {
             synchronized (place) {
@@ -498,7 +439,7 @@ final class Warmup implements AutoCloseable {
         return additions;
     }
 
-    private void count(Place place, Optional<Pass> pass, WarmupDay.Outcome outcome,
+    private void count(WarmupPlace place, Optional<Pass> pass, WarmupDay.Outcome outcome,
             List<Memos.Addition> additions) {
         if (pass.isEmpty()) {
             if (place.track.warm() && place.track.touch(time.epochMillis())) {
@@ -515,7 +456,7 @@ final class Warmup implements AutoCloseable {
 
     /** One line for people on a cold source. */
     String sentence(String source, String provider) {
-        Place place = sources.sends(source) ? place(new Key(source, provider)) : null;
+        WarmupPlace place = sources.sends(source) ? place(new Key(source, provider)) : null;
         if (place == null) {
             return sources.whyNot(source);
         }
@@ -531,7 +472,7 @@ final class Warmup implements AutoCloseable {
                 && why.contains(" warms up at "));
     }
 
-    private String sentence(Place place) {
+    private String sentence(WarmupPlace place) {
         WarmupTrack track = place.track;
         String subject = "source " + place.key.source() + " warms up at " + place.key.provider();
         long now = time.epochMillis();
@@ -555,7 +496,7 @@ final class Warmup implements AutoCloseable {
     // ------------------------------------------------------------------ on disk
 
     /** First attempts of all sources at the provider today. */
-    private long volume(Place place) {
+    private long volume(WarmupPlace place) {
         WarmupPlan.Hours hours = place.track.plan().hours();
         long day = hours.dayOf(time.epochMillis());
         if (day != place.volumeDay) {
@@ -571,9 +512,9 @@ final class Warmup implements AutoCloseable {
     }
 
     /** What the day, the plan of its source and the word of its gate make of a track. */
-    private void turn(Place place) {
+    private void turn(WarmupPlace place) {
         WarmupPlan plan = sources.plan(place.key.source()).orElse(place.track.plan());
-        if (plan != place.track.plan()) {
+        if (!plan.equals(place.track.plan())) {
             follow(place, plan);
         }
         begin(place);
@@ -584,7 +525,7 @@ final class Warmup implements AutoCloseable {
     }
 
     /** One that has not begun yet begins with the first step of the other plan. */
-    private void follow(Place place, WarmupPlan plan) {
+    private void follow(WarmupPlace place, WarmupPlan plan) {
         boolean first = !place.begun && place.track.step() == 0 && !place.track.warm();
         place.volumeDay = Long.MIN_VALUE;
         Optional<Decision> decision = place.track.follow(plan);
@@ -595,17 +536,17 @@ final class Warmup implements AutoCloseable {
         }
     }
 
-    private static Memos.Change change(Place place) {
+    private static Memos.Change change(WarmupPlace place) {
         return Memos.Change.put(WarmupDisk.trackOf(place.key), place.track.encode());
     }
 
-    private void decided(Place place, List<Decision> decisions) {
+    private void decided(WarmupPlace place, List<Decision> decisions) {
         if (!place.gone) {
             write(List.of(change(place)), told(place, decisions));
         }
     }
 
-    private List<Event> told(Place place, List<Decision> decisions) {
+    private List<Event> told(WarmupPlace place, List<Decision> decisions) {
         List<Event> events = new ArrayList<>();
         for (Decision one : decisions) {
             String why = Ascii.clean(one.why(), MAX_WHY);
@@ -632,8 +573,9 @@ final class Warmup implements AutoCloseable {
     }
 
     /** Has more written ahead when little is left. Changes of one track are in order: its lock. */
-    private void grant(Place place) {
-        if (place.writing || place.gone || (place.failed && place.failedUntilNanos - time.nanos() > 0)) {
+    private void grant(WarmupPlace place) {
+        if (place.writing || place.gone
+                || (place.failed && place.failedUntilNanos - time.nanos() > 0)) {
             return;
         }
         WarmupTrack.Grant grant = place.track.wanted(time.epochMillis(), volume(place));
@@ -684,7 +626,7 @@ final class Warmup implements AutoCloseable {
 
     /** Does something to the track of a source at a provider, which is made if need be. */
     boolean order(String source, String provider, Order order) {
-        Place place = place(new Key(source, provider));
+        WarmupPlace place = place(new Key(source, provider));
         if (place != null) {
             order(place, order);
             opened.run();
@@ -692,7 +634,7 @@ final class Warmup implements AutoCloseable {
         return place != null;
     }
 
-    private void order(Place place, Order order) {
+    private void order(WarmupPlace place, Order order) {
         synchronized (place) {
             turn(place);
             decided(place, List.of(order.on(place.track)));
@@ -705,16 +647,15 @@ final class Warmup implements AutoCloseable {
         opened.run();
     }
 
-    private List<Place> of(String source) {
+    private List<WarmupPlace> of(String source) {
         return places.values().stream().filter(place -> place.key.source().equals(source))
                 .toList();
     }
 
-    /** Pauses a source at all providers, now and later; empty: ends that. */
-    void pause(String source, Optional<String> why) {
-        sources.pause(source, why);
-        tell(source, new Decision(why.isPresent() ? Action.PAUSE : Action.RESUME, why.orElse(
-                "at all providers")));
+    /** Pauses a source at all providers, now and later, or ends that. */
+    void pause(String source, boolean on, String why) {
+        sources.pause(source, on ? Optional.of(why) : Optional.empty());
+        tell(source, new Decision(on ? Action.PAUSE : Action.RESUME, why));
         opened.run();
     }
 
@@ -730,7 +671,7 @@ final class Warmup implements AutoCloseable {
     void complete(String source, String why) {
         sources.complete(source, true);
         tell(source, new Decision(Action.FINISH, why));
-        for (Place place : of(source)) {
+        for (WarmupPlace place : of(source)) {
             synchronized (place) {
                 turn(place);
                 if (!place.track.warm()) {
@@ -763,7 +704,7 @@ final class Warmup implements AutoCloseable {
         tell(source, new Decision(Action.STOP, why));
         sources.leave(source);
         List<Memos.Change> changes = new ArrayList<>();
-        for (Place place : of(source)) {
+        for (WarmupPlace place : of(source)) {
             synchronized (place) {
                 place.gone = true;
                 places.remove(place.key, place);
@@ -782,7 +723,7 @@ final class Warmup implements AutoCloseable {
 
     /** Messages of today that recipients called spam. */
     boolean complained(String source, String provider, long count) {
-        Place place = places.get(new Key(source, provider));
+        WarmupPlace place = places.get(new Key(source, provider));
         if (place == null) {
             return false;
         }
@@ -800,9 +741,9 @@ final class Warmup implements AutoCloseable {
 
     /** Shows each track, up to date; the visitor must not keep it. */
     void each(Visitor visitor) {
-        Map<String, Place> sorted = new TreeMap<>();
+        Map<String, WarmupPlace> sorted = new TreeMap<>();
         places.forEach((key, place) -> sorted.put(key.source() + " " + key.provider(), place));
-        for (Place place : sorted.values()) {
+        for (WarmupPlace place : sorted.values()) {
             synchronized (place) {
                 turn(place);
                 visitor.track(place.key, place.track, volume(place));
@@ -817,7 +758,7 @@ final class Warmup implements AutoCloseable {
     /** Writes what is not used of what was written ahead. The spool must still take writes. */
     @Override
     public void close() {
-        for (Place place : places.values()) {
+        for (WarmupPlace place : places.values()) {
             synchronized (place) {
                 if (!place.writing && place.begun) {
                     place.track.settleGrants();

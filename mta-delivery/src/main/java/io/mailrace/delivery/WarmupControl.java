@@ -66,8 +66,9 @@ public final class WarmupControl {
         return new Row(source, "-", sources.planName(source), warm ? "warm"
                 : sources.paused(source) ? "paused" : "waiting", Math.min(1, steps), steps,
                 LocalDate.ofInstant(Instant.ofEpochMilli(warmup.now()), zone), 0, 0, 0, 0, 0, 0, 0,
-                "", "", warm ? "" : sources.sends(source) ? "it had no mail yet" + warning(source)
-                        : sources.whyNot(source));
+                "", "", warm ? ""
+                        : sources.sends(source) ? "it had no mail yet" + warning(source)
+                                : sources.whyNot(source));
     }
 
     private String warning(String source) {
@@ -221,7 +222,7 @@ public final class WarmupControl {
         }
         boolean known = isOne(source);
         if (known) {
-            warmup.pause(source, Optional.of(reason(why)));
+            warmup.pause(source, true, reason(why));
         }
         return known;
     }
@@ -233,7 +234,7 @@ public final class WarmupControl {
                     + " resume it without one");
         }
         if (provider.isEmpty() && isOne(source) && warmup.sources().paused(source)) {
-            warmup.pause(source, Optional.empty());
+            warmup.pause(source, false, reason(why));
         }
         return order(source, provider, track -> track.resume(reason(why)));
     }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.mailrace.delivery;
 
-import io.mailrace.delivery.Warmup.Key;
 import io.mailrace.queue.Memos;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -22,22 +21,30 @@ final class WarmupDisk {
     private static final int KEPT_DAYS = 60;
     private static final int AT_ONCE = 10_000;
 
-    /**
-     * A track as it is on disk.
-     *
-     * @param counts of its days, by day
-     */
-    record Stored(byte[] track, Map<Long, List<Long>> counts) {
+    /** A track as it is on disk, with the counts of its days. Not changed by anybody. */
+    static final class Stored {
+        private final byte[] track;
+        private final Map<Long, List<Long>> counts;
+
+        private Stored(byte[] track, Map<Long, List<Long>> counts) {
+            this.track = track;
+            this.counts = counts;
+        }
+
+        byte[] track() {
+            return track;
+        }
+
         List<Long> countsOf(long day) {
             return counts.getOrDefault(day, List.of());
         }
 
-        List<Memos.Change> removal(Key key) {
+        List<Memos.Change> removal(Warmup.Key key) {
             return WarmupDisk.removal(key, counts.keySet());
         }
 
         /** Whether it is warm; by which plan it became so does not matter. */
-        boolean warm(Key key, Optional<WarmupPlan> any) {
+        boolean warm(Warmup.Key key, Optional<WarmupPlan> any) {
             return any.flatMap(plan -> WarmupTrack.decode(track, plan, key.provider(),
                     this::countsOf)).filter(restored -> restored.track().warm()).isPresent();
         }
@@ -60,11 +67,11 @@ final class WarmupDisk {
         return first;
     }
 
-    static String trackOf(Key key) {
+    static String trackOf(Warmup.Key key) {
         return TRACK + key.memo();
     }
 
-    static String countOf(Key key, long day) {
+    static String countOf(Warmup.Key key, long day) {
         return COUNT + key.memo() + "/" + day;
     }
 
@@ -73,18 +80,18 @@ final class WarmupDisk {
     }
 
     /** What makes a track and its counts be forgotten. */
-    static List<Memos.Change> removal(Key key, Collection<Long> days) {
+    static List<Memos.Change> removal(Warmup.Key key, Collection<Long> days) {
         List<Memos.Change> changes = new ArrayList<>(List.of(Memos.Change.remove(trackOf(key))));
         days.forEach(day -> changes.add(Memos.Change.remove(countOf(key, day))));
         return changes;
     }
 
     /** What is on disk of a source at these providers. Blocks. */
-    Map<Key, Stored> tracks(String source, Set<String> providers) {
-        Map<Key, Stored> found = new LinkedHashMap<>();
-        Map<String, byte[]> tracks = memos.beginningWith(trackOf(new Key(source, "")));
+    Map<Warmup.Key, Stored> tracks(String source, Set<String> providers) {
+        Map<Warmup.Key, Stored> found = new LinkedHashMap<>();
+        Map<String, byte[]> tracks = memos.beginningWith(trackOf(new Warmup.Key(source, "")));
         for (String provider : providers) {
-            Key key = new Key(source, provider);
+            Warmup.Key key = new Warmup.Key(source, provider);
             byte[] track = tracks.get(trackOf(key));
             if (track != null) {
                 Map<Long, List<Long>> counts = new LinkedHashMap<>();
@@ -113,11 +120,11 @@ final class WarmupDisk {
      * Goes on to the present day; what to remove of the tracks' days that are long gone by that. It
      * does not look what there is, which would block.
      */
-    List<Memos.Change> trim(long epochMillis, Set<Key> tracks) {
+    List<Memos.Change> trim(long epochMillis, Set<Warmup.Key> tracks) {
         List<Memos.Change> old = new ArrayList<>();
         long now = firstDay(epochMillis);
         for (long day = Math.max(first, now - KEPT_DAYS); day < now; day++) {
-            for (Key key : tracks) {
+            for (Warmup.Key key : tracks) {
                 if (old.size() < AT_ONCE) {
                     old.add(Memos.Change.remove(countOf(key, day)));
                 }

@@ -119,7 +119,8 @@ record WarmupMember(String plan, Optional<LocalDate> first, boolean admitted, bo
         String date = from.map(LocalDate::toString).orElse("");
         boolean overruled = by.equals(plan) && insteadOf.filter(date::equals).isPresent();
         return new WarmupMember(by, overruled ? first : from, admitted, false,
-                overruled ? insteadOf : Optional.empty(), seen, providers, paused, complete, warning);
+                overruled ? insteadOf : Optional.empty(), seen, providers, paused, complete,
+                warning);
     }
 
     /** Of an address no receiver knows. */

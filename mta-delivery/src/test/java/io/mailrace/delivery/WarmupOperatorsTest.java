@@ -116,8 +116,7 @@ class WarmupOperatorsTest {
 
     private void store(String name, byte[] value) {
         memos.write(List.of(Memos.Change.put(name, value)), List.of(), Runnable::run,
-                CommitListener.onFailure(why -> {
-                }));
+                CommitListener.onFailure(why -> {}));
         memos.writeAll();
     }
 

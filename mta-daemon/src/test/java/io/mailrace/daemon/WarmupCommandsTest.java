@@ -42,7 +42,7 @@ class WarmupCommandsTest {
                 include "warmup.conf"
                 listeners { relay { bind = "127.0.0.1:0", tls = off,
                                     relay-from = ["127.0.0.0/8"] } }
-                sources { a { warmup { plan = fast } }, b {} }
+                sources { a { warmup { plan = fast, unchecked = true } }, b {} }
                 spool { path = "%1$s/spool", min-free = 1m }
                 admin { socket = "%1$s/admin.sock", bind = "" }
                 users.file = "%1$s/users"
@@ -93,8 +93,8 @@ class WarmupCommandsTest {
 
     @Test
     void changes_areDoneOrRefusedWithASentence() {
-        assertThat(run("warmup", "start", "b", "--plan", "standard").out()).isEqualTo(
-                "started: b\n");
+        assertThat(run("warmup", "start", "b", "--plan", "standard", "--unchecked").out())
+                .isEqualTo("started: b\n");
         assertThat(run("warmup", "status").out()).contains("b       -         waiting  standard");
         assertThat(run("warmup", "start", "b").err()).contains("is warmed up already");
         assertThat(run("warmup", "start", "c", "--plan", "fast").err()).contains(
@@ -113,7 +113,7 @@ class WarmupCommandsTest {
     void wholeSource_isPausedCompletedAndStopped() {
         assertThat(run("warmup", "pause", "a", "--why", "holidays").out()).isEqualTo(
                 "paused: a\n");
-        assertThat(run("warmup", "status").out()).contains("a       -         paused   fast",
+        assertThat(run("warmup", "status").out()).contains("a       -         paused  fast",
                 "a: the warm-up of source a is paused: holidays");
         assertThat(run("warmup", "resume", "a").out()).isEqualTo("resumed: a\n");
         assertThat(run("warmup", "pause", "b").err()).contains("source b is not warmed up");

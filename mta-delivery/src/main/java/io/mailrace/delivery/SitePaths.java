@@ -74,7 +74,7 @@ final class SitePaths {
         path.refused(ruling.category(), !ruling.fails());
         if (warmsUp() && (ruling.category() == ReplyClass.BLOCKED
                 || ruling.category() == ReplyClass.LISTED)) {
-            warmup.blocked(path.source().name(), provider.name(), reply.toString());
+            warmup.blocked(path.source().name(), provider.name(), site, reply.toString());
         }
         if (attempt != null && !ruling.fails()) {
             remember(ruling, attempt, connection);

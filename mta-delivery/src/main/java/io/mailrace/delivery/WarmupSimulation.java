@@ -468,7 +468,8 @@ public final class WarmupSimulation {
             blocked = ruling.category() == ReplyClass.BLOCKED
                     || ruling.category() == ReplyClass.LISTED;
             if (blocked && setting.way() == Way.HEALTH_HOLD) {
-                warmup.blocked(source, mail.provider(), reply.toString());
+                // of the small receivers not always the same
+                warmup.blocked(source, mail.provider(), "site" + minute % 10, reply.toString());
             }
             outcome = ruling.fails() ? WarmupDay.Outcome.BOUNCED
                     : ruling.category() == ReplyClass.GREYLISTED ? WarmupDay.Outcome.GREYLISTED

@@ -52,7 +52,7 @@ final class WarmupTrack {
     /** What happened to a track; part of the event. */
     enum Action {
         BEGIN, ADVANCE, FINISH, HOLD, STEP_BACK, CUT, BLOCK, PAUSE, RESUME, SET_STEP, RESET,
-        DOUBT, RE_WARM, PLAN_CHANGED;
+        DOUBT, RE_WARM, PLAN_CHANGED, STOP;
 
         String word() {
             return name().toLowerCase(Locale.ROOT).replace('_', '-');
@@ -86,7 +86,7 @@ final class WarmupTrack {
         }
     }
 
-    private final WarmupPlan plan;
+    private WarmupPlan plan;
     private final String provider;
     /** That of least recent use first. */
     private final List<WarmupDay> days = new ArrayList<>();
@@ -519,6 +519,15 @@ final class WarmupTrack {
         days.forEach(WarmupDay::mix);
         idle.end();
         lastUsed = 0;
+    }
+
+    /** Goes on by another plan, at the step of at most the same size. */
+    Optional<Decision> follow(WarmupPlan other) {
+        String name = plan.name();
+        boolean byShare = plan.byShare();
+        long size = plan.size(provider, step);
+        plan = other;
+        return adopt(name, byShare, size);
     }
 
     // ------------------------------------------------------------------ what would be

@@ -172,7 +172,9 @@ class WarmupTest {
         Warmup warmup = start("");
         day(warmup, 0);
         assertThat(take(warmup)).isPresent();
-        warmup.blocked("cold", "default", "550 5.7.1 on our block list");
+        for (String site : List.of("one", "two", "three")) {
+            warmup.blocked("cold", "default", site, "550 5.7.1 on our block list");
+        }
         assertThat(take(warmup)).isEmpty();
         assertThat(why(warmup)).contains("paused until",
                 "on our block list");
@@ -250,7 +252,7 @@ class WarmupTest {
     @Test
     void gate_hasSomethingAgainstIt_waitsWithThatReasonUnlessToldOtherwise() {
         Warmup warmup = startAs(PLAN.formatted(""), source -> CompletableFuture.completedFuture(
-                List.of("192.0.2.1 has no PTR")));
+                WarmupGate.Answer.of(List.of("192.0.2.1 has no PTR"))));
         assertThat(take(warmup)).isEmpty();
         assertThat(why(warmup)).isEqualTo(
                 "the warm-up of source cold does not begin: 192.0.2.1 has no PTR");
@@ -258,7 +260,7 @@ class WarmupTest {
         memos.writeAll();
         assertThat(take(warmup)).isPresent();
         assertThat(take(startAs(PLAN.formatted(""), source -> CompletableFuture
-                .completedFuture(List.of("no PTR"))))).isPresent();
+                .completedFuture(WarmupGate.Answer.of(List.of("no PTR")))))).isPresent();
     }
 
     @Test

@@ -28,7 +28,8 @@ final class CheckCommand implements Callable<Integer> {
         List<SmtpServerFiles.Finding> findings = SmtpServerFiles.check(read.smtp());
         List<ConfigProblem> fatal = findings.stream().filter(SmtpServerFiles.Finding::fatal)
                 .map(finding -> new ConfigProblem(config.file.toString(), 0,
-                        finding.key() + ": " + finding.text())).toList();
+                        finding.key() + ": " + finding.text()))
+                .toList();
         if (!fatal.isEmpty()) {
             throw new ConfigException(fatal);
         }

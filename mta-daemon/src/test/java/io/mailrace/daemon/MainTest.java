@@ -138,7 +138,8 @@ class MainTest {
         assertThat(run("user", "set", "alice", "rate=100/min", "pool=", "--config", file))
                 .isZero();
         assertThat(run("user", "show", "alice", "--config", file)).isZero();
-        assertThat(out.toString()).contains("alice (tenant alice) lane=bulk scram=yes rate=100/min");
+        assertThat(out.toString())
+                .contains("alice (tenant alice) lane=bulk scram=yes rate=100/min");
         String before = Files.readString(users);
         assertThat(run("user", "set", "alice", "pool=c", "--config", file)).isEqualTo(1);
         assertThat(err.toString()).contains("there is no pool c; known are b, default");

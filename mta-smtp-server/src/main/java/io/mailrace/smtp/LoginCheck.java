@@ -26,9 +26,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Says whether a login is right, and who shows a certificate. Any thread; never blocks: hashing runs
- * behind a bounded {@link HashQueue}, and the answer comes on the executor given. Remembers at most
- * {@value #MAX_REMEMBERED} good logins.
+ * Says whether a login is right, and who shows a certificate. Any thread; never blocks: hashing
+ * runs behind a bounded {@link HashQueue}, and the answer comes on the executor given. Remembers at
+ * most {@value #MAX_REMEMBERED} good logins.
  */
 final class LoginCheck implements AutoCloseable {
     /*

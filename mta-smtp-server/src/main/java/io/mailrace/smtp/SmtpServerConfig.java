@@ -49,7 +49,8 @@ public record SmtpServerConfig(String hostname, Map<String, ListenerConfig> list
         return new SmtpServerConfig(hostname, listeners, tls,
                 UsersConfig.from(root.section("users")).orElse(UsersConfig.STAND_IN),
                 SubmissionConfig.from(root.section("submission"))
-                        .orElse(SubmissionConfig.STAND_IN), pools);
+                        .orElse(SubmissionConfig.STAND_IN),
+                pools);
     }
 
     /** Whether some listener needs a certificate. */

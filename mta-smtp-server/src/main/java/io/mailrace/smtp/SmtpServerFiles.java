@@ -16,8 +16,8 @@ import java.util.List;
 import org.bouncycastle.openssl.PEMParser;
 
 /**
- * The files the configuration names: opens each as a start would, and says what is wrong with which,
- * one sentence for each file. Changes nothing.
+ * The files the configuration names: opens each as a start would, and says what is wrong with
+ * which, one sentence for each file. Changes nothing.
  */
 public final class SmtpServerFiles {
     private SmtpServerFiles() {}

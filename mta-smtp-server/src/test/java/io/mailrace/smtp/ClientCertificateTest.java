@@ -87,7 +87,8 @@ class ClientCertificateTest {
         for (String listener : List.of("may", "must")) {
             try (TestClient client = connect(listener,
                     TestClient.trusting(TestCertificates.keys(app)))) {
-                assertThat(ehlo(client)).anyMatch(line -> line.contains("AUTH PLAIN LOGIN EXTERNAL"));
+                assertThat(ehlo(client))
+                        .anyMatch(line -> line.contains("AUTH PLAIN LOGIN EXTERNAL"));
                 assertThat(client.ask("MAIL FROM:<a@example.com>")).startsWith("250");
                 client.ask("RCPT TO:<b@example.net>");
                 client.ask("DATA");

@@ -169,8 +169,8 @@ class LoginCheckTest {
             assertThat(check.hashings()).isEqualTo(2);
             LoginCheck.Verdict fresh = ask(check, "bob", "right", "192.0.2.1");
             assertThat(check.hashings()).isEqualTo(3);
-            assertThat(fresh).isInstanceOfSatisfying(LoginCheck.Verdict.Right.class, right ->
-                    assertThat(right.identity().rights().lane()).contains(Lane.BULK));
+            assertThat(fresh).isInstanceOfSatisfying(LoginCheck.Verdict.Right.class,
+                    right -> assertThat(right.identity().rights().lane()).contains(Lane.BULK));
             users.remove("alice");
             check.reloadIfChanged();
             assertThat(ask(check, "alice", "right", "192.0.2.1"))

@@ -293,9 +293,7 @@ final class LoginCheck implements AutoCloseable {
 
     /** Whom a certificate names that was checked in the handshake. */
     Optional<Identity> certified(X509Certificate certificate) {
-        UserTable now = table;
-        return now.userOf(ClientCertificate.names(certificate)).map(
-                user -> new Identity(user, now.users().get(user).rights()));
+        return table.identityOf(ClientCertificate.names(certificate));
     }
 
     /** How many passwords were hashed. */

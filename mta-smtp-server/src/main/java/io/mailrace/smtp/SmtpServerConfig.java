@@ -35,10 +35,11 @@ public record SmtpServerConfig(String hostname, Map<String, ListenerConfig> list
         sections.forEach((name, section) -> ListenerConfig.from(section).ifPresent(
                 listener -> listeners.put(name, listener)));
         TlsConfig tls = TlsConfig.from(root.section("tls")).orElse(TlsConfig.SELF_SIGNED);
-        listeners.forEach((name, listener) -> {
-            if (listener.clientCertificate() != ListenerConfig.ClientCertificates.OFF
-                    && !tls.asksClients()) {
-                sections.get(name).problem("client-certificate",
+        sections.forEach((name, section) -> {
+            ListenerConfig listener = listeners.get(name);
+            if (listener != null && !tls.asksClients()
+                    && listener.clientCertificate() != ListenerConfig.ClientCertificates.OFF) {
+                section.problem("client-certificate",
                         "needs tls.client-authorities: whose certificates are taken");
             }
         });

@@ -13,8 +13,10 @@ import java.util.Optional;
  *
  * @param bind a numeric address with a port; port 0 lets the system choose
  * @param relayFrom clients that need not authenticate
+ * @param clientCertificate whether clients show a certificate in the handshake
  */
-public record ListenerConfig(InetSocketAddress bind, Tls tls, Auth auth, List<Cidr> relayFrom) {
+public record ListenerConfig(InetSocketAddress bind, Tls tls, Auth auth, List<Cidr> relayFrom,
+        ClientCertificates clientCertificate) {
 
     /** When the connection is encrypted. */
     public enum Tls {
@@ -26,6 +28,11 @@ public record ListenerConfig(InetSocketAddress bind, Tls tls, Auth auth, List<Ci
         REQUIRED, OPTIONAL, NONE
     }
 
+    /** Not asked for, asked for, or needed to connect. One that is shown must be good. */
+    public enum ClientCertificates {
+        OFF, OPTIONAL, REQUIRED
+    }
+
     public ListenerConfig {
         relayFrom = List.copyOf(relayFrom);
         if (auth == Auth.NONE && relayFrom.isEmpty()) {
@@ -35,6 +42,10 @@ public record ListenerConfig(InetSocketAddress bind, Tls tls, Auth auth, List<Ci
         if (auth != Auth.NONE && tls == Tls.OFF) {
             throw new IllegalArgumentException("passwords are taken only over TLS:"
                     + " set tls = starttls or tls = implicit, or auth = none");
+        }
+        if (auth == Auth.NONE && clientCertificate != ClientCertificates.OFF) {
+            throw new IllegalArgumentException("a client certificate logs a user in:"
+                    + " set auth = required or auth = optional, or client-certificate = off");
         }
         if (auth == Auth.REQUIRED && !relayFrom.isEmpty()) {
             throw new IllegalArgumentException("relay-from has no effect with auth = required:"
@@ -51,7 +62,9 @@ public record ListenerConfig(InetSocketAddress bind, Tls tls, Auth auth, List<Ci
         Auth auth = section.choice("auth", Auth.class);
         List<Cidr> relayFrom = section.parsedList("relay-from",
                 "an address or a network such as 10.0.0.0/8", Cidr::parse);
-        return section.build(() -> new ListenerConfig(bind, tls, auth, relayFrom));
+        ClientCertificates certificate = section.choice("client-certificate",
+                ClientCertificates.class);
+        return section.build(() -> new ListenerConfig(bind, tls, auth, relayFrom, certificate));
     }
 
     /** Whether mail of this client is taken without a password. */

@@ -15,8 +15,12 @@ import java.util.concurrent.atomic.LongAdder;
 record SessionTerms(String hostname, String listenerName, ListenerConfig listener,
         SubmissionConfig limits, MailDate dates, LongAdder accepted, LongAdder loginFailed) {
 
-    /** The lines of the answer to EHLO, our name first (RFC 5321 4.1.1.1). */
-    List<String> extensions(boolean tls, boolean authenticated) {
+    /**
+     * The lines of the answer to EHLO, our name first (RFC 5321 4.1.1.1).
+     *
+     * @param mechanisms by which the client can log in now
+     */
+    List<String> extensions(boolean tls, List<String> mechanisms) {
         List<String> lines = new ArrayList<>(List.of(hostname, "PIPELINING",
                 "SIZE " + limits.maxSize(), "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES",
                 "CHUNKING", "DSN"));
@@ -26,8 +30,8 @@ record SessionTerms(String hostname, String listenerName, ListenerConfig listene
         if (tls) {
             lines.add("REQUIRETLS"); // only over TLS (RFC 8689 2)
         }
-        if (listener.auth() != ListenerConfig.Auth.NONE && tls && !authenticated) {
-            lines.add("AUTH PLAIN LOGIN");
+        if (!mechanisms.isEmpty()) {
+            lines.add("AUTH " + String.join(" ", mechanisms));
         }
         return lines;
     }

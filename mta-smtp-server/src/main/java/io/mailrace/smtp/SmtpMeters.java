@@ -14,6 +14,8 @@ final class SmtpMeters {
     final LongAdder bytes;
     final LongAdder rejectionsDropped;
     final LongAdder handshakesFailed;
+    final Reloads users;
+    final Reloads certificate;
     private final LongAdder[] replies = new LongAdder[6];
 
     SmtpMeters(Metrics metrics) {
@@ -30,9 +32,31 @@ final class SmtpMeters {
                 "Refusals not written to the journal because there were too many.");
         handshakesFailed = metrics.counter("smtp_tls_handshakes_failed_total",
                 "TLS handshakes that failed or took too long.");
+        users = Reloads.of("users", metrics);
+        certificate = Reloads.of("certificate", metrics);
         for (int digit = 2; digit <= 5; digit++) {
             replies[digit] = metrics.counter("smtp_replies_total", "Replies sent, by first digit.",
                     Map.of("class", digit + "xx"));
+        }
+    }
+
+    /** What became of a file that is watched. */
+    record Reloads(LongAdder taken, LongAdder kept) {
+        private static Reloads of(String file, Metrics metrics) {
+            return new Reloads(metrics.counter("smtp_files_reloaded_total",
+                    "Changed files that were read and are in force.", Map.of("file", file)),
+                    metrics.counter("smtp_files_refused_total",
+                            "Changed files that cannot be used: the one before is in force.",
+                            Map.of("file", file)));
+        }
+
+        void count(LoginCheck.Reload reload) {
+            switch (reload) {
+                case UNCHANGED -> {
+                }
+                case TAKEN -> taken.increment();
+                case KEPT -> kept.increment();
+            }
         }
     }
 

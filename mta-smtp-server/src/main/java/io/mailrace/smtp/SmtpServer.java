@@ -74,6 +74,7 @@ public final class SmtpServer {
         private final Spool spool;
         private final TimeSource time;
         private final SmtpMeters meters;
+        private final UserRates rates;
         private final ConnectionLimits limits;
         private final RejectionLog rejections;
         private final MailDate dates = new MailDate();
@@ -88,6 +89,7 @@ public final class SmtpServer {
             this.spool = spool;
             this.time = time;
             meters = new SmtpMeters(metrics);
+            rates = new UserRates(time);
             limits = new ConnectionLimits(bounds.maxConnections(),
                     bounds.maxConnectionsPerAddress());
             rejections = new RejectionLog(spool.journal(), time, meters.rejectionsDropped);
@@ -95,8 +97,14 @@ public final class SmtpServer {
             metrics.gauge("smtp_connections_current", "Connections open now.", limits::open);
         }
 
-        /** Whether mail is taken now; when not, logs why, now and then. */
+        /**
+         * Whether mail is taken now; when not, logs why, now and then. Last, what the user may
+         * still send: it is counted here.
+         */
         Optional<SmtpReply> admit(Outside.Ask ask) {
+            if (ask.stage() == Outside.Stage.RCPT) {
+                return rates.take(ask);
+            }
             Optional<String> why = spool.refusal();
             if (why.isPresent()) {
                 long now = time.nanos();
@@ -105,7 +113,7 @@ public final class SmtpServer {
                     LOG.warn("mail=refused why=\"{}\"", why.get());
                 }
             }
-            return why.map(refused -> Replies.STORAGE_FULL);
+            return why.isPresent() ? Optional.of(Replies.STORAGE_FULL) : rates.take(ask);
         }
 
         void closed(SmtpConnection connection) {
@@ -180,7 +188,8 @@ public final class SmtpServer {
         tlsOpening = CompletableFuture.runAsync(this::openTls, files);
         if (config.usesAuth()) {
             try {
-                shared.logins = Optional.of(LoginCheck.open(config.users(), shared.time));
+                shared.logins = Optional.of(LoginCheck.open(config.users(),
+                        config.pools(), shared.time));
             } catch (IOException bad) {
                 throw new SmtpServerException("users file " + config.users().file() + " "
                         + bad.getMessage(), bad);
@@ -262,15 +271,17 @@ public final class SmtpServer {
         boolean admitted = shared.limits.admit(origin.client(), origin.relaysFrom());
         if (admitted && terms.listener().tls() == ListenerConfig.Tls.IMPLICIT) {
             channel.pipeline().addLast(shared.tls.orElseThrow().newHandler(channel.alloc(),
-                    config.submission().handshakeTimeout()));
+                    config.submission().handshakeTimeout(), terms.listener().clientCertificate()));
         }
         channel.pipeline().addLast(new SmtpConnection(shared, terms, origin, admitted));
     }
 
     private void reloadFiles() {
         try {
-            shared.tls.ifPresent(ServerTls::reloadIfChanged);
-            shared.logins.ifPresent(LoginCheck::reloadIfChanged);
+            shared.tls.ifPresent(tls -> shared.meters.certificate.count(
+                    tls.reloadIfChanged()));
+            shared.logins.ifPresent(logins -> shared.meters.users.count(
+                    logins.reloadIfChanged()));
         } catch (RuntimeException bug) {
             LOG.error("reload=failed", bug);
         }

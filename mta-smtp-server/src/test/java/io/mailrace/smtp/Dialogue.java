@@ -122,7 +122,11 @@ record Dialogue(String name, String listener, boolean oneSegment, List<Step> ste
                 || steps.contains(new Step.Tls());
         boolean authenticated = steps.stream().anyMatch(
                 s -> s instanceof Step.Expect(String line) && line.startsWith("235 "));
-        List<String> offer = terms.extensions(tls, authenticated);
+        boolean mayLogIn = terms.listener().auth() != ListenerConfig.Auth.NONE && tls
+                && !authenticated;
+        List<String> offer = terms.extensions(tls, mayLogIn
+                ? List.of("PLAIN", "LOGIN", "SCRAM-SHA-256")
+                : List.of());
         for (int i = 0; i < offer.size(); i++) {
             steps.add(new Step.Expect((i < offer.size() - 1 ? "250-" : "250 ") + offer.get(i)));
         }

@@ -4,6 +4,7 @@ package io.mailrace.queue;
 import io.mailrace.core.Content;
 import io.mailrace.core.Disposition;
 import io.mailrace.core.Event;
+import io.mailrace.core.MailOptions;
 import io.mailrace.core.NextTry;
 import io.mailrace.core.Recipient;
 import io.mailrace.core.SmtpReply;
@@ -124,8 +125,7 @@ final class Settler {
     private Verdict judge(QueueState queue, Entry entry, Settlement settlement,
             Operation.Told told) {
         Envelope envelope = entry.envelope();
-        boolean tooOld = clock.expired(envelope.acceptedEpochMillis(),
-                envelope.expiresEpochMillis());
+        boolean tooOld = clock.expired(envelope.agesFrom(), envelope.expiresEpochMillis());
         List<DsnWriter.Report> reports = new ArrayList<>();
         List<DsnWriter.Report> waiting = new ArrayList<>();
         List<Recipient> given = new ArrayList<>();
@@ -185,9 +185,12 @@ final class Settler {
     /** Whether the sender is told now, for the only time, that the mail is late (RFC 3461 4.1). */
     private boolean isDelayToTell(Entry entry, List<DsnWriter.Report> waiting) {
         Envelope envelope = entry.envelope();
+        MailOptions.DeliverBy by = envelope.options().deliverBy();
         return !entry.delayTold()
-                && retry.delayNotice(envelope.queue().lane()).filter(age -> clock
-                        .waited(envelope.acceptedEpochMillis(), age.toMillis())).isPresent()
+                && (retry.delayNotice(envelope.queue().lane()).filter(age -> clock
+                        .waited(envelope.agesFrom(), age.toMillis())).isPresent()
+                        || (by.mode() == MailOptions.DeliverBy.Mode.NOTIFY
+                                && clock.expired(envelope.agesFrom(), by.epochMillis())))
                 && !Notifier.wanted(envelope, waiting).isEmpty();
     }
 
@@ -231,6 +234,12 @@ final class Settler {
                 ? retry.nextDue(old.queue().lane(), attempts, clock.now(),
                         old.expiresEpochMillis(), waits.notBeforeMillis)
                 : clock.now() + waits.uncountedMillis;
+        MailOptions.DeliverBy by = old.options().deliverBy();
+        if (by.mode() == MailOptions.DeliverBy.Mode.NOTIFY && !tellDelay && !entry.delayTold()
+                && by.epochMillis() > clock.now()) {
+            // Tried at that very moment, so that the sender hears of it then (RFC 2852 2).
+            next = Math.min(next, by.epochMillis());
+        }
         // After clock steps too a new due time is later than the old: keys are written once.
         long due = Math.max(old.dueEpochMillis() + 1, next);
         boolean allWait = waiting.size() == old.recipients().size();
@@ -243,7 +252,7 @@ final class Settler {
         Entry rest = new Entry(envelope, entry.envelopesOfMessage(),
                 entry.delayTold() || tellDelay);
         return new Operation.Rest(rest, allWait && !tellDelay ? null : EnvelopeCodec.encode(rest),
-                new Schedule(attempts, envelope.tried(), old.acceptedEpochMillis(),
+                new Schedule(attempts, envelope.tried(), old.agesFrom(),
                         old.expiresEpochMillis(), Optional.of(lastReply)).encode());
     }
 

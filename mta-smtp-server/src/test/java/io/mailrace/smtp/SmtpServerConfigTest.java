@@ -66,7 +66,8 @@ class SmtpServerConfigTest {
     void everyValue_changed_maps() throws Exception {
         SmtpServerConfig config = read("""
                 listeners { a { bind = "[::1]:2525", tls = implicit, auth = optional,
-                                relay-from = ["10.0.0.0/8", "::1"] } }
+                                relay-from = ["10.0.0.0/8", "::1"], proxy-from = ["10.0.0.3"],
+                                xclient-from = ["10.0.0.4/31"], xclient-login = true } }
                 tls { certificate = /c, key = /k }
                 users { file = /u, hash-queue = 2, verdict-cache = 3s, max-failures = 4,
                         failure-window = 5s }
@@ -80,7 +81,9 @@ class SmtpServerConfigTest {
                         new InetSocketAddress(InetAddress.getByName("::1"), 2525),
                         ListenerConfig.Tls.IMPLICIT, ListenerConfig.Auth.OPTIONAL,
                         List.of(Cidr.parse("10.0.0.0/8").orElseThrow(),
-                                Cidr.parse("::1").orElseThrow()))),
+                                Cidr.parse("::1").orElseThrow()),
+                        List.of(Cidr.parse("10.0.0.3").orElseThrow()),
+                        List.of(Cidr.parse("10.0.0.4/31").orElseThrow()), true)),
                 new TlsConfig("/c", "/k"),
                 new UsersConfig(Path.of("/u"), 2, Duration.ofSeconds(3), 4,
                         Duration.ofSeconds(5)),
@@ -99,6 +102,10 @@ class SmtpServerConfigTest {
             "LISTENER { PORT, tls = off, auth = required } | only over TLS",
             "LISTENER { PORT, auth = required, RELAY } | no effect",
             "LISTENER { PORT, relay-from = [\"ten\"] } | a network such as",
+            "LISTENER { PORT, RELAY, proxy-from = [\"0.0.0.0/0\"] } | proxy-from must not hold",
+            "LISTENER { PORT, RELAY, xclient-from = [\"::/0\"] } | xclient-from must not hold",
+            "LISTENER { PORT, RELAY, xclient-login = true } | no effect without xclient-from",
+            "LISTENER { PORT, RELAY, xclient-from = [\"::1\"], xclient-login = true } | users",
             "LISTENER { PORT, tls = maybe, RELAY } | one of: off, starttls",
             "LISTENER { PORT, relays-from = [] } | did you mean relay-from",
             "tls.certificate = /c                   | set both certificate and key",

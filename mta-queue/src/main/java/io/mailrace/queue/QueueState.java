@@ -103,6 +103,11 @@ final class QueueState implements MailQueue {
         return key;
     }
 
+    @Override
+    public long now() {
+        return table.now();
+    }
+
     int number() {
         return number;
     }

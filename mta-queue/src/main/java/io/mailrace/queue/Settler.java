@@ -25,6 +25,8 @@ import org.jspecify.annotations.Nullable;
 final class Settler {
     private static final SmtpReply NEVER_TRIED = SmtpReply.of(450, "4.4.7",
             "no attempt could be made in time");
+    /** So long before its time is over mail that is to be returned then is tried once more. */
+    private static final long LAST_CHANCE_MILLIS = 10_000;
 
     private final TimeSource time;
     private final SpoolClock clock;
@@ -234,12 +236,7 @@ final class Settler {
                 ? retry.nextDue(old.queue().lane(), attempts, clock.now(),
                         old.expiresEpochMillis(), waits.notBeforeMillis)
                 : clock.now() + waits.uncountedMillis;
-        MailOptions.DeliverBy by = old.options().deliverBy();
-        if (by.mode() == MailOptions.DeliverBy.Mode.NOTIFY && !tellDelay && !entry.delayTold()
-                && by.epochMillis() > clock.now()) {
-            // Tried at that very moment, so that the sender hears of it then (RFC 2852 2).
-            next = Math.min(next, by.epochMillis());
-        }
+        next = Math.min(next, latestTry(entry, tellDelay));
         // After clock steps too a new due time is later than the old: keys are written once.
         long due = Math.max(old.dueEpochMillis() + 1, next);
         boolean allWait = waiting.size() == old.recipients().size();
@@ -254,6 +251,21 @@ final class Settler {
         return new Operation.Rest(rest, allWait && !tellDelay ? null : EnvelopeCodec.encode(rest),
                 new Schedule(attempts, envelope.tried(), old.agesFrom(),
                         old.expiresEpochMillis(), Optional.of(lastReply)).encode());
+    }
+
+    /**
+     * By when mail with a time to be delivered by (RFC 2852) is tried again. One that is to be
+     * returned has its last chance shortly before; with the others the moment itself brings the
+     * notice to the sender.
+     */
+    private long latestTry(Entry entry, boolean tellDelay) {
+        MailOptions.DeliverBy by = entry.envelope().options().deliverBy();
+        long latest = switch (by.mode()) {
+            case NONE -> Long.MAX_VALUE;
+            case NOTIFY -> tellDelay || entry.delayTold() ? Long.MAX_VALUE : by.epochMillis();
+            case RETURN -> by.epochMillis() - LAST_CHANCE_MILLIS;
+        };
+        return latest > clock.now() ? latest : Long.MAX_VALUE;
     }
 
     /** A notification quotes the message, which may have to be read from disk first. */

@@ -149,8 +149,11 @@ class FutureReleaseTest {
             fixture.time.advance(Duration.ofMinutes(12));
             fixture.settle(fixture.take("one.test"), deferred());
             assertThat(waiting(fixture)).isEqualTo(1);
-            // the last attempt comes at the moment itself
-            fixture.time.advance(Duration.ofMinutes(3));
+            // the last chance, then the end
+            fixture.time.advance(Duration.ofSeconds(170));
+            fixture.settle(fixture.take("one.test"), deferred());
+            assertThat(waiting(fixture)).isEqualTo(1);
+            fixture.time.advance(Duration.ofSeconds(10));
             fixture.settle(fixture.take("one.test"), deferred());
             assertThat(waiting(fixture)).isZero();
             assertThat(told(fixture, id, "failed")).isTrue();

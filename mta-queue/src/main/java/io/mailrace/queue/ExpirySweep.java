@@ -83,7 +83,8 @@ final class ExpirySweep {
     }
 
     /** Gives the envelope up if it is time; else returns how it stands. */
-    private @Nullable Schedule look(QueueState queue, QueueLoader.Row row) throws InterruptedException {
+    private @Nullable Schedule look(QueueState queue, QueueLoader.Row row)
+            throws InterruptedException {
         Schedule schedule = loader.schedule(queue, row);
         if (schedule == null) {
             return null;

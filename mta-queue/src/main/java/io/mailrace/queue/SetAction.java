@@ -30,8 +30,8 @@ public sealed interface SetAction {
     }
 
     /**
-     * Makes waiting mail due now, and ends the parking of its queues. Mail its sender wants released
-     * later (RFC 4865) waits on, unless it is selected by its id.
+     * Makes waiting mail due now, and ends the parking of its queues. Mail its sender wants
+     * released later (RFC 4865) waits on, unless it is selected by its id.
      */
     record RetryNow() implements SetAction {
         @Override

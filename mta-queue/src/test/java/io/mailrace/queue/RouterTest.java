@@ -157,6 +157,7 @@ class RouterTest {
                     .isBetween(90_000L, 110_000L);
         }
         assertThat(retry.nextDue(Lane.DEFAULT, 2, now, now + 5, 0)).isEqualTo(now + 5);
-        assertThat(retry.expires(Lane.DEFAULT, now, MailOptions.DeliverBy.NONE)).isEqualTo(now + 3_600_000);
+        assertThat(retry.expires(Lane.DEFAULT, now, MailOptions.DeliverBy.NONE))
+                .isEqualTo(now + 3_600_000);
     }
 }

@@ -21,8 +21,6 @@ import java.util.TreeSet;
  */
 final class Router {
     static final int MAX_RECIPIENTS = 1000;
-    /** From here on a priority is a lane; those of the MIXER profile are -4, 0 and 4. */
-    private static final int HIGH_PRIORITY = 4;
 
     /** Recipients that travel together. */
     record Part(QueueKey queue, List<Recipient> recipients) {}
@@ -35,17 +33,10 @@ final class Router {
     record Mail(MailAddress sender, String tenant, String tag, RoutingHints hints) {
         static Mail of(Submission submission) {
             RoutingHints hints = submission.hints();
-            Optional<Lane> lane = hints.lane().or(() -> laneOf(submission.options().priority()));
+            Lane lane = hints.lane()
+                    .orElseGet(() -> Lane.ofPriority(submission.options().priority()));
             return new Mail(submission.sender(), submission.tenant(), submission.facts().tag(),
                     new RoutingHints(lane, hints.fields()));
-        }
-
-        /** What MT-PRIORITY (RFC 6710) means here; none for what is neither high nor low. */
-        private static Optional<Lane> laneOf(int priority) {
-            if (priority >= HIGH_PRIORITY) {
-                return Optional.of(Lane.TRANSACTIONAL);
-            }
-            return priority <= -HIGH_PRIORITY ? Optional.of(Lane.BULK) : Optional.empty();
         }
 
         Lane lane() {

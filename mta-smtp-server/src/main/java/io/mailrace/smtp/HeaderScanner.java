@@ -47,6 +47,7 @@ final class HeaderScanner {
     private int received;
     private boolean hasDate;
     private boolean hasFrom;
+    private boolean repeatsFrom;
     private boolean hasMessageId;
     private boolean utf8;
     private byte[] captured = new byte[0];
@@ -180,6 +181,7 @@ final class HeaderScanner {
             default -> {
             }
         }
+        repeatsFrom |= hasFrom && field.equals("from");
         hasFrom |= field.equals("from");
         hasMessageId |= field.equals("message-id");
         hasTag |= field.equals(TAG);
@@ -287,6 +289,11 @@ final class HeaderScanner {
     /** The first From value, unfolded, as bytes; cut at a bound. */
     byte[] from() {
         return from;
+    }
+
+    /** There was one From field, and {@link #from} is all of it. */
+    boolean fromIsWhole() {
+        return hasFrom && !repeatsFrom && from.length < MAX_FROM;
     }
 
     /** The first Message-ID value, cleaned. */

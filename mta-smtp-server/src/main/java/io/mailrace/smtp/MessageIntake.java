@@ -6,6 +6,7 @@ import io.mailrace.core.RoutingHints;
 import io.mailrace.core.SmtpReply;
 import io.mailrace.queue.IncomingContent;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 import java.util.Optional;
 
 /**
@@ -159,6 +160,11 @@ final class MessageIntake implements ContentScanner.Sink {
         return new ContentFacts(content.sizeBytes(), scanner.eightBit(), header.utf8(),
                 scanner.leadingDot(), scanner.longLine(), FromDomain.of(header.from()), messageId,
                 header.tag());
+    }
+
+    /** The domains of all mailboxes in From; none when that is not sure. */
+    List<String> fromDomains() {
+        return header.fromIsWhole() ? FromDomain.allOf(header.from()) : List.of();
     }
 
     /** Call after {@link #finish}. */

@@ -75,6 +75,7 @@ public final class SmtpServer {
         private final Spool spool;
         private final TimeSource time;
         private final SmtpMeters meters;
+        private final UserRates rates;
         private final ConnectionLimits limits;
         private final RejectionLog rejections;
         private final MailDate dates = new MailDate();
@@ -89,6 +90,7 @@ public final class SmtpServer {
             this.spool = spool;
             this.time = time;
             meters = new SmtpMeters(metrics);
+            rates = new UserRates(time);
             limits = new ConnectionLimits(bounds.maxConnections(),
                     bounds.maxConnectionsPerAddress());
             rejections = new RejectionLog(spool.journal(), time, meters.rejectionsDropped);
@@ -96,8 +98,14 @@ public final class SmtpServer {
             metrics.gauge("smtp_connections_current", "Connections open now.", limits::open);
         }
 
-        /** Whether mail is taken now; when not, logs why, now and then. */
+        /**
+         * Whether mail is taken now; when not, logs why, now and then. Last, what the user may
+         * still send: it is counted here.
+         */
         Optional<SmtpReply> admit(Outside.Ask ask) {
+            if (ask.stage() == Outside.Stage.RCPT) {
+                return rates.take(ask);
+            }
             Optional<String> why = spool.refusal();
             if (why.isPresent()) {
                 long now = time.nanos();
@@ -106,7 +114,7 @@ public final class SmtpServer {
                     LOG.warn("mail=refused why=\"{}\"", why.get());
                 }
             }
-            return why.map(refused -> Replies.STORAGE_FULL);
+            return why.isPresent() ? Optional.of(Replies.STORAGE_FULL) : rates.take(ask);
         }
 
         /**
@@ -117,7 +125,8 @@ public final class SmtpServer {
         void converse(Channel channel, SessionTerms terms, ClientOrigin origin, boolean admitted) {
             if (admitted && terms.listener().tls() == ListenerConfig.Tls.IMPLICIT) {
                 channel.pipeline().addLast(tls.orElseThrow().newHandler(channel.alloc(),
-                        terms.limits().handshakeTimeout()));
+                        terms.limits().handshakeTimeout(),
+                        terms.listener().clientCertificate()));
             }
             channel.pipeline().addLast(new SmtpConnection(this, terms, origin, admitted));
         }
@@ -194,7 +203,8 @@ public final class SmtpServer {
         tlsOpening = CompletableFuture.runAsync(this::openTls, files);
         if (config.usesAuth()) {
             try {
-                shared.logins = Optional.of(LoginCheck.open(config.users(), shared.time));
+                shared.logins = Optional.of(LoginCheck.open(config.users(),
+                        config.pools(), shared.time));
             } catch (IOException bad) {
                 throw new SmtpServerException("users file " + config.users().file() + " "
                         + bad.getMessage(), bad);
@@ -284,8 +294,10 @@ public final class SmtpServer {
 
     private void reloadFiles() {
         try {
-            shared.tls.ifPresent(ServerTls::reloadIfChanged);
-            shared.logins.ifPresent(LoginCheck::reloadIfChanged);
+            shared.tls.ifPresent(tls -> shared.meters.reloaded("certificate",
+                    tls.reloadIfChanged()));
+            shared.logins.ifPresent(logins -> shared.meters.reloaded("users",
+                    logins.reloadIfChanged()));
         } catch (RuntimeException bug) {
             LOG.error("reload=failed", bug);
         }

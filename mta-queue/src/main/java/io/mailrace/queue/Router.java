@@ -36,7 +36,7 @@ final class Router {
             Lane lane = hints.lane()
                     .orElseGet(() -> Lane.ofPriority(submission.options().priority()));
             return new Mail(submission.sender(), submission.tenant(), submission.facts().tag(),
-                    new RoutingHints(lane, hints.fields()));
+                    new RoutingHints(Optional.of(lane), hints.pool(), hints.fields()));
         }
 
         Lane lane() {

@@ -2,8 +2,6 @@
 package io.mailrace.smtp;
 
 import io.mailrace.core.Metrics;
-import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.LongAdder;
 
@@ -16,8 +14,8 @@ final class SmtpMeters {
     final LongAdder bytes;
     final LongAdder rejectionsDropped;
     final LongAdder handshakesFailed;
-    private final Map<String, LongAdder> filesTaken = new HashMap<>();
-    private final Map<String, LongAdder> filesKept = new HashMap<>();
+    final Reloads users;
+    final Reloads certificate;
     private final LongAdder[] replies = new LongAdder[6];
 
     SmtpMeters(Metrics metrics) {
@@ -34,27 +32,32 @@ final class SmtpMeters {
                 "Refusals not written to the journal because there were too many.");
         handshakesFailed = metrics.counter("smtp_tls_handshakes_failed_total",
                 "TLS handshakes that failed or took too long.");
-        for (String file : List.of("users", "certificate")) {
-            filesTaken.put(file, metrics.counter("smtp_files_reloaded_total",
-                    "Changed files that were read and are in force.", Map.of("file", file)));
-            filesKept.put(file, metrics.counter("smtp_files_refused_total",
-                    "Changed files that cannot be used: what was read before is in force.",
-                    Map.of("file", file)));
-        }
+        users = Reloads.of("users", metrics);
+        certificate = Reloads.of("certificate", metrics);
         for (int digit = 2; digit <= 5; digit++) {
             replies[digit] = metrics.counter("smtp_replies_total", "Replies sent, by first digit.",
                     Map.of("class", digit + "xx"));
         }
     }
 
-    /** @param file {@code users} or {@code certificate} */
-    void reloaded(String file, LoginCheck.Reload reload) {
-        LongAdder counter = switch (reload) {
-            case UNCHANGED -> new LongAdder();
-            case TAKEN -> filesTaken.get(file);
-            case KEPT -> filesKept.get(file);
-        };
-        counter.increment();
+    /** What became of a file that is watched. */
+    record Reloads(LongAdder taken, LongAdder kept) {
+        private static Reloads of(String file, Metrics metrics) {
+            return new Reloads(metrics.counter("smtp_files_reloaded_total",
+                    "Changed files that were read and are in force.", Map.of("file", file)),
+                    metrics.counter("smtp_files_refused_total",
+                            "Changed files that cannot be used: the one before is in force.",
+                            Map.of("file", file)));
+        }
+
+        void count(LoginCheck.Reload reload) {
+            switch (reload) {
+                case UNCHANGED -> {
+                }
+                case TAKEN -> taken.increment();
+                case KEPT -> kept.increment();
+            }
+        }
     }
 
     void replied(int code) {

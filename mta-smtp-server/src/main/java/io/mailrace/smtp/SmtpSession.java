@@ -369,7 +369,8 @@ final class SmtpSession {
                 terms.hostname())) {
             case RcptCommand.Refused(SmtpReply reply) -> refuse(reply);
             case RcptCommand.Add add when mail.recipients().size() < terms.limits()
-                    .maxRecipients() -> take(mail, add.recipient());
+                    .maxRecipients() ->
+                take(mail, add.recipient());
             case RcptCommand.Add tooMany -> refuseRecipient();
         }
     }

@@ -91,7 +91,8 @@ class SmtpServerConfigTest {
                 new UsersConfig(Path.of("/u"), 2, Duration.ofSeconds(3), 4, 17,
                         Duration.ofSeconds(5)),
                 new SubmissionConfig(6 << 20, 7, false, true, 8 << 10, 9, 10, 11,
-                        Duration.ofSeconds(12), Duration.ofSeconds(13), 14, 16, 15), Set.of("default")));
+                        Duration.ofSeconds(12), Duration.ofSeconds(13), 14, 16, 15),
+                Set.of("default")));
     }
 
     @ParameterizedTest
@@ -105,7 +106,7 @@ class SmtpServerConfigTest {
             "LISTENER { PORT, tls = off, auth = required } | only over TLS",
             "LISTENER { PORT, auth = required, RELAY } | no effect",
             "LISTENER { PORT, RELAY, client-certificate = optional } | logs a user in",
-            "LISTENER { PORT, auth = required, client-certificate = optional } | client-authorities",
+            "LISTENER { PORT, auth = required, client-certificate = optional } | -authorities",
             "LISTENER { PORT, relay-from = [\"ten\"] } | a network such as",
             "LISTENER { PORT, RELAY, proxy-from = [\"0.0.0.0/0\"] } | proxy-from must not hold",
             "LISTENER { PORT, RELAY, xclient-from = [\"::/0\"] } | xclient-from must not hold",

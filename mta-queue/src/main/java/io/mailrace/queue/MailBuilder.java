@@ -5,6 +5,7 @@ import io.mailrace.core.Content;
 import io.mailrace.core.Event;
 import io.mailrace.core.Lane;
 import io.mailrace.core.MailAddress;
+import io.mailrace.core.MailOptions;
 import io.mailrace.core.Recipient;
 import io.mailrace.core.SpoolId;
 import io.mailrace.core.TimeSource;
@@ -75,21 +76,35 @@ final class MailBuilder {
     private Operation.NewMail build(SpoolId id, Submission submission, List<Router.Part> parts,
             List<byte[]> chunks, int firstChunk, byte @Nullable [] fresh) {
         long now = clock.now();
+        MailOptions options = inSpoolTime(submission.options());
+        long since = Math.max(now, options.releaseEpochMillis());
         List<Operation.NewEnvelope> envelopes = new ArrayList<>(parts.size());
         for (int ordinal = 0; ordinal < parts.size(); ordinal++) {
             Router.Part part = parts.get(ordinal);
-            long expires = retry.expires(part.queue().lane(), now);
+            long expires = retry.expires(part.queue().lane(), since, options.deliverBy());
             Entry entry = new Entry(new Envelope(id, ordinal, part.queue(), submission.sender(),
-                    part.recipients(), submission.options(), submission.facts(), 0, false,
-                    now, now, expires), parts.size(), false);
+                    part.recipients(), options, submission.facts(), 0, false, now, since, expires),
+                    parts.size(), false);
             envelopes.add(new Operation.NewEnvelope(entry, EnvelopeCodec.encode(entry),
-                    Schedule.fresh(now, expires).encode()));
+                    Schedule.fresh(since, expires).encode()));
         }
         byte[] received = EventCodec.encode(new Event.Received(time.epochMillis(), id,
                 submission.from(), submission.tenant(), parts.getFirst().queue().lane(),
                 submission.sender(), addresses(submission.recipients()),
                 submission.facts().sizeBytes(), submission.facts().messageId()));
         return new Operation.NewMail(id, chunks, firstChunk, envelopes, received, fresh);
+    }
+
+    /** Times of the wall clock as the spool counts, in which they survive its steps. */
+    private MailOptions inSpoolTime(MailOptions options) {
+        MailOptions.DeliverBy by = options.deliverBy();
+        if (options.releaseEpochMillis() == 0 && by.mode() == MailOptions.DeliverBy.Mode.NONE) {
+            return options;
+        }
+        return options.with(by.at(clock.fromWall(by.epochMillis())))
+                .withRelease(options.releaseEpochMillis() == 0
+                        ? 0
+                        : clock.fromWall(options.releaseEpochMillis()));
     }
 
     static List<MailAddress> addresses(List<Recipient> recipients) {

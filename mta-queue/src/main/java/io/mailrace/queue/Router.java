@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 
@@ -31,8 +32,11 @@ final class Router {
      */
     record Mail(MailAddress sender, String tenant, String tag, RoutingHints hints) {
         static Mail of(Submission submission) {
+            RoutingHints hints = submission.hints();
+            Lane lane = hints.lane()
+                    .orElseGet(() -> Lane.ofPriority(submission.options().priority()));
             return new Mail(submission.sender(), submission.tenant(), submission.facts().tag(),
-                    submission.hints());
+                    new RoutingHints(Optional.of(lane), hints.pool(), hints.fields()));
         }
 
         Lane lane() {

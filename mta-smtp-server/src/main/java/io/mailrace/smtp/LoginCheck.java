@@ -234,6 +234,12 @@ final class LoginCheck implements AutoCloseable {
         }
     }
 
+    /** Who has that name; nothing is proven by it. */
+    Optional<Identity> find(String name) {
+        return Optional.ofNullable(table.users().get(name))
+                .map(entry -> new Identity(name, entry.rights()));
+    }
+
     private Verdict hashed(SaslDialogue.Credentials.Password login, String digest) {
         try {
             UserTable.Entry entry = table.users().get(login.name());

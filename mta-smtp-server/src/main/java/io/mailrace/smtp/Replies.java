@@ -14,6 +14,9 @@ final class Replies {
     static final SmtpReply AUTHENTICATED = SmtpReply.of(235, "2.7.0", "Authentication successful");
     static final SmtpReply OK = SmtpReply.of(250, "2.0.0", "OK");
     static final SmtpReply SENDER_OK = SmtpReply.of(250, "2.1.0", "Sender OK");
+    /** RFC 6710 9: the new priority stands first. */
+    static final SmtpReply PRIORITY_CHANGED = SmtpReply.of(250, "2.3.6",
+            "0 is the new priority assigned to the message");
     static final SmtpReply RECIPIENT_OK = SmtpReply.of(250, "2.1.5", "Recipient OK");
     static final SmtpReply CHUNK_OK = SmtpReply.of(250, "2.0.0", "Chunk received");
     static final SmtpReply START_TLS = SmtpReply.of(220, "2.0.0", "Ready to start TLS");
@@ -82,6 +85,10 @@ final class Replies {
             "Authentication credentials invalid");
     static final SmtpReply AUTH_NEEDS_TLS = SmtpReply.of(538, "5.7.11",
             "Encryption required for authentication");
+    static final SmtpReply NO_XCLIENT = SmtpReply.of(550, "5.7.1",
+            "XCLIENT is not taken from here");
+    static final SmtpReply NO_XCLIENT_LOGIN = SmtpReply.of(550, "5.7.1",
+            "LOGIN is not taken from here");
     static final SmtpReply NO_RELAY = SmtpReply.of(550, "5.7.1", "Relaying denied");
     static final SmtpReply SENDER_NOT_HIS = SmtpReply.of(550, "5.7.1",
             "Sender domain not permitted for this user");
@@ -95,6 +102,8 @@ final class Replies {
             "Nothing may follow STARTTLS, closing connection");
     static final SmtpReply BARE_LINE_ENDS = SmtpReply.of(554, "5.6.0",
             "Message has NUL, or CR or LF that is not part of CRLF");
+    static final SmtpReply HELD_TOO_LONG = SmtpReply.of(554, "5.5.4",
+            "Release is further ahead than was offered");
     static final SmtpReply LONG_LINE = SmtpReply.of(554, "5.6.0",
             "Message has a line longer than 998 octets");
     static final SmtpReply LONG_HEADER = SmtpReply.of(554, "5.6.0", "Message header too large");

@@ -3,6 +3,7 @@ package io.mailrace.smtp;
 
 import io.mailrace.core.Ascii;
 import io.mailrace.core.Event;
+import io.mailrace.core.Lane;
 import io.mailrace.core.Recipient;
 import io.mailrace.core.SmtpReply;
 import io.mailrace.core.TimeSource;
@@ -10,6 +11,7 @@ import io.mailrace.queue.CommitListener;
 import io.mailrace.queue.IncomingContent;
 import io.mailrace.queue.SpoolException;
 import io.mailrace.queue.Submission;
+import java.net.InetAddress;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Optional;
@@ -39,10 +41,10 @@ final class SmtpSession {
     private static final int MAX_HELO = 255;
 
     private final SessionTerms terms;
-    private final ClientOrigin origin;
+    private ClientOrigin origin;
     private final Outside outside;
     private final TimeSource time;
-    private final AuthExchange auth;
+    private AuthExchange auth;
     private Mode mode = Mode.COMMAND;
     private final LineBuffer lines = new LineBuffer();
     /** Bytes in hand after the line being worked on. */
@@ -87,10 +89,14 @@ final class SmtpSession {
         tls = tlsFromTheStart;
         auth.encrypted(certified);
         waitingSince = time.nanos();
-        outside.reply(SmtpReply.of(220, terms.hostname() + " ESMTP Mailrace"));
+        greet();
         if (stopping) {
             end(Replies.STOPPING);
         }
+    }
+
+    private void greet() {
+        outside.reply(SmtpReply.of(220, terms.hostname() + " ESMTP Mailrace"));
     }
 
     /** Takes bytes as long as the session listens; returns how many it took. */
@@ -274,6 +280,7 @@ final class SmtpSession {
             case HELP -> harmless(Replies.HELP);
             case STARTTLS -> startTls(argument);
             case AUTH -> auth(argument);
+            case XCLIENT -> xclient(argument);
             case EXPN, ETRN, TURN, ATRN, SEND, SOML, SAML -> refuse(Replies.NOT_OFFERED);
             case GET, POST, PUT, HEAD, CONNECT, OPTIONS -> end(Replies.NOT_SMTP);
             case UNKNOWN -> refuse(Replies.UNKNOWN_COMMAND);
@@ -292,7 +299,8 @@ final class SmtpSession {
         extended = ehlo;
         abandon();
         List<String> offer = ehlo
-                ? terms.extensions(!tls.isEmpty(), offered())
+                ? terms.extensions(!tls.isEmpty(), offered(), rights().maxHold(),
+                        origin.speaksForOthers(), time.epochMillis())
                 : List.of(terms.hostname());
         outside.reply(new SmtpReply(250, Optional.empty(), offer));
     }
@@ -310,7 +318,9 @@ final class SmtpSession {
             tellAndRefuse("mail", whyNotRelay());
             return;
         }
-        switch (MailCommand.parse(argument, extended)) {
+        MailCommand.Offer offer = new MailCommand.Offer(extended, rights().maxHold(),
+                time.epochMillis());
+        switch (MailCommand.parse(argument, offer)) {
             case MailCommand.Refused(SmtpReply reply) -> refuse(reply);
             case MailCommand.Begin begin -> begin(begin);
         }
@@ -336,9 +346,13 @@ final class SmtpSession {
             outside.reply(notNow.get());
             return;
         }
-        transaction = new MailTransaction(begin.sender(), begin.options());
+        Lane wanted = Lane.ofPriority(begin.options().priority());
+        boolean lowered = wanted != Lane.DEFAULT && !rights().mayChoose(wanted);
+        transaction = new MailTransaction(begin.sender(), lowered
+                ? begin.options().withPriority(0)
+                : begin.options());
         refusedRecipients = 0;
-        outside.reply(Replies.SENDER_OK);
+        outside.reply(lowered ? Replies.PRIORITY_CHANGED : Replies.SENDER_OK);
     }
 
     private void rcpt(String argument) {
@@ -524,6 +538,49 @@ final class SmtpSession {
                 end(reply);
             }
         }
+    }
+
+    // XCLIENT (Postfix's XCLIENT_README)
+
+    private void xclient(String argument) {
+        if (!origin.speaksForOthers()) {
+            tellAndRefuse("xclient", Replies.NO_XCLIENT);
+            return;
+        }
+        if (transaction != null) {
+            refuse(Replies.AUTH_IN_MAIL);
+            return;
+        }
+        switch (XclientCommand.parse(argument)) {
+            case XclientCommand.Refused(SmtpReply reply) -> refuse(reply);
+            case XclientCommand.Become become -> become(become);
+        }
+    }
+
+    private void become(XclientCommand.Become become) {
+        Optional<Identity> user = become.login().flatMap(outside::userNamed);
+        if (become.login().isPresent()
+                && (!terms.listener().xclientLogin() || user.isEmpty())) {
+            tellAndRefuse("xclient", Replies.NO_XCLIENT_LOGIN);
+            return;
+        }
+        ClientOrigin next = switch (become.client()) {
+            case XclientCommand.Client.Named(InetAddress address) -> origin.speakingFor(address,
+                    terms.listener());
+            case XclientCommand.Client.Unknown() -> origin.unknown();
+            case XclientCommand.Client.Same() -> origin;
+        };
+        if (!outside.become(next)) {
+            tell("xclient", Replies.TOO_MANY_CONNECTIONS);
+            end(Replies.TOO_MANY_CONNECTIONS);
+            return;
+        }
+        origin = next;
+        helo = "";
+        extended = false;
+        auth = new AuthExchange(terms.loginFailed(), outside);
+        user.ifPresent(auth::vouchedFor);
+        greet();
     }
 
     private boolean mayRelay() {

@@ -56,6 +56,11 @@ record UserRights(String tenant, List<String> domains, Optional<Lane> lane, Set<
                 Duration.ZERO, EnumSet.allOf(Control.class));
     }
 
+    /** Whether he may choose this lane for a message. */
+    boolean mayChoose(Lane wanted) {
+        return lane.isEmpty() && lanes.contains(wanted);
+    }
+
     /** Whether he may send as this; the null reverse-path names nobody. */
     boolean maySendAs(MailAddress sender) {
         return sender.isNull() || covers(sender.domain());

@@ -29,6 +29,10 @@ final class Fixture {
                   optional { bind = "127.0.0.1:0", tls = starttls, auth = optional,
                              relay-from = ["127.0.0.0/8"] }
                   foreign { bind = "127.0.0.1:0", tls = off, relay-from = ["192.0.2.0/24"] }
+                  balanced { bind = "127.0.0.1:0", tls = off, relay-from = ["192.0.2.0/24"],
+                             xclient-from = ["127.0.0.0/8"] }
+                  balanced-login { bind = "127.0.0.1:0", tls = starttls, auth = required,
+                                   xclient-from = ["127.0.0.0/8"], xclient-login = true }
                 }
                 submission { max-size = 20k, max-recipients = 3, max-errors = 5, max-junk = 8,
                              max-header = 2k, max-received = 5 }
@@ -55,7 +59,7 @@ final class Fixture {
         return Stream.of(USER + ":HASH:alice:scram=" + scram,
                 "shop:HASH:team:from=shop.test,*.shop.test", "news:HASH:team:lane=bulk pool=b",
                 "picky:HASH::lanes=default,bulk", "small:HASH::size=2k", "hasty:HASH::rate=2/h",
-                "crowd:HASH::rcpt-rate=2/h", "mute:HASH::control=none",
+                "crowd:HASH::rcpt-rate=2/h", "mute:HASH::control=none", "later:HASH::hold=7d",
                 "seller:HASH:team:from=shop.test rate=1000/s rcpt-rate=1000/s size=10k")
                 .map(line -> line.replace("HASH", hash)).toList();
     }

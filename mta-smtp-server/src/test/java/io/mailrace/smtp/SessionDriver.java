@@ -31,6 +31,9 @@ final class SessionDriver implements Outside {
     boolean closed;
     boolean tlsAsked;
     boolean answersLogins = true;
+    /** Whom the session took its client for, in order. */
+    final List<ClientOrigin> became = new ArrayList<>();
+    boolean tooManyOfThose;
     private final boolean implicit;
     private final Deque<Runnable> loop = new ArrayDeque<>();
     private final ByteArrayOutputStream held = new ByteArrayOutputStream();
@@ -174,6 +177,18 @@ final class SessionDriver implements Outside {
     @Override
     public boolean offersScram() {
         return USERS.scram();
+    }
+
+    @Override
+    public Optional<Identity> userNamed(String name) {
+        return Optional.ofNullable(USERS.users().get(name))
+                .map(entry -> new Identity(name, entry.rights()));
+    }
+
+    @Override
+    public boolean become(ClientOrigin client) {
+        became.add(client);
+        return !tooManyOfThose;
     }
 
     @Override

@@ -67,7 +67,8 @@ class SmtpServerConfigTest {
     void everyValue_changed_maps() throws Exception {
         SmtpServerConfig config = read("""
                 listeners { a { bind = "[::1]:2525", tls = implicit, auth = optional,
-                                relay-from = ["10.0.0.0/8", "::1"],
+                                relay-from = ["10.0.0.0/8", "::1"], proxy-from = ["10.0.0.3"],
+                                xclient-from = ["10.0.0.4/31"], xclient-login = true,
                                 client-certificate = required } }
                 tls { certificate = /c, key = /k, client-authorities = /a }
                 users { file = /u, hash-queue = 2, verdict-cache = 3s, max-failures = 4,
@@ -83,7 +84,9 @@ class SmtpServerConfigTest {
                         ListenerConfig.Tls.IMPLICIT, ListenerConfig.Auth.OPTIONAL,
                         List.of(Cidr.parse("10.0.0.0/8").orElseThrow(),
                                 Cidr.parse("::1").orElseThrow()),
-                        ListenerConfig.ClientCertificates.REQUIRED)),
+                        ListenerConfig.ClientCertificates.REQUIRED,
+                        List.of(Cidr.parse("10.0.0.3").orElseThrow()),
+                        List.of(Cidr.parse("10.0.0.4/31").orElseThrow()), true)),
                 new TlsConfig("/c", "/k", "/a"),
                 new UsersConfig(Path.of("/u"), 2, Duration.ofSeconds(3), 4, 17,
                         Duration.ofSeconds(5)),
@@ -105,6 +108,10 @@ class SmtpServerConfigTest {
             "LISTENER { PORT, RELAY, client-certificate = optional } | logs a user in",
             "LISTENER { PORT, auth = required, client-certificate = optional } | -authorities",
             "LISTENER { PORT, relay-from = [\"ten\"] } | a network such as",
+            "LISTENER { PORT, RELAY, proxy-from = [\"0.0.0.0/0\"] } | proxy-from must not hold",
+            "LISTENER { PORT, RELAY, xclient-from = [\"::/0\"] } | xclient-from must not hold",
+            "LISTENER { PORT, RELAY, xclient-login = true } | no effect without xclient-from",
+            "LISTENER { PORT, RELAY, xclient-from = [\"::1\"], xclient-login = true } | users",
             "LISTENER { PORT, tls = maybe, RELAY } | one of: off, starttls",
             "LISTENER { PORT, relays-from = [] } | did you mean relay-from",
             "tls.certificate = /c                   | set both certificate and key",

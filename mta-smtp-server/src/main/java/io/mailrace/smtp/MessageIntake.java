@@ -2,40 +2,77 @@
 package io.mailrace.smtp;
 
 import io.mailrace.core.ContentFacts;
+import io.mailrace.core.LintReport;
+import io.mailrace.core.LintRule;
+import io.mailrace.core.MailAddress;
+import io.mailrace.core.MailOptions;
+import io.mailrace.core.Recipient;
 import io.mailrace.core.RoutingHints;
+import io.mailrace.core.SigningFacts;
 import io.mailrace.core.SmtpReply;
+import io.mailrace.queue.Draft;
 import io.mailrace.queue.IncomingContent;
-import java.nio.charset.StandardCharsets;
+import io.mailrace.queue.LintPolicy;
+import io.mailrace.queue.RouteTerms;
+import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 
 /**
- * One message on its way from the client into the spool: checks it, puts our fields into its
- * header and learns its {@link ContentFacts}, all while it streams. Holds at most one field name
- * and two values; the bytes are the {@link IncomingContent}'s. Once the message is refused, its
- * bytes are only counted. Confined to its session; ends with {@link #finish} or {@link #discard}.
+ * One message on its way from the client into the spool: takes its header in whole, takes out what
+ * is meant for us, makes the edits of its routes, holds it to the rules for senders, puts in what
+ * is missing, and learns its {@link ContentFacts}. The body streams. Holds the header, see
+ * {@link HeaderBuffer}; the bytes are the {@link IncomingContent}'s. Once the message is refused,
+ * its bytes are only counted. Confined to its session; ends with {@link #finish} or {@link
+ * #discard}.
  */
 final class MessageIntake implements ContentScanner.Sink {
     private static final byte[] CRLF = {'\r', '\n'};
+    private static final int MAX_MESSAGE_ID = 1000;
+
+    /**
+     * What is known of a message before its first byte.
+     *
+     * @param recipients 1 or more, without repeats
+     * @param tenant in whose name it comes, unless it says otherwise
+     * @param controls what the sender may say about its way
+     * @param date for a Date field
+     */
+    record Sent(MailAddress sender, List<Recipient> recipients, MailOptions options,
+            String tenant, Set<ControlField> controls, String date) {}
 
     private final IncomingContent content;
+    private final MessagePolicy policy;
     private final SubmissionConfig limits;
-    private final String hostname;
-    private final String date;
+    private final Sent sent;
     private final ContentScanner scanner;
-    private final HeaderScanner header;
+    private final HeaderBuffer buffer;
     private Optional<SmtpReply> refusal = Optional.empty();
     private boolean discarded;
     private long octets;
+    private boolean headerEnded;
+    private boolean utf8Header;
+    private boolean eightBitBody;
     private String messageId = "";
+    private String fromDomain = "";
+    private String tag = "";
+    private String tenant;
+    private RoutingHints hints = RoutingHints.NONE;
+    private SenderLint lint = new SenderLint(LintPolicy.OFF, SigningFacts.NONE);
 
-    /** @param received our Received line, stored before everything else */
-    MessageIntake(IncomingContent content, boolean chunks, byte[] received,
-            SubmissionConfig limits, String hostname, String date) {
+    /**
+     * @param received our Received line, stored before everything else
+     * @param buffer of the connection, for this message alone until it is over
+     */
+    MessageIntake(IncomingContent content, boolean chunks, byte[] received, HeaderBuffer buffer,
+            MessagePolicy policy, Sent sent) {
         this.content = content;
-        header = new HeaderScanner(this::store, content.routedFields());
-        this.limits = limits;
-        this.hostname = hostname;
-        this.date = date;
+        this.buffer = buffer;
+        this.policy = policy;
+        this.sent = sent;
+        limits = policy.limits();
+        tenant = sent.tenant();
+        buffer.clear();
         scanner = chunks ? ContentScanner.ofChunks(this) : ContentScanner.ofData(this);
         content.append(received, 0, received.length);
     }
@@ -59,46 +96,73 @@ final class MessageIntake implements ContentScanner.Sink {
             return;
         }
         int at = offset;
-        if (!header.ended()) {
-            at = header.scan(bytes, offset, offset + length);
-            checkHeader();
-            if (!header.ended()) {
-                return;
+        int to = offset + length;
+        if (!headerEnded) {
+            at = buffer.collect(bytes, offset, to);
+            if (buffer.length() > limits.maxHeader()) {
+                refuse(Replies.LONG_HEADER);
+            } else if (buffer.ended()) {
+                endHeader();
             }
-            endHeader();
         }
-        store(bytes, at, offset + length - at);
-    }
-
-    private void checkHeader() {
-        if (header.octets() > limits.maxHeader()) {
-            refuse(Replies.LONG_HEADER);
-        } else if (header.received() > limits.maxReceived()) {
-            refuse(Replies.LOOP);
+        if (utf8Header && !eightBitBody) {
+            eightBitBody = MessageHeader.hasEightBit(bytes, at, to);
         }
+        store(bytes, at, to - at);
     }
 
     private void endHeader() {
-        messageId = header.messageId();
-        if (limits.addMissingHeaders()) {
-            if (!header.hasDate()) {
-                store("Date: " + date + "\r\n");
-            }
-            if (!header.hasMessageId()) {
-                messageId = "<" + content.id() + "@" + hostname + ">";
-                store("Message-ID: " + messageId + "\r\n");
-            }
+        headerEnded = true;
+        MessageHeader header = new MessageHeader(buffer, content.routedFields());
+        if (header.count(KnownField.RECEIVED) > limits.maxReceived()) {
+            refuse(Replies.LOOP);
+            return;
         }
-        if (header.brokenOff()) {
+        ControlValues controls = ControlValues.of(header, sent.controls(), policy.pools());
+        controls.refusal().ifPresent(this::refuse);
+        tag = controls.tag();
+        tenant = controls.tenant().orElse(sent.tenant());
+        hints = controls.hints(header.routedValues());
+        RouteTerms terms = content.terms(new Draft(sent.sender(), sent.recipients(), tenant, tag,
+                hints));
+        if (terms.editsDiffer()) {
+            refuse(Replies.FIELDS_DIFFER);
+        }
+        lint = new SenderLint(terms.lint(), policy.signing());
+        header.remove(terms.edits().remove());
+        terms.edits().add().forEach(header::add);
+        judge(header, controls, terms.bulk());
+        utf8Header = header.eightBit();
+        header.writeTo(this::store);
+        if (buffer.brokenOff()) {
             store(CRLF, 0, CRLF.length);
-            byte[] held = header.heldBytes();
+            byte[] held = buffer.heldBytes();
             store(held, 0, held.length);
         }
+        buffer.clear();
     }
 
-    private void store(String text) {
-        byte[] bytes = text.getBytes(StandardCharsets.US_ASCII);
-        store(bytes, 0, bytes.length);
+    private void judge(MessageHeader header, ControlValues controls, boolean bulk) {
+        lint.controls(controls);
+        lint.repeated(header);
+        if (!header.has(KnownField.DATE)
+                && (limits.addMissingHeaders() || lint.found(LintRule.DATE_MISSING))) {
+            header.add("Date", sent.date());
+        }
+        if (!header.has(KnownField.MESSAGE_ID)
+                && (limits.addMissingHeaders() || lint.found(LintRule.MESSAGE_ID_MISSING))) {
+            header.add("Message-ID", "<" + content.id() + "@" + policy.hostname() + ">");
+        }
+        messageId = header.text(KnownField.MESSAGE_ID);
+        if (messageId.length() > MAX_MESSAGE_ID) {
+            messageId = messageId.substring(0, MAX_MESSAGE_ID);
+        }
+        fromDomain = FromDomain.of(header.bytes(KnownField.FROM));
+        if (lint.looks()) {
+            lint.header(header, buffer.brokenOff(), fromDomain, messageId, bulk,
+                    sent.options().smtputf8());
+            lint.refusal().ifPresent(this::refuse);
+        }
     }
 
     private void store(byte[] bytes, int offset, int length) {
@@ -146,24 +210,48 @@ final class MessageIntake implements ContentScanner.Sink {
         if (scanner.longLine() && limits.refuseLongLines()) {
             refuse(Replies.LONG_LINE);
         }
-        if (refusal.isEmpty() && !header.ended()) {
-            header.finish();
+        if (refusal.isEmpty() && !headerEnded) {
+            buffer.finish();
             endHeader();
             store(CRLF, 0, CRLF.length);
         }
+        if (refusal.isEmpty() && lint.looks()) {
+            lint.body(eightBitBody(), scanner.longLine());
+            lint.refusal().ifPresent(this::refuse);
+        }
+        lint.findings().forEach(policy.found());
         return refusal;
+    }
+
+    /** The scanner tells of header and body together. */
+    private boolean eightBitBody() {
+        return utf8Header ? eightBitBody : scanner.eightBit();
     }
 
     /** Call after {@link #finish}. */
     ContentFacts facts() {
-        return new ContentFacts(content.sizeBytes(), scanner.eightBit(), header.utf8(),
-                scanner.leadingDot(), scanner.longLine(), FromDomain.of(header.from()), messageId,
-                header.tag());
+        return new ContentFacts(content.sizeBytes(), utf8Header || eightBitBody(), utf8Header,
+                scanner.leadingDot(), scanner.longLine(), fromDomain, messageId, tag);
+    }
+
+    /** In whose name it is sent; call after {@link #finish}. */
+    String tenant() {
+        return tenant;
+    }
+
+    /** Who gets it. */
+    List<Recipient> recipients() {
+        return sent.recipients();
+    }
+
+    /** What was found on it; call after {@link #finish}. */
+    LintReport lint() {
+        return lint.report();
     }
 
     /** Call after {@link #finish}. */
     RoutingHints hints() {
-        return header.hints();
+        return hints;
     }
 
     IncomingContent content() {

@@ -9,16 +9,21 @@ import java.util.concurrent.atomic.LongAdder;
  * What the sessions of a listener have in common: where they come in, and their bounds. Immutable
  * but for the counters.
  *
+ * @param messages what messages are held to
  * @param accepted counts messages taken
  * @param loginFailed counts wrong passwords
  */
 record SessionTerms(String hostname, String listenerName, ListenerConfig listener,
-        SubmissionConfig limits, MailDate dates, LongAdder accepted, LongAdder loginFailed) {
+        MessagePolicy messages, MailDate dates, LongAdder accepted, LongAdder loginFailed) {
+
+    SubmissionConfig limits() {
+        return messages.limits();
+    }
 
     /** The lines of the answer to EHLO, our name first (RFC 5321 4.1.1.1). */
     List<String> extensions(boolean tls, boolean authenticated) {
         List<String> lines = new ArrayList<>(List.of(hostname, "PIPELINING",
-                "SIZE " + limits.maxSize(), "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES",
+                "SIZE " + limits().maxSize(), "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES",
                 "CHUNKING", "DSN"));
         if (listener.tls() == ListenerConfig.Tls.STARTTLS && !tls) {
             lines.add("STARTTLS");

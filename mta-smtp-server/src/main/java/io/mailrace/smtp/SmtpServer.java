@@ -2,6 +2,7 @@
 package io.mailrace.smtp;
 
 import io.mailrace.core.Metrics;
+import io.mailrace.core.SigningFacts;
 import io.mailrace.core.SmtpReply;
 import io.mailrace.core.TimeSource;
 import io.mailrace.queue.Spool;
@@ -77,6 +78,7 @@ public final class SmtpServer {
         private final ConnectionLimits limits;
         private final RejectionLog rejections;
         private final MailDate dates = new MailDate();
+        private final MessagePolicy messages;
         private final Set<SmtpConnection> connections = ConcurrentHashMap.newKeySet();
         private final CompletableFuture<Boolean> drained = new CompletableFuture<>();
         private final AtomicLong refusalLogged;
@@ -84,10 +86,14 @@ public final class SmtpServer {
         private volatile Optional<ServerTls> tls = Optional.empty();
         private volatile boolean stopping;
 
-        Shared(SubmissionConfig bounds, Spool spool, TimeSource time, Metrics metrics) {
+        Shared(SmtpServerConfig config, Spool spool, TimeSource time, Metrics metrics,
+                SigningFacts signing, Set<String> pools) {
+            SubmissionConfig bounds = config.submission();
             this.spool = spool;
             this.time = time;
             meters = new SmtpMeters(metrics);
+            messages = new MessagePolicy(bounds, config.hostname(), signing, pools,
+                    meters::found);
             limits = new ConnectionLimits(bounds.maxConnections(),
                     bounds.maxConnectionsPerAddress());
             rejections = new RejectionLog(spool.journal(), time, meters.rejectionsDropped);
@@ -159,13 +165,15 @@ public final class SmtpServer {
     /**
      * Opens every listener.
      *
+     * @param signing asked for each message
+     * @param pools those that exist, for senders who may choose
      * @throws SmtpServerException when an address cannot be bound or the certificate or the users
      *         file cannot be used; nothing stays open then
      */
     public static SmtpServer start(SmtpServerConfig config, Spool spool, EventLoopGroup loops,
-            TimeSource time, Metrics metrics) {
+            TimeSource time, Metrics metrics, SigningFacts signing, Set<String> pools) {
         SmtpServer server = new SmtpServer(config, loops,
-                new Shared(config.submission(), spool, time, metrics));
+                new Shared(config, spool, time, metrics, signing, pools));
         try {
             server.open();
             return server;
@@ -225,7 +233,7 @@ public final class SmtpServer {
         boolean epoll = loops instanceof IoEventLoopGroup group
                 && group.isIoType(EpollIoHandler.class);
         SessionTerms terms = new SessionTerms(config.hostname(), name, listener,
-                config.submission(), shared.dates, shared.meters.accepted,
+                shared.messages, shared.dates, shared.meters.accepted,
                 shared.meters.loginsFailed);
         Class<? extends ServerSocketChannel> type = epoll
                 ? EpollServerSocketChannel.class

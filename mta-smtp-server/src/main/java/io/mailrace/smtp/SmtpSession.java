@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
  * The dialogue with one client (RFC 5321, RFC 6409), without I/O: bytes and other events go in,
  * what is to be done comes out through {@link Outside}. Exactly one reply for each command, in
  * order: while an answer is not yet known (a login, a commit) no further byte is taken. Holds at
- * most one unfinished line and one transaction; content bytes go on to the spool. Confined to the
+ * most one unfinished line, one transaction and one header; content bytes go on to the spool. Confined to the
  * event loop of its connection.
  */
 final class SmtpSession {
@@ -53,6 +53,7 @@ final class SmtpSession {
 
     private @Nullable MailTransaction transaction;
     private @Nullable MessageIntake intake;
+    private final HeaderBuffer header = new HeaderBuffer();
     private boolean chunks;
     private boolean lastChunk;
     private long chunkLeft;
@@ -520,8 +521,9 @@ final class SmtpSession {
         String date = terms.dates().text(time.epochMillis());
         byte[] received = ReceivedField.of(intakeNow(), protocol, terms.hostname(), content.id(),
                 mail, date);
-        intake = new MessageIntake(content, asChunks, received, terms.limits(), terms.hostname(),
-                date);
+        intake = new MessageIntake(content, asChunks, received, header, terms.messages(),
+                new MessageIntake.Sent(mail.sender(), mail.distinctRecipients(), mail.options(),
+                        rights().tenant(), terms.limits().controlHeaders(), date));
         chunks = asChunks;
         contentSince = time.nanos();
         discarded = 0;
@@ -605,8 +607,9 @@ final class SmtpSession {
         }
         MailTransaction mail = mailInHand();
         mode = Mode.COMMITTING;
-        message.content().accept(new Submission(mail.sender(), mail.distinctRecipients(),
-                mail.options(), message.facts(), rights().tenant(), intakeNow(), message.hints()),
+        message.content().accept(new Submission(mail.sender(), message.recipients(),
+                mail.options(), message.facts(), message.tenant(), intakeNow(), message.hints(),
+                message.lint()),
                 new CommitListener() {
                     @Override
                     public void committed() {

@@ -14,6 +14,7 @@ import io.mailrace.queue.SpoolException;
 import io.mailrace.queue.Submission;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 
 /** What is put into a header, what is learned of a content, what is refused. */
@@ -22,14 +23,32 @@ class MessageIntakeTest {
     private final RecordingSpool spool = new RecordingSpool();
     private ContentFacts facts = new ContentFacts(0, false, false, false, false, "", "");
     private String id = "";
+    /** Bytes given at once. */
+    private int pieces = Integer.MAX_VALUE / 2;
 
-    private String take(String content, SubmissionConfig limits) {
+    private static final Recipient BOB = new Recipient(MailAddress.parse("b@example.net")
+            .orElseThrow());
+    private static final MessageIntake.Sent SENT = new MessageIntake.Sent(MailAddress.NULL,
+            List.of(BOB), MailOptions.NONE, "default", Set.of(ControlField.TAG, ControlField.LANE),
+            DATE);
+    private final HeaderBuffer buffer = new HeaderBuffer();
+
+    private String take(String content, SmtpServerConfig config) {
+        return take(content, config, SENT);
+    }
+
+    private String take(String content, SmtpServerConfig config, MessageIntake.Sent sent) {
         RecordingSpool.Incoming incoming = (RecordingSpool.Incoming) spool.newContent(
                 Runnable::run, () -> {});
         MessageIntake intake = new MessageIntake(incoming, false, Fixture.latin1("Received: x\r\n"),
-                limits, "mta.test", DATE);
+                buffer, Fixture.policy(config), sent);
         byte[] bytes = Fixture.latin1(content);
-        intake.receive(bytes, 0, bytes.length);
+        int at = 0;
+        while (at < bytes.length) {
+            int next = Math.min(bytes.length, at + pieces);
+            assertThat(intake.receive(bytes, at, next)).isEqualTo(next);
+            at = next;
+        }
         assertThat(intake.ended()).isTrue();
         Optional<SmtpReply> refusal = intake.finish();
         if (refusal.isPresent()) {
@@ -37,10 +56,9 @@ class MessageIntakeTest {
         }
         facts = intake.facts();
         id = incoming.id().toString();
-        incoming.accept(new Submission(MailAddress.NULL,
-                List.of(new Recipient(MailAddress.parse("b@example.net").orElseThrow())),
-                MailOptions.NONE, facts, "default",
-                Event.Intake.LOCAL), new CommitListener() {
+        incoming.accept(new Submission(MailAddress.NULL, intake.recipients(), MailOptions.NONE,
+                facts, intake.tenant(), Event.Intake.LOCAL, intake.hints(), intake.lint()),
+                new CommitListener() {
                     @Override
                     public void committed() {}
 
@@ -51,7 +69,7 @@ class MessageIntakeTest {
     }
 
     private String take(String content) {
-        return take(content, Fixture.config().submission());
+        return take(content, Fixture.config());
     }
 
     @Test
@@ -73,7 +91,7 @@ class MessageIntakeTest {
     @Test
     void header_switchedOff_untouched() {
         SmtpServerConfig config = Fixture.config("submission.add-missing-headers = false");
-        assertThat(take("A: b\r\n\r\nbody\r\n.\r\n", config.submission()))
+        assertThat(take("A: b\r\n\r\nbody\r\n.\r\n", config))
                 .isEqualTo("Received: x\r\nA: b\r\n\r\nbody\r\n");
         assertThat(facts.messageId()).isEmpty();
     }
@@ -89,9 +107,9 @@ class MessageIntakeTest {
         String both = "Date: d\r\nMessage-ID: <m@a>\r\n";
         assertThat(take(both + "no field here\r\nmore: text\r\n.\r\n"))
                 .isEqualTo("Received: x\r\n" + both + "\r\nno field here\r\nmore: text\r\n");
-        assertThat(take(both + "x".repeat(HeaderScanner.MAX_NAME + 1) + ": long name\r\n.\r\n"))
+        assertThat(take(both + "x".repeat(HeaderBuffer.MAX_NAME + 1) + ": long name\r\n.\r\n"))
                 .isEqualTo("Received: x\r\n" + both + "\r\n"
-                        + "x".repeat(HeaderScanner.MAX_NAME + 1) + ": long name\r\n");
+                        + "x".repeat(HeaderBuffer.MAX_NAME + 1) + ": long name\r\n");
         assertThat(take(" starts folded\r\n.\r\n")).contains("mta.test>\r\n\r\n starts folded");
         assertThat(take(": no name\r\n.\r\n")).contains("mta.test>\r\n\r\n: no name");
     }
@@ -121,9 +139,9 @@ class MessageIntakeTest {
     @Test
     void longLine_refusedWhenToldTo() {
         SmtpServerConfig config = Fixture.config("submission.refuse-long-lines = true");
-        assertThat(take("A: b\r\n\r\n" + "y".repeat(999) + "\r\n.\r\n", config.submission()))
+        assertThat(take("A: b\r\n\r\n" + "y".repeat(999) + "\r\n.\r\n", config))
                 .startsWith("554 5.6.0");
-        assertThat(take("A: b\r\n\r\n" + "y".repeat(998) + "\r\n.\r\n", config.submission()))
+        assertThat(take("A: b\r\n\r\n" + "y".repeat(998) + "\r\n.\r\n", config))
                 .startsWith("Received");
     }
 

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.smtp;
+
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import org.jspecify.annotations.Nullable;
+
+/** The header fields the server knows by name, of which most may stand in a message only once. */
+enum KnownField {
+    FROM, DATE, MESSAGE_ID, TO, CC, BCC, SUBJECT, REPLY_TO, SENDER, IN_REPLY_TO, REFERENCES,
+    FEEDBACK_ID, LIST_UNSUBSCRIBE, LIST_UNSUBSCRIBE_POST, DKIM_SIGNATURE, RECEIVED, MIME_VERSION,
+    CONTENT_TYPE, CONTENT_TRANSFER_ENCODING;
+
+    static final int COUNT = values().length;
+    private static final KnownField[][] BY_LENGTH = byLength();
+
+    private final String word = name().toLowerCase(Locale.ROOT).replace('_', '-');
+    private final byte[] lower = word.getBytes(StandardCharsets.US_ASCII);
+
+    private static KnownField[][] byLength() {
+        List<List<KnownField>> lists = new ArrayList<>();
+        for (KnownField field : values()) {
+            while (lists.size() <= field.lower.length) {
+                lists.add(new ArrayList<>());
+            }
+            lists.get(field.lower.length).add(field);
+        }
+        return lists.stream().map(list -> list.toArray(KnownField[]::new))
+                .toArray(KnownField[][]::new);
+    }
+
+    /** Its name in lower case. */
+    String word() {
+        return word;
+    }
+
+    /** The field of that name in any case; null when it is none of these. */
+    static @Nullable KnownField of(byte[] bytes, int from, int length) {
+        if (length >= BY_LENGTH.length) {
+            return null;
+        }
+        for (KnownField field : BY_LENGTH[length]) {
+            if (matches(field.lower, bytes, from)) {
+                return field;
+            }
+        }
+        return null;
+    }
+
+    /** Whether bytes begin with a text that is given in lower case, whatever their own case. */
+    static boolean matches(byte[] lower, byte[] bytes, int from) {
+        for (int i = 0; i < lower.length; i++) {
+            int b = bytes[from + i];
+            if (lower[i] != (b >= 'A' && b <= 'Z' ? b + 32 : b)) {
+                return false;
+            }
+        }
+        return true;
+    }
+}

@@ -31,6 +31,12 @@ enum KnownField {
                 .toArray(KnownField[][]::new);
     }
 
+    /** 0 to {@link #COUNT} - 1, for arrays of counts: a map would cost more than the counting. */
+    @SuppressWarnings("EnumOrdinal")
+    int index() {
+        return ordinal();
+    }
+
     /** Its name in lower case. */
     String word() {
         return word;

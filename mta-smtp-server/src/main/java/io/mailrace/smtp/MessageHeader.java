@@ -30,7 +30,7 @@ final class MessageHeader {
     record Control(String name, String value) {}
 
     private final HeaderBuffer buffer;
-    /** How often a known field is there, and where it is first; by ordinal. */
+    /** How often a known field is there, and where it is first; by index. */
     private final int[] counts = new int[KnownField.COUNT];
     private final int[] first = new int[KnownField.COUNT];
     private Map<String, String> routedValues = Map.of();
@@ -50,8 +50,8 @@ final class MessageHeader {
                 addControl(i, nameLength);
             } else {
                 KnownField known = KnownField.of(bytes, start, nameLength);
-                if (known != null && counts[known.ordinal()]++ == 0) {
-                    first[known.ordinal()] = i;
+                if (known != null && counts[known.index()]++ == 0) {
+                    first[known.index()] = i;
                 }
             }
             if (!routed.isEmpty()) {
@@ -126,11 +126,11 @@ final class MessageHeader {
     }
 
     boolean has(KnownField field) {
-        return counts[field.ordinal()] > 0;
+        return counts[field.index()] > 0;
     }
 
     int count(KnownField field) {
-        return counts[field.ordinal()];
+        return counts[field.index()];
     }
 
     /** The first value of a field that is there, unfolded, as bytes; cut at a bound. */
@@ -138,8 +138,8 @@ final class MessageHeader {
         if (!has(field)) {
             return new byte[0];
         }
-        if (first[field.ordinal()] >= 0) {
-            return value(first[field.ordinal()], MAX_VALUE);
+        if (first[field.index()] >= 0) {
+            return value(first[field.index()], MAX_VALUE);
         }
         for (Added one : added) {
             if (one.known() == field) {
@@ -159,8 +159,8 @@ final class MessageHeader {
     void add(String name, String value) {
         byte[] lower = Ascii.lower(name).getBytes(StandardCharsets.US_ASCII);
         KnownField known = KnownField.of(lower, 0, lower.length);
-        if (known != null && counts[known.ordinal()]++ == 0) {
-            first[known.ordinal()] = -1;
+        if (known != null && counts[known.index()]++ == 0) {
+            first[known.index()] = -1;
         }
         added = added.isEmpty() ? new ArrayList<>() : added;
         added.add(new Added(known, name, value));
@@ -180,7 +180,7 @@ final class MessageHeader {
     private void forget(@Nullable KnownField field) {
         if (field != null) {
             // All of its name go, so none is left where the first was.
-            counts[field.ordinal()]--;
+            counts[field.index()]--;
         }
     }
 
@@ -210,7 +210,7 @@ final class MessageHeader {
             }
         }
         added = rest;
-        counts[field.ordinal()] = Math.min(most, counts[field.ordinal()]);
+        counts[field.index()] = Math.min(most, counts[field.index()]);
     }
 
     private boolean isDropped(int field) {
@@ -251,8 +251,22 @@ final class MessageHeader {
     }
 
     /** Whether the first value of a field begins with a text given in lower case. */
-    boolean begins(KnownField field, String lower) {
-        return has(field) && Ascii.startsWithIgnoreCase(text(field), lower);
+    boolean begins(KnownField field, byte[] lower) {
+        int number = first[field.index()];
+        if (!has(field) || number < 0) {
+            return has(field) && Ascii.startsWithIgnoreCase(text(field),
+                    new String(lower, StandardCharsets.US_ASCII));
+        }
+        byte[] bytes = buffer.bytes();
+        int end = buffer.start(number + 1);
+        int at = buffer.start(number);
+        while (bytes[at++] != ':') {
+            // The name is of no interest.
+        }
+        while (at < end && bytes[at] <= ' ' && bytes[at] >= 0) {
+            at++;
+        }
+        return at + lower.length <= end && KnownField.matches(lower, bytes, at);
     }
 
     /** Passes on what is left, then what was added; without the empty line. */

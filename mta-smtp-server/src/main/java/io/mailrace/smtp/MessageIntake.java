@@ -52,6 +52,8 @@ final class MessageIntake implements ContentScanner.Sink {
     private long octets;
     private boolean headerEnded;
     private boolean utf8Header;
+    /** The header came with octets above 127, so the scanner cannot tell of the body alone. */
+    private boolean looksAtBody;
     private boolean eightBitBody;
     private String messageId = "";
     private String fromDomain = "";
@@ -105,7 +107,7 @@ final class MessageIntake implements ContentScanner.Sink {
                 endHeader();
             }
         }
-        if (utf8Header && !eightBitBody) {
+        if (looksAtBody && !eightBitBody) {
             eightBitBody = MessageHeader.hasEightBit(bytes, at, to);
         }
         store(bytes, at, to - at);
@@ -133,6 +135,7 @@ final class MessageIntake implements ContentScanner.Sink {
         terms.edits().add().forEach(header::add);
         judge(header, controls, terms.bulk());
         utf8Header = header.eightBit();
+        looksAtBody = buffer.eightBit();
         header.writeTo(this::store);
         if (buffer.brokenOff()) {
             store(CRLF, 0, CRLF.length);
@@ -223,9 +226,8 @@ final class MessageIntake implements ContentScanner.Sink {
         return refusal;
     }
 
-    /** The scanner tells of header and body together. */
     private boolean eightBitBody() {
-        return utf8Header ? eightBitBody : scanner.eightBit();
+        return looksAtBody ? eightBitBody : scanner.eightBit();
     }
 
     /** Call after {@link #finish}. */

@@ -36,6 +36,7 @@ import io.mailrace.core.LintRule;
 import io.mailrace.core.SigningFacts;
 import io.mailrace.core.SmtpReply;
 import io.mailrace.queue.LintPolicy;
+import java.nio.charset.StandardCharsets;
 import java.util.Collections;
 import java.util.EnumSet;
 import java.util.Optional;
@@ -57,6 +58,10 @@ final class SenderLint {
             MESSAGE_ID_REPEATED, TO_REPEATED, CC_REPEATED, BCC_REPEATED, SUBJECT_REPEATED,
             REPLY_TO_REPEATED, SENDER_REPEATED, IN_REPLY_TO_REPEATED, REFERENCES_REPEATED,
             FEEDBACK_ID_REPEATED};
+    private static final byte[] EIGHT_BIT = ascii("8bit");
+    private static final byte[] BINARY = ascii("binary");
+    private static final byte[] MULTIPART = ascii("multipart/");
+    private static final byte[] MESSAGE = ascii("message/");
     private static final int MIN_SENDER_ID = 5;
     private static final int MAX_SENDER_ID = 15;
     private static final int MAX_FEEDBACK_PARTS = 4;
@@ -70,6 +75,10 @@ final class SenderLint {
     SenderLint(LintPolicy policy, SigningFacts signing) {
         this.policy = policy;
         this.signing = signing;
+    }
+
+    private static byte[] ascii(String text) {
+        return text.getBytes(StandardCharsets.US_ASCII);
     }
 
     boolean looks() {
@@ -147,10 +156,10 @@ final class SenderLint {
             feedbackId(header.text(KnownField.FEEDBACK_ID), signed);
         }
         declaresEightBit = header.has(KnownField.MIME_VERSION) && (header.begins(
-                KnownField.CONTENT_TRANSFER_ENCODING, "8bit")
-                || header.begins(KnownField.CONTENT_TRANSFER_ENCODING, "binary")
-                || header.begins(KnownField.CONTENT_TYPE, "multipart/")
-                || header.begins(KnownField.CONTENT_TYPE, "message/"));
+                KnownField.CONTENT_TRANSFER_ENCODING, EIGHT_BIT)
+                || header.begins(KnownField.CONTENT_TRANSFER_ENCODING, BINARY)
+                || header.begins(KnownField.CONTENT_TYPE, MULTIPART)
+                || header.begins(KnownField.CONTENT_TYPE, MESSAGE));
     }
 
     /** RFC 8058: an https address, the exact Post field, both signed. */

@@ -14,6 +14,7 @@ import io.mailrace.queue.SpoolException;
 import io.mailrace.queue.Submission;
 import java.util.List;
 import java.util.Optional;
+import java.util.Random;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
 
@@ -161,5 +162,131 @@ class MessageIntakeTest {
         assertThat(exact).hasSize(20480);
         assertThat(take(exact + ".\r\n")).startsWith("Received");
         assertThat(take("z" + exact + ".\r\n")).startsWith("552 5.3.4");
+    }
+
+    private static MessageIntake.Sent to(String recipient, ControlField... controls) {
+        return new MessageIntake.Sent(MailAddress.NULL,
+                List.of(new Recipient(MailAddress.parse(recipient).orElseThrow())),
+                MailOptions.NONE, "default", Set.of(controls), DATE);
+    }
+
+    private static SmtpServerConfig large() {
+        return Fixture.config("submission { max-size = 1m, max-header = 256k }");
+    }
+
+    @Test
+    void header_atTheBound_takenAndOneMoreRefused() {
+        String frame = "A: \r\n";
+        int room = (int) Fixture.config().submission().maxHeader() - frame.length();
+        for (int size : new int[]{1, 7, 1000, 100_000}) {
+            pieces = size;
+            assertThat(take("A: " + "y".repeat(room) + "\r\n\r\nbody\r\n.\r\n"))
+                    .startsWith("Received");
+            assertThat(take("A: " + "y".repeat(room + 1) + "\r\n\r\nbody\r\n.\r\n"))
+                    .isEqualTo(Replies.LONG_HEADER.toString());
+        }
+    }
+
+    @Test
+    void fields_tenThousand_areRepeatedTakenOutOrPassed() {
+        String many = "Subject: s\r\n".repeat(10_000);
+        assertThat(take("From: a@signed.test\r\n" + many + "\r\nx\r\n.\r\n", large(),
+                to("b@fix.test"))).contains("From: a@signed.test\r\nSubject: s\r\nDate: ");
+        assertThat(spool.stored.getLast().findings()).isEqualTo("+subject-repeated");
+        assertThat(take(many + "\r\nx\r\n.\r\n", large(), to("b@off.test"))).contains(many);
+        String ours = "X-Mailrace-Tag: t\r\nX-A: b\r\n".repeat(5000);
+        assertThat(take(ours + "\r\nx\r\n.\r\n", large())).contains("X-A: b\r\n".repeat(5000))
+                .doesNotContain("Mailrace");
+        assertThat(facts.tag()).isEqualTo("t");
+        assertThat(take("a:\r\n".repeat(60_000) + "\r\n.\r\n", large())).hasSizeGreaterThan(
+                240_000);
+    }
+
+    @Test
+    void buffer_ofAnUnusualHeader_isGivenBack() {
+        take("A: b\r\n".repeat(10_000) + "\r\nx\r\n.\r\n", large());
+        assertThat(buffer.bytes().length).isLessThan(20_000);
+        assertThat(take("C: d\r\n\r\nx\r\n.\r\n")).startsWith("Received: x\r\nC: d\r\nDate");
+    }
+
+    @Test
+    void nulAndBareLineEnds_inAHeader_refusedWhereverTheyStand() {
+        String header = "From: a@signed.test\r\nX-Mailrace-Lane: bulk\r\nTo: b@c\r\n";
+        for (int size : new int[]{1, 100_000}) {
+            pieces = size;
+            for (int at = 0; at < header.length(); at++) {
+                for (String bad : List.of("\0", "\n", "\r")) {
+                    String text = header.substring(0, at) + bad + header.substring(at);
+                    boolean stillACrlf = bad.equals("\r") && header.charAt(at) == '\n'
+                            || bad.equals("\n") && at > 0 && header.charAt(at - 1) == '\r';
+                    if (!stillACrlf) {
+                        assertThat(take(text + "\r\nbody\r\n.\r\n")).as("%s at %d", (int) bad
+                                .charAt(0), at).isEqualTo(Replies.BARE_LINE_ENDS.toString());
+                    }
+                }
+            }
+        }
+    }
+
+    /** Headers of pieces that matter, cut at every byte, come out as in one piece. */
+    @Test
+    void header_inPiecesOfAnySize_isTheSame() {
+        List<String> parts = List.of("From: a@signed.test\r\n", "from : b@c\r\n", "To:\r\n x\r\n",
+                "X-Mailrace-Lane: bulk\r\n", "X-Mailrace-X:\r\n\ty\r\n", "Subject:\r\n",
+                "Message-ID: <a@b>\r\n", "no field\r\n", ": none\r\n", " folded\r\n",
+                "S\u00fcbject: x\r\n", "Subject: \u00fc\r\n", "\r\n", "..dot\r\n",
+                "n".repeat(HeaderBuffer.MAX_NAME) + ": v\r\n",
+                "n".repeat(HeaderBuffer.MAX_NAME + 1) + ": v\r\n");
+        long seed = 6_10_2026;
+        Random random = new Random(seed);
+        for (int round = 0; round < 400; round++) {
+            StringBuilder text = new StringBuilder();
+            for (int i = random.nextInt(8); i >= 0; i--) {
+                text.append(parts.get(random.nextInt(parts.size())));
+            }
+            String message = text + "\r\nX-Mailrace-Tag: body\r\n.\r\n";
+            MessageIntake.Sent sent = to(random.nextBoolean() ? "b@fix.test" : "b@warn.test",
+                    ControlField.LANE);
+            pieces = 1 << 20;
+            String whole = unnumbered(take(message, Fixture.config(), sent));
+            String found = spool.stored.getLast().findings();
+            ContentFacts known = facts;
+            pieces = 1 + random.nextInt(40);
+            assertThat(unnumbered(take(message, Fixture.config(), sent))).as("seed %d", seed)
+                    .isEqualTo(whole);
+            assertThat(spool.stored.getLast().findings()).isEqualTo(found);
+            assertThat(facts.sizeBytes()).isEqualTo(known.sizeBytes());
+            assertThat(List.of(facts.eightBit(), facts.utf8Header(), facts.leadingDot(),
+                    facts.longLine(), facts.fromDomain())).isEqualTo(List.of(known.eightBit(),
+                            known.utf8Header(), known.leadingDot(), known.longLine(),
+                            known.fromDomain()));
+            assertThat(whole.substring(0, whole.indexOf("\r\n\r\n"))).doesNotContain("Mailrace");
+        }
+    }
+
+    /** Without our own identifier. */
+    private String unnumbered(String text) {
+        return text.replace(id, "ID");
+    }
+
+    @Test
+    void control_whoMay_decidesTenantAndPool() {
+        String header = "X-Mailrace-Tenant: Shop.1\r\nX-Mailrace-Pool: fast\r\n";
+        ControlField[] both = {ControlField.TENANT, ControlField.POOL};
+        take(header + "\r\n.\r\n", Fixture.config(), to("b@c.test", both));
+        Submission taken = spool.stored.getLast().submission();
+        assertThat(taken.tenant()).isEqualTo("shop.1");
+        assertThat(taken.hints().pool()).contains("fast");
+        assertThat(take("X-Mailrace-Pool: slow\r\n\r\n.\r\n", Fixture.config(),
+                to("b@c.test", both))).isEqualTo("554 5.6.0 X-Mailrace-Pool has a value that "
+                        + "means nothing");
+        for (String tenant : List.of("", "a b", "a/b", "x".repeat(101), "\u00fc")) {
+            assertThat(take("X-Mailrace-Tenant: " + tenant + "\r\n\r\n.\r\n", Fixture.config(),
+                    to("b@c.test", both))).startsWith("554 5.6.0 X-Mailrace-Tenant");
+        }
+        assertThat(take(header + "\r\n.\r\n", Fixture.config(), to("b@c.test",
+                ControlField.POOL))).startsWith("550 5.7.1 X-Mailrace-Tenant is not allowed");
+        assertThat(take("X-Mailrace-Lane: bulk\r\n\r\n.\r\n", Fixture.config(), to("b@c.test",
+                both))).startsWith("550 5.7.1 X-Mailrace-Lane is not allowed");
     }
 }

@@ -4,7 +4,7 @@ package io.mailrace.core;
 import java.util.Locale;
 import java.util.Optional;
 
-/** What is done about a message that breaks a {@link LintRule}, from the mildest to the strictest. */
+/** What is done about a message that breaks a {@link LintRule}; the mildest first. */
 public enum LintMode {
     /** Nobody looks. */
     OFF,

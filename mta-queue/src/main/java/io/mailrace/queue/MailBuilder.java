@@ -98,9 +98,10 @@ final class MailBuilder {
                 submission.sender(), addresses(submission.recipients()),
                 submission.facts().sizeBytes(), submission.facts().messageId()));
         LintReport lint = submission.lint();
-        byte[] found = lint.findings().isEmpty() ? null : EventCodec.encode(new Event.LintFound(
-                time.epochMillis(), id, submission.tenant(), lint.mode(),
-                words(lint.findings()), words(lint.fixed())));
+        byte[] found = lint.findings().isEmpty() ? null
+                : EventCodec.encode(new Event.LintFound(
+                        time.epochMillis(), id, submission.tenant(), lint.mode(),
+                        words(lint.findings()), words(lint.fixed())));
         return new Operation.NewMail(id, chunks, firstChunk, envelopes, received, found, fresh);
     }
 

@@ -28,8 +28,8 @@ public record QueueConfig(SpoolConfig spool, RetryConfig retry, List<Route> rout
     }
 
     /**
-     * Reads {@code spool}, {@code retry}, {@code routes}, {@code lint} and {@code dsn}; problems are
-     * noted in the reader.
+     * Reads {@code spool}, {@code retry}, {@code routes}, {@code lint} and {@code dsn}; problems
+     * are noted in the reader.
      */
     public static QueueConfig from(ConfigReader root, String hostname) {
         LintPolicy lint = LintPolicy.from(root.section("lint"));

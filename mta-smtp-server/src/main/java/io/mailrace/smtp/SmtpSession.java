@@ -18,8 +18,8 @@ import org.jspecify.annotations.Nullable;
  * The dialogue with one client (RFC 5321, RFC 6409), without I/O: bytes and other events go in,
  * what is to be done comes out through {@link Outside}. Exactly one reply for each command, in
  * order: while an answer is not yet known (a login, a commit) no further byte is taken. Holds at
- * most one unfinished line, one transaction and one header; content bytes go on to the spool. Confined to the
- * event loop of its connection.
+ * most one unfinished line, one transaction and one header; content bytes go on to the spool.
+ * Confined to the event loop of its connection.
  */
 final class SmtpSession {
     /*

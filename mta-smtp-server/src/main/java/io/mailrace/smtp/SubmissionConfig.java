@@ -15,11 +15,13 @@ import java.util.Set;
  * @param minRate octets each second, on average, once a message has run for a while
  */
 public record SubmissionConfig(long maxSize, int maxRecipients, boolean addMissingHeaders,
-        boolean refuseLongLines, Set<ControlField> controlHeaders, long maxHeader, int maxReceived, int maxErrors, int maxJunk,
+        boolean refuseLongLines, Set<ControlField> controlHeaders, long maxHeader, int maxReceived,
+        int maxErrors, int maxJunk,
         Duration idleTimeout, Duration handshakeTimeout, long minRate, int maxConnections,
         int maxConnectionsPerAddress) {
     /** Only stands in after a problem was noted: never used by a running server. */
-    static final SubmissionConfig STAND_IN = new SubmissionConfig(1024, 1, true, false, Set.of(), 1024, 1,
+    static final SubmissionConfig STAND_IN = new SubmissionConfig(1024, 1, true, false, Set.of(),
+            1024, 1,
             1, 1, Duration.ofSeconds(1), Duration.ofSeconds(1), 0, 1, 1);
 
     public SubmissionConfig {
@@ -49,7 +51,8 @@ public record SubmissionConfig(long maxSize, int maxRecipients, boolean addMissi
         int maxConnections = s.integer("max-connections", 1, 1_000_000);
         int perAddress = s.integer("max-connections-per-address", 1, 1_000_000);
         return s.build(() -> new SubmissionConfig(maxSize, maxRecipients, addMissingHeaders,
-                refuseLongLines, Set.copyOf(controls), maxHeader, maxReceived, maxErrors, maxJunk, idle, handshake,
+                refuseLongLines, Set.copyOf(controls), maxHeader, maxReceived, maxErrors, maxJunk,
+                idle, handshake,
                 minRate, maxConnections, perAddress));
     }
 }

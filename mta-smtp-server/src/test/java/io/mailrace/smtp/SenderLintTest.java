@@ -86,7 +86,7 @@ class SenderLintTest {
                 .isEmpty();
         assertThat(found("To: a\r\nto: b\r\n\r\n", warn(LintRule.TO_REPEATED,
                 LintRule.UNSUBSCRIBE_MISSING, LintRule.UNSUBSCRIBE_POST), SigningFacts.NONE))
-                        .containsExactly(LintRule.FROM_MISSING);
+                .containsExactly(LintRule.FROM_MISSING);
     }
 
     @ParameterizedTest

@@ -65,17 +65,19 @@ class SmtpServerConfigTest {
 
     @Test
     void everyValue_changed_maps() throws Exception {
-        SmtpServerConfig config = read("""
-                listeners { a { bind = "[::1]:2525", tls = implicit, auth = optional,
-                                relay-from = ["10.0.0.0/8", "::1"] } }
-                tls { certificate = /c, key = /k }
-                users { file = /u, hash-queue = 2, verdict-cache = 3s, max-failures = 4,
-                        failure-window = 5s }
-                submission { max-size = 6m, max-recipients = 7, add-missing-headers = false,
-                  refuse-long-lines = true, control-headers = [pool, tag], max-header = 8k, max-received = 9, max-errors = 10,
-                  max-junk = 11, idle-timeout = 12s, handshake-timeout = 13s, min-rate = 14,
-                  max-connections = 16, max-connections-per-address = 15 }
-                """);
+        SmtpServerConfig config = read(
+                """
+                        listeners { a { bind = "[::1]:2525", tls = implicit, auth = optional,
+                                        relay-from = ["10.0.0.0/8", "::1"] } }
+                        tls { certificate = /c, key = /k }
+                        users { file = /u, hash-queue = 2, verdict-cache = 3s, max-failures = 4,
+                                failure-window = 5s }
+                        submission { max-size = 6m, max-recipients = 7, add-missing-headers = false,
+                          refuse-long-lines = true, control-headers = [pool, tag],
+                  max-header = 8k, max-received = 9, max-errors = 10,
+                          max-junk = 11, idle-timeout = 12s, handshake-timeout = 13s, min-rate = 14,
+                          max-connections = 16, max-connections-per-address = 15 }
+                        """);
         assertThat(config).isEqualTo(new SmtpServerConfig("mta.example.com",
                 Map.of("a", new ListenerConfig(
                         new InetSocketAddress(InetAddress.getByName("::1"), 2525),

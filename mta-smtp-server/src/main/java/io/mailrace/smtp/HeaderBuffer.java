@@ -48,8 +48,8 @@ final class HeaderBuffer {
 
     /**
      * Takes header bytes. Returns the index of the first byte that is not header: {@code to},
-     * unless {@link #ended()}. When the header broke off at a line that is no field, {@link #heldBytes()}
-     * come before it.
+     * unless {@link #ended()}. When the header broke off at a line that is no field,
+     * {@link #heldBytes()} come before it.
      */
     int collect(byte[] in, int from, int to) {
         int offset = length - from;

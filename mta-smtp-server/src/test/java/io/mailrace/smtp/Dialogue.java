@@ -19,8 +19,8 @@ import java.util.stream.Stream;
  * NAME}, {@code @ tls} (handshake), {@code @ closed} (the server has hung up), {@code @ messages
  * N}, {@code @ stored TEXT} and {@code @ not-stored TEXT} (part of the first message or not),
  * {@code @ found +RULE RULE} (what lint found on it, {@code +}: and mended), {@code @
- * one-segment} (splitting the client's bytes would change the case). In client lines {@code \r \n \0 \xHH} are escapes;
- * {@code {100}} is 100 times the letter x.
+ * one-segment} (splitting the client's bytes would change the case). In client lines
+ * {@code \r \n \0 \xHH} are escapes; {@code {100}} is 100 times the letter x.
  */
 record Dialogue(String name, String listener, boolean oneSegment, List<Step> steps) {
     static final Path FOLDER = Path.of("src/test/resources/dialogues");

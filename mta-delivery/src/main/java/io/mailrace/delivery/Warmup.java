@@ -580,7 +580,8 @@ final class Warmup implements AutoCloseable {
             WarmupTrack track = place.track;
             events.add(event(place.key.source(), place.key.provider(), track.plan().name(),
                     new Decision(one.action(), Ascii.clean(
-                            one.why(), MAX_WHY)), track.step(), track.cap(volume(place))));
+                            one.why(), MAX_WHY)),
+                    track.step(), track.cap(volume(place))));
         }
         return events;
     }

@@ -67,7 +67,7 @@ public final class WarmupControl {
         return new Row(source, "-", sources.planName(source), warm ? "warm"
                 : sources.paused(source) ? "paused" : "waiting", Math.min(1, steps), steps,
                 LocalDate.ofInstant(Instant.ofEpochMilli(warmup.now()), zone), 0, 0, 0, 0, 0, 0, 0,
-                0,                 "", "", warm ? ""
+                0, "", "", warm ? ""
                         : sources.sends(source) ? "it had no mail yet" + warning(source)
                                 : sources.whyNot(source));
     }

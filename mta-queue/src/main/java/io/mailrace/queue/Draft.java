@@ -2,6 +2,7 @@
 package io.mailrace.queue;
 
 import io.mailrace.core.MailAddress;
+import io.mailrace.core.MailOptions;
 import io.mailrace.core.Recipient;
 import io.mailrace.core.RoutingHints;
 import java.util.List;
@@ -12,5 +13,5 @@ import java.util.List;
  *
  * @param tag empty when it has none
  */
-public record Draft(MailAddress sender, List<Recipient> recipients, String tenant, String tag,
-        RoutingHints hints) {}
+public record Draft(MailAddress sender, List<Recipient> recipients, MailOptions options,
+        String tenant, String tag, RoutingHints hints) {}

@@ -7,6 +7,7 @@ import io.mailrace.core.Lane;
 import io.mailrace.core.LintReport;
 import io.mailrace.core.LintRule;
 import io.mailrace.core.MailAddress;
+import io.mailrace.core.MailOptions;
 import io.mailrace.core.Recipient;
 import io.mailrace.core.SpoolId;
 import io.mailrace.core.TimeSource;
@@ -67,8 +68,7 @@ final class MailBuilder {
 
     /** What the routes of such a message ask of it. */
     RouteTerms terms(Draft draft) {
-        return router.terms(new Router.Mail(draft.sender(), draft.tenant(), draft.tag(),
-                draft.hints()), draft.recipients());
+        return router.terms(Router.Mail.of(draft), draft.recipients());
     }
 
     /** A chunk as it is stored. */
@@ -83,15 +83,17 @@ final class MailBuilder {
     private Operation.NewMail build(SpoolId id, Submission submission, List<Router.Part> parts,
             List<byte[]> chunks, int firstChunk, byte @Nullable [] fresh) {
         long now = clock.now();
+        MailOptions options = inSpoolTime(submission.options());
+        long since = Math.max(now, options.releaseEpochMillis());
         List<Operation.NewEnvelope> envelopes = new ArrayList<>(parts.size());
         for (int ordinal = 0; ordinal < parts.size(); ordinal++) {
             Router.Part part = parts.get(ordinal);
-            long expires = retry.expires(part.queue().lane(), now);
+            long expires = retry.expires(part.queue().lane(), since, options.deliverBy());
             Entry entry = new Entry(new Envelope(id, ordinal, part.queue(), submission.sender(),
-                    part.recipients(), submission.options(), submission.facts(), 0, false,
-                    now, now, expires), parts.size(), false);
+                    part.recipients(), options, submission.facts(), 0, false, now, since, expires),
+                    parts.size(), false);
             envelopes.add(new Operation.NewEnvelope(entry, EnvelopeCodec.encode(entry),
-                    Schedule.fresh(now, expires).encode()));
+                    Schedule.fresh(since, expires).encode()));
         }
         byte[] received = EventCodec.encode(new Event.Received(time.epochMillis(), id,
                 submission.from(), submission.tenant(), parts.getFirst().queue().lane(),
@@ -107,6 +109,18 @@ final class MailBuilder {
 
     private static List<String> words(Set<LintRule> rules) {
         return rules.stream().map(LintRule::word).toList();
+    }
+
+    /** Times of the wall clock as the spool counts, in which they survive its steps. */
+    private MailOptions inSpoolTime(MailOptions options) {
+        MailOptions.DeliverBy by = options.deliverBy();
+        if (options.releaseEpochMillis() == 0 && by.mode() == MailOptions.DeliverBy.Mode.NONE) {
+            return options;
+        }
+        return options.with(by.at(clock.fromWall(by.epochMillis())))
+                .withRelease(options.releaseEpochMillis() == 0
+                        ? 0
+                        : clock.fromWall(options.releaseEpochMillis()));
     }
 
     static List<MailAddress> addresses(List<Recipient> recipients) {

@@ -134,7 +134,7 @@ public final class RocksSpool implements Spool {
                 meters);
         settler = new Settler(time, clock, retry, config.spool().keep().contentFor(), notifier,
                 reads, this::content, this::submit, meters);
-        sweep = new ExpirySweep(store, clock, time, retry, queues, loader, settler);
+        sweep = new ExpirySweep(store, clock, time, queues, loader, settler);
         admission = new Admission(store.directory(), config.spool(), store::unwrittenBytes);
         SpoolParts parts = new SpoolParts(config, time, clock, ids, store, walWatch, fresh, queues,
                 journal, meters);

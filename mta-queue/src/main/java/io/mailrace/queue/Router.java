@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 
@@ -20,6 +21,8 @@ import java.util.TreeSet;
  */
 final class Router {
     static final int MAX_RECIPIENTS = 1000;
+    /** From here on a priority is a lane; those of the MIXER profile are -4, 0 and 4. */
+    private static final int HIGH_PRIORITY = 4;
 
     /** Recipients that travel together. */
     record Part(QueueKey queue, List<Recipient> recipients) {}
@@ -31,8 +34,24 @@ final class Router {
      */
     record Mail(MailAddress sender, String tenant, String tag, RoutingHints hints) {
         static Mail of(Submission submission) {
-            return new Mail(submission.sender(), submission.tenant(), submission.facts().tag(),
-                    submission.hints());
+            return of(new Draft(submission.sender(), submission.recipients(),
+                    submission.options(), submission.tenant(), submission.facts().tag(),
+                    submission.hints()));
+        }
+
+        static Mail of(Draft draft) {
+            RoutingHints hints = draft.hints();
+            Optional<Lane> lane = hints.lane().or(() -> laneOf(draft.options().priority()));
+            return new Mail(draft.sender(), draft.tenant(), draft.tag(),
+                    new RoutingHints(lane, hints.pool(), hints.fields()));
+        }
+
+        /** What MT-PRIORITY (RFC 6710) means here; none for what is neither high nor low. */
+        private static Optional<Lane> laneOf(int priority) {
+            if (priority >= HIGH_PRIORITY) {
+                return Optional.of(Lane.TRANSACTIONAL);
+            }
+            return priority <= -HIGH_PRIORITY ? Optional.of(Lane.BULK) : Optional.empty();
         }
 
         Lane lane() {

@@ -8,6 +8,7 @@ import io.mailrace.core.Lane;
 import io.mailrace.core.LintMode;
 import io.mailrace.core.LintRule;
 import io.mailrace.core.MailAddress;
+import io.mailrace.core.MailOptions;
 import io.mailrace.core.Recipient;
 import io.mailrace.core.RoutingHints;
 import java.nio.file.Path;
@@ -214,6 +215,7 @@ class RouterTest {
                     .isBetween(90_000L, 110_000L);
         }
         assertThat(retry.nextDue(Lane.DEFAULT, 2, now, now + 5, 0)).isEqualTo(now + 5);
-        assertThat(retry.expires(Lane.DEFAULT, now)).isEqualTo(now + 3_600_000);
+        assertThat(retry.expires(Lane.DEFAULT, now, MailOptions.DeliverBy.NONE))
+                .isEqualTo(now + 3_600_000);
     }
 }

@@ -16,7 +16,9 @@ public enum ControlField {
     /** In whose name it is sent. */
     TENANT("Tenant"),
     /** The pool of sources it shall leave by. */
-    POOL("Pool");
+    POOL("Pool"),
+    /** When it shall be sent at the earliest: seconds from now, or a date. */
+    NOT_BEFORE("Not-Before");
 
     static final String PREFIX = "x-mailrace-";
     /** So many of them are looked at in one message; the rest is taken out all the same. */

@@ -14,6 +14,7 @@ import java.security.GeneralSecurityException;
 import java.security.SecureRandom;
 import java.util.Base64;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
@@ -125,6 +126,12 @@ final class LoginCheck implements AutoCloseable {
         } catch (RejectedExecutionException full) {
             answer.accept(new Verdict.Busy());
         }
+    }
+
+    /** Who has that name; nothing is proven by it. */
+    Optional<Identity> find(String name) {
+        return Optional.ofNullable(reading.table().users().get(name))
+                .map(entry -> new Identity(name, entry.rights()));
     }
 
     private Verdict hash(SaslDialogue.Credentials login, Reading now, String digest,

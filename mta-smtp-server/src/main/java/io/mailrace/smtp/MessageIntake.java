@@ -14,6 +14,7 @@ import io.mailrace.queue.Draft;
 import io.mailrace.queue.IncomingContent;
 import io.mailrace.queue.LintPolicy;
 import io.mailrace.queue.RouteTerms;
+import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -36,10 +37,17 @@ final class MessageIntake implements ContentScanner.Sink {
      * @param recipients 1 or more, without repeats
      * @param tenant in whose name it comes, unless it says otherwise
      * @param controls what the sender may say about its way
+     * @param maxHold how far ahead he may date it
      * @param date for a Date field
      */
     record Sent(MailAddress sender, List<Recipient> recipients, MailOptions options,
-            String tenant, Set<ControlField> controls, String date) {}
+            String tenant, Set<ControlField> controls, Duration maxHold, long epochMillis,
+            String date) {
+        ControlValues.Rights rights(Set<String> pools) {
+            return new ControlValues.Rights(controls, pools, epochMillis,
+                    epochMillis + maxHold.toMillis());
+        }
+    }
 
     private final IncomingContent content;
     private final MessagePolicy policy;
@@ -59,6 +67,7 @@ final class MessageIntake implements ContentScanner.Sink {
     private String fromDomain = "";
     private String tag = "";
     private String tenant;
+    private MailOptions options;
     private RoutingHints hints = RoutingHints.NONE;
     private SenderLint lint = new SenderLint(LintPolicy.OFF, SigningFacts.NONE);
 
@@ -74,6 +83,7 @@ final class MessageIntake implements ContentScanner.Sink {
         this.sent = sent;
         limits = policy.limits();
         tenant = sent.tenant();
+        options = sent.options();
         buffer.clear();
         scanner = chunks ? ContentScanner.ofChunks(this) : ContentScanner.ofData(this);
         content.append(received, 0, received.length);
@@ -120,13 +130,14 @@ final class MessageIntake implements ContentScanner.Sink {
             refuse(Replies.LOOP);
             return;
         }
-        ControlValues controls = ControlValues.of(header, sent.controls(), policy.pools());
+        ControlValues controls = ControlValues.of(header, sent.rights(policy.pools()));
         controls.refusal().ifPresent(this::refuse);
+        controls.notBefore().ifPresent(this::release);
         tag = controls.tag();
         tenant = controls.tenant().orElse(sent.tenant());
         hints = controls.hints(header.routedValues());
-        RouteTerms terms = content.terms(new Draft(sent.sender(), sent.recipients(), tenant, tag,
-                hints));
+        RouteTerms terms = content.terms(new Draft(sent.sender(), sent.recipients(),
+                sent.options(), tenant, tag, hints));
         if (terms.editsDiffer()) {
             refuse(Replies.FIELDS_DIFFER);
         }
@@ -143,6 +154,18 @@ final class MessageIntake implements ContentScanner.Sink {
             store(held, 0, held.length);
         }
         buffer.clear();
+    }
+
+    /** The later of both counts, when the client named a release in MAIL too. */
+    private void release(long epochMillis) {
+        long release = Math.max(epochMillis, options.releaseEpochMillis());
+        MailOptions.DeliverBy by = options.deliverBy();
+        if (by.mode() == MailOptions.DeliverBy.Mode.RETURN && by.epochMillis() <= release) {
+            refuse(Replies.controlUnusable(ControlField.NOT_BEFORE));
+        }
+        if (release > sent.epochMillis()) {
+            options = options.withRelease(release);
+        }
     }
 
     private void judge(MessageHeader header, ControlValues controls, boolean bulk) {
@@ -239,6 +262,11 @@ final class MessageIntake implements ContentScanner.Sink {
     /** In whose name it is sent; call after {@link #finish}. */
     String tenant() {
         return tenant;
+    }
+
+    /** What was asked for, in MAIL and in the header; call after {@link #finish}. */
+    MailOptions options() {
+        return options;
     }
 
     /** Who gets it. */

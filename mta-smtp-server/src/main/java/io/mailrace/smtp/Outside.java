@@ -37,6 +37,12 @@ interface Outside {
     /** Checks a login, then calls {@link SmtpSession#verdict}. */
     void verify(SaslDialogue.Credentials login);
 
+    /** Who has that name, without a password; empty when nobody has. */
+    Optional<Identity> userNamed(String name);
+
+    /** The client is somebody else from now on; false when that one has too many connections. */
+    boolean become(ClientOrigin client);
+
     /** Begins a content in the spool. */
     IncomingContent newContent();
 

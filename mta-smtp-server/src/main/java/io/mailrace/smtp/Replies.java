@@ -77,6 +77,10 @@ final class Replies {
             "Authentication credentials invalid");
     static final SmtpReply AUTH_NEEDS_TLS = SmtpReply.of(538, "5.7.11",
             "Encryption required for authentication");
+    static final SmtpReply NO_XCLIENT = SmtpReply.of(550, "5.7.1",
+            "XCLIENT is not taken from here");
+    static final SmtpReply NO_XCLIENT_LOGIN = SmtpReply.of(550, "5.7.1",
+            "LOGIN is not taken from here");
     static final SmtpReply NO_RELAY = SmtpReply.of(550, "5.7.1", "Relaying denied");
     static final SmtpReply TOO_LARGE = SmtpReply.of(552, "5.3.4", "Message too large");
     static final SmtpReply NEEDS_SMTPUTF8 = SmtpReply.of(553, "5.6.7",
@@ -86,6 +90,8 @@ final class Replies {
             "Nothing may follow STARTTLS, closing connection");
     static final SmtpReply BARE_LINE_ENDS = SmtpReply.of(554, "5.6.0",
             "Message has NUL, or CR or LF that is not part of CRLF");
+    static final SmtpReply HELD_TOO_LONG = SmtpReply.of(554, "5.5.4",
+            "Release is further ahead than was offered");
     static final SmtpReply LONG_LINE = SmtpReply.of(554, "5.6.0",
             "Message has a line longer than 998 octets");
     static final SmtpReply LONG_HEADER = SmtpReply.of(554, "5.6.0", "Message header too large");

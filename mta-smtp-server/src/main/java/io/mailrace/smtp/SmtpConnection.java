@@ -46,8 +46,8 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
 
     private final SmtpServer.Shared shared;
     private final SessionTerms terms;
-    /** The other end of the socket; counted as such, whoever the session takes it for. */
-    private final InetAddress peer;
+    /** Whose connection this is counted as. */
+    private InetAddress counted;
     private final TimeSource time;
     private final SmtpSession session;
     private final boolean admitted;
@@ -72,7 +72,7 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
             boolean admitted) {
         this.shared = shared;
         this.terms = terms;
-        peer = origin.client();
+        counted = origin.client();
         this.admitted = admitted;
         time = shared.time();
         session = new SmtpSession(terms, origin, this, time);
@@ -237,6 +237,20 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
                 answer(verdict);
             }
         });
+    }
+
+    @Override
+    public Optional<Identity> userNamed(String name) {
+        return shared.logins().flatMap(logins -> logins.find(name));
+    }
+
+    @Override
+    public boolean become(ClientOrigin client) {
+        if (!shared.limits().move(counted, client.client(), client.relaysFrom())) {
+            return false;
+        }
+        counted = client.client();
+        return true;
     }
 
     private void answer(LoginCheck.Verdict verdict) {
@@ -434,7 +448,7 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
             replies = null;
         }
         if (admitted) {
-            shared.limits().release(peer);
+            shared.limits().release(counted);
             shared.closed(this);
         }
     }

@@ -20,6 +20,7 @@ import io.netty.channel.socket.ServerSocketChannel;
 import io.netty.channel.socket.SocketChannel;
 import io.netty.channel.socket.nio.NioServerSocketChannel;
 import java.io.IOException;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.security.GeneralSecurityException;
 import java.time.Duration;
@@ -112,6 +113,19 @@ public final class SmtpServer {
                 }
             }
             return why.map(refused -> Replies.STORAGE_FULL);
+        }
+
+        /**
+         * Puts the session of a client whose address is known at the end of its pipeline.
+         *
+         * @param admitted it was counted in; else it is only told so
+         */
+        void converse(Channel channel, SessionTerms terms, ClientOrigin origin, boolean admitted) {
+            if (admitted && terms.listener().tls() == ListenerConfig.Tls.IMPLICIT) {
+                channel.pipeline().addLast(tls.orElseThrow().newHandler(channel.alloc(),
+                        terms.limits().handshakeTimeout()));
+            }
+            channel.pipeline().addLast(new SmtpConnection(this, terms, origin, admitted));
         }
 
         void closed(SmtpConnection connection) {
@@ -266,13 +280,14 @@ public final class SmtpServer {
             channel.close();
             return;
         }
-        ClientOrigin origin = ClientOrigin.of(remote.getAddress(), terms.listener());
-        boolean admitted = shared.limits.admit(origin.client(), origin.relaysFrom());
-        if (admitted && terms.listener().tls() == ListenerConfig.Tls.IMPLICIT) {
-            channel.pipeline().addLast(shared.tls.orElseThrow().newHandler(channel.alloc(),
-                    config.submission().handshakeTimeout()));
+        InetAddress peer = remote.getAddress();
+        if (terms.listener().proxiedBy(peer)) {
+            ProxyGate.addTo(channel, shared, terms, peer);
+            return;
         }
-        channel.pipeline().addLast(new SmtpConnection(shared, terms, origin, admitted));
+        ClientOrigin origin = ClientOrigin.of(peer, terms.listener());
+        boolean admitted = shared.limits.admit(origin.client(), origin.relaysFrom());
+        shared.converse(channel, terms, origin, admitted);
     }
 
     private void reloadFiles() {

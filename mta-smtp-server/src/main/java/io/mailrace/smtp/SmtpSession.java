@@ -9,7 +9,9 @@ import io.mailrace.queue.CommitListener;
 import io.mailrace.queue.IncomingContent;
 import io.mailrace.queue.SpoolException;
 import io.mailrace.queue.Submission;
+import java.net.InetAddress;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -36,12 +38,13 @@ final class SmtpSession {
     }
 
     private static final int MAX_HELO = 255;
+    private static final Duration USUAL_HOLD = Duration.ofDays(30);
 
     private final SessionTerms terms;
-    private final ClientOrigin origin;
+    private ClientOrigin origin;
     private final Outside outside;
     private final TimeSource time;
-    private final AuthExchange auth;
+    private AuthExchange auth;
     private Mode mode = Mode.COMMAND;
     private final LineBuffer lines = new LineBuffer();
     /** Bytes in hand after the line being worked on. */
@@ -86,10 +89,14 @@ final class SmtpSession {
         }
         tls = tlsFromTheStart;
         waitingSince = time.nanos();
-        outside.reply(SmtpReply.of(220, terms.hostname() + " ESMTP Mailrace"));
+        greet();
         if (stopping) {
             end(Replies.STOPPING);
         }
+    }
+
+    private void greet() {
+        outside.reply(SmtpReply.of(220, terms.hostname() + " ESMTP Mailrace"));
     }
 
     /** Takes bytes as long as the session listens; returns how many it took. */
@@ -268,6 +275,7 @@ final class SmtpSession {
             case HELP -> harmless(Replies.HELP);
             case STARTTLS -> startTls(argument);
             case AUTH -> auth(argument);
+            case XCLIENT -> xclient(argument);
             case EXPN, ETRN, TURN, ATRN, SEND, SOML, SAML -> refuse(Replies.NOT_OFFERED);
             case GET, POST, PUT, HEAD, CONNECT, OPTIONS -> end(Replies.NOT_SMTP);
             case UNKNOWN -> refuse(Replies.UNKNOWN_COMMAND);
@@ -286,7 +294,8 @@ final class SmtpSession {
         extended = ehlo;
         abandon();
         List<String> offer = ehlo
-                ? terms.extensions(!tls.isEmpty(), auth.identity().isPresent())
+                ? terms.extensions(!tls.isEmpty(), auth.identity(), origin.speaksForOthers(),
+                        time.epochMillis())
                 : List.of(terms.hostname());
         outside.reply(new SmtpReply(250, Optional.empty(), offer));
     }
@@ -304,7 +313,9 @@ final class SmtpSession {
             tellAndRefuse("mail", whyNotRelay());
             return;
         }
-        switch (MailCommand.parse(argument, extended)) {
+        MailCommand.Offer offer = new MailCommand.Offer(extended, rights().maxHold(),
+                time.epochMillis());
+        switch (MailCommand.parse(argument, offer)) {
             case MailCommand.Refused(SmtpReply reply) -> refuse(reply);
             case MailCommand.Begin begin -> begin(begin);
         }
@@ -500,6 +511,49 @@ final class SmtpSession {
         }
     }
 
+    // XCLIENT (Postfix's XCLIENT_README)
+
+    private void xclient(String argument) {
+        if (!origin.speaksForOthers()) {
+            tellAndRefuse("xclient", Replies.NO_XCLIENT);
+            return;
+        }
+        if (transaction != null) {
+            refuse(Replies.AUTH_IN_MAIL);
+            return;
+        }
+        switch (XclientCommand.parse(argument)) {
+            case XclientCommand.Refused(SmtpReply reply) -> refuse(reply);
+            case XclientCommand.Become become -> become(become);
+        }
+    }
+
+    private void become(XclientCommand.Become become) {
+        Optional<Identity> user = become.login().flatMap(outside::userNamed);
+        if (become.login().isPresent()
+                && (!terms.listener().xclientLogin() || user.isEmpty())) {
+            tellAndRefuse("xclient", Replies.NO_XCLIENT_LOGIN);
+            return;
+        }
+        ClientOrigin next = switch (become.client()) {
+            case XclientCommand.Client.Named(InetAddress address) -> origin.speakingFor(address,
+                    terms.listener());
+            case XclientCommand.Client.Unknown() -> origin.unknown();
+            case XclientCommand.Client.Same() -> origin;
+        };
+        if (!outside.become(next)) {
+            tell("xclient", Replies.TOO_MANY_CONNECTIONS);
+            end(Replies.TOO_MANY_CONNECTIONS);
+            return;
+        }
+        origin = next;
+        helo = "";
+        extended = false;
+        auth = new AuthExchange(terms.loginFailed());
+        user.ifPresent(auth::vouchedFor);
+        greet();
+    }
+
     private boolean mayRelay() {
         return origin.relaysFrom() || auth.identity().isPresent();
     }
@@ -523,10 +577,17 @@ final class SmtpSession {
                 mail, date);
         intake = new MessageIntake(content, asChunks, received, header, terms.messages(),
                 new MessageIntake.Sent(mail.sender(), mail.distinctRecipients(), mail.options(),
-                        rights().tenant(), terms.limits().controlHeaders(), date));
+                        rights().tenant(), terms.limits().controlHeaders(), maxHold(),
+                        time.epochMillis(), date));
         chunks = asChunks;
         contentSince = time.nanos();
         discarded = 0;
+    }
+
+    /** How far ahead mail may be dated by a header field, where that is allowed. */
+    private Duration maxHold() {
+        Duration own = rights().maxHold();
+        return own.isZero() ? USUAL_HOLD : own;
     }
 
     private int receiveData(byte[] bytes, int from, int to) {
@@ -608,7 +669,7 @@ final class SmtpSession {
         MailTransaction mail = mailInHand();
         mode = Mode.COMMITTING;
         message.content().accept(new Submission(mail.sender(), message.recipients(),
-                mail.options(), message.facts(), message.tenant(), intakeNow(), message.hints(),
+                message.options(), message.facts(), message.tenant(), intakeNow(), message.hints(),
                 message.lint()),
                 new CommitListener() {
                     @Override

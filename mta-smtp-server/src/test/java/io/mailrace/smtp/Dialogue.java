@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.mailrace.smtp;
 
+import io.mailrace.core.testing.FakeTimeSource;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.Stream;
 
 /**
@@ -21,8 +24,10 @@ import java.util.stream.Stream;
  * {@code @ found +RULE RULE} (what lint found on it, {@code +}: and mended), {@code @
  * one-segment} (splitting the client's bytes would change the case). In client lines
  * {@code \r \n \0 \xHH} are escapes; {@code {100}} is 100 times the letter x.
+ * {@code @ hold DAYS}: the user may name a release so far ahead (a session without a socket only).
  */
-record Dialogue(String name, String listener, boolean oneSegment, List<Step> steps) {
+record Dialogue(String name, String listener, boolean oneSegment, UserRights rights,
+        List<Step> steps) {
     static final Path FOLDER = Path.of("src/test/resources/dialogues");
 
     /** One thing to do or to check. */
@@ -65,6 +70,7 @@ record Dialogue(String name, String listener, boolean oneSegment, List<Step> ste
         List<Step> steps = new ArrayList<>();
         String listener = "relay";
         boolean oneSegment = false;
+        UserRights rights = UserRights.of("alice");
         try {
             for (String line : Files.readAllLines(file, StandardCharsets.UTF_8)) {
                 if (line.isBlank() || line.startsWith("#")) {
@@ -72,19 +78,23 @@ record Dialogue(String name, String listener, boolean oneSegment, List<Step> ste
                 }
                 if (line.startsWith("@ listener ")) {
                     listener = line.substring(11).strip();
+                } else if (line.startsWith("@ hold ")) {
+                    rights = new UserRights("alice",
+                            Duration.ofDays(Integer.parseInt(line.substring(7).strip())));
                 } else if (line.equals("@ one-segment")) {
                     oneSegment = true;
                 } else {
-                    addSteps(file, line, listener, steps);
+                    addSteps(file, line, listener, rights, steps);
                 }
             }
         } catch (IOException unreadable) {
             throw new UncheckedIOException(unreadable);
         }
-        return new Dialogue(file.getFileName().toString(), listener, oneSegment, steps);
+        return new Dialogue(file.getFileName().toString(), listener, oneSegment, rights, steps);
     }
 
-    private static void addSteps(Path file, String line, String listener, List<Step> steps) {
+    private static void addSteps(Path file, String line, String listener, UserRights rights,
+            List<Step> steps) {
         if (line.startsWith("@ ")) {
             String[] words = line.substring(2).split(" ", 2);
             steps.add(switch (words[0]) {
@@ -109,11 +119,11 @@ record Dialogue(String name, String listener, boolean oneSegment, List<Step> ste
                 case "C!" -> steps.add(new Step.Send(unescape(text)));
                 case "E" -> {
                     steps.add(new Step.Send("EHLO " + unescape(text) + "\r\n"));
-                    addOffer(listener, steps);
+                    addOffer(listener, rights, steps);
                 }
                 case "S" -> {
                     if (text.equals("{ehlo}")) {
-                        addOffer(listener, steps);
+                        addOffer(listener, rights, steps);
                     } else {
                         steps.add(new Step.Expect(text));
                     }
@@ -124,13 +134,17 @@ record Dialogue(String name, String listener, boolean oneSegment, List<Step> ste
     }
 
     /** The reply to EHLO after the steps so far: they tell whether TLS and a login are there. */
-    private static void addOffer(String listener, List<Step> steps) {
+    private static void addOffer(String listener, UserRights rights, List<Step> steps) {
         SessionTerms terms = Fixture.terms(Fixture.config(), listener);
         boolean tls = terms.listener().tls() == ListenerConfig.Tls.IMPLICIT
                 || steps.contains(new Step.Tls());
         boolean authenticated = steps.stream().anyMatch(
-                s -> s instanceof Step.Expect(String line) && line.startsWith("235 "));
-        List<String> offer = terms.extensions(tls, authenticated);
+                s -> (s instanceof Step.Expect(String line) && line.startsWith("235 "))
+                        || (s instanceof Step.Send(String said) && said.contains("LOGIN=alice")));
+        List<String> offer = terms.extensions(tls, authenticated
+                ? Optional.of(new Identity(Fixture.USER, rights))
+                : Optional.empty(), listener.startsWith("balanced"),
+                new FakeTimeSource().epochMillis());
         for (int i = 0; i < offer.size(); i++) {
             steps.add(new Step.Expect((i < offer.size() - 1 ? "250-" : "250 ") + offer.get(i)));
         }

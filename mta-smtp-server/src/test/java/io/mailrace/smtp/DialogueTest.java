@@ -44,6 +44,7 @@ class DialogueTest {
 
     private static void play(Dialogue dialogue, boolean split) {
         SessionDriver driver = SessionDriver.opened(dialogue.listener());
+        driver.rights = dialogue.rights();
         int read = 0;
         ByteArrayOutputStream sending = new ByteArrayOutputStream();
         for (Dialogue.Step step : dialogue.steps()) {
@@ -86,8 +87,13 @@ class DialogueTest {
         assertThat(driver.lines).as("surplus replies").hasSize(read);
     }
 
+    /** The users file of the server gives no such right. */
+    static Stream<Dialogue> withoutHold() {
+        return Dialogue.all().filter(one -> one.rights().maxHold().isZero());
+    }
+
     @ParameterizedTest
-    @MethodSource("all")
+    @MethodSource("withoutHold")
     void server_throughSocket_answersAsWritten(Dialogue dialogue) throws Exception {
         RecordingSpool spool = server.recording();
         spool.stored.clear();

@@ -44,6 +44,10 @@ final class Fixture {
                   optional { bind = "127.0.0.1:0", tls = starttls, auth = optional,
                              relay-from = ["127.0.0.0/8"] }
                   foreign { bind = "127.0.0.1:0", tls = off, relay-from = ["192.0.2.0/24"] }
+                  balanced { bind = "127.0.0.1:0", tls = off, relay-from = ["192.0.2.0/24"],
+                             xclient-from = ["127.0.0.0/8"] }
+                  balanced-login { bind = "127.0.0.1:0", tls = starttls, auth = required,
+                                   xclient-from = ["127.0.0.0/8"], xclient-login = true }
                 }
                 submission { max-size = 20k, max-recipients = 3, max-errors = 5, max-junk = 8,
                              max-header = 2k, max-received = 5 }

@@ -12,6 +12,7 @@ import io.mailrace.core.SmtpReply;
 import io.mailrace.queue.CommitListener;
 import io.mailrace.queue.SpoolException;
 import io.mailrace.queue.Submission;
+import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
@@ -21,6 +22,8 @@ import org.junit.jupiter.api.Test;
 /** What is put into a header, what is learned of a content, what is refused. */
 class MessageIntakeTest {
     private static final String DATE = "Fri, 20 Nov 2026 12:00:00 +0000";
+    /** Not that of the date. */
+    private static final long NOW = 1_700_000_000_000L;
     private final RecordingSpool spool = new RecordingSpool();
     private ContentFacts facts = new ContentFacts(0, false, false, false, false, "", "");
     private String id = "";
@@ -31,7 +34,7 @@ class MessageIntakeTest {
             .orElseThrow());
     private static final MessageIntake.Sent SENT = new MessageIntake.Sent(MailAddress.NULL,
             List.of(BOB), MailOptions.NONE, "default", Set.of(ControlField.TAG, ControlField.LANE),
-            DATE);
+            Duration.ofDays(2), NOW, DATE);
     private final HeaderBuffer buffer = new HeaderBuffer();
 
     private String take(String content, SmtpServerConfig config) {
@@ -57,7 +60,7 @@ class MessageIntakeTest {
         }
         facts = intake.facts();
         id = incoming.id().toString();
-        incoming.accept(new Submission(MailAddress.NULL, intake.recipients(), MailOptions.NONE,
+        incoming.accept(new Submission(MailAddress.NULL, intake.recipients(), intake.options(),
                 facts, intake.tenant(), Event.Intake.LOCAL, intake.hints(), intake.lint()),
                 new CommitListener() {
                     @Override
@@ -167,7 +170,7 @@ class MessageIntakeTest {
     private static MessageIntake.Sent to(String recipient, ControlField... controls) {
         return new MessageIntake.Sent(MailAddress.NULL,
                 List.of(new Recipient(MailAddress.parse(recipient).orElseThrow())),
-                MailOptions.NONE, "default", Set.of(controls), DATE);
+                MailOptions.NONE, "default", Set.of(controls), Duration.ofDays(2), NOW, DATE);
     }
 
     private static SmtpServerConfig large() {
@@ -288,5 +291,53 @@ class MessageIntakeTest {
                 ControlField.POOL))).startsWith("550 5.7.1 X-Mailrace-Tenant is not allowed");
         assertThat(take("X-Mailrace-Lane: bulk\r\n\r\n.\r\n", Fixture.config(), to("b@c.test",
                 both))).startsWith("550 5.7.1 X-Mailrace-Lane is not allowed");
+    }
+
+    private long release(String value) {
+        assertThat(take("x-mailrace-not-before: " + value + "\r\n\r\n.\r\n", Fixture.config(),
+                to("b@c.test", ControlField.NOT_BEFORE))).startsWith("Received");
+        return spool.stored.getLast().submission().options().releaseEpochMillis();
+    }
+
+    @Test
+    void notBefore_secondsOrADate_isTheRelease() {
+        assertThat(release("3600")).isEqualTo(NOW + 3_600_000);
+        assertThat(release("0")).isZero();
+        assertThat(release("172800")).isEqualTo(NOW + Duration.ofDays(2).toMillis());
+        assertThat(release("2023-11-15T23:00:00+01:00")).isEqualTo(1_700_085_600_000L);
+        assertThat(release("2023-11-15T22:00:00.5Z")).isEqualTo(1_700_085_600_500L);
+        assertThat(release("Wed, 15 Nov 2023 22:00:00 +0000")).isEqualTo(1_700_085_600_000L);
+        assertThat(release("Wed,\r\n 15 Nov 2023 22:00:00 GMT")).isEqualTo(1_700_085_600_000L);
+        assertThat(release("1999-01-01T00:00:00Z")).isZero();
+    }
+
+    @Test
+    void notBefore_noTimeOrTooFar_refused() {
+        for (String bad : List.of("", "172801", "9999999999", "-5", "tomorrow", "2023-11-15",
+                "2023-11-15T22:00:00", "2030-01-01T00:00:00Z", "+999999999-12-31T23:59:59Z",
+                "Thu, 15 Nov 2023 22:00:00 +0000")) {
+            assertThat(take("X-Mailrace-Not-Before: " + bad + "\r\n\r\n.\r\n", Fixture.config(),
+                    to("b@c.test", ControlField.NOT_BEFORE))).as(bad).isEqualTo(
+                            "554 5.6.0 X-Mailrace-Not-Before has a value that means nothing");
+        }
+        assertThat(take("X-Mailrace-Not-Before: 5\r\n\r\n.\r\n")).isEqualTo(
+                "550 5.7.1 X-Mailrace-Not-Before is not allowed for this sender");
+    }
+
+    @Test
+    void notBefore_besideTimesOfMail_laterCountsAndMustComeBeforeTheLast() {
+        MailOptions by = MailOptions.NONE.with(new MailOptions.DeliverBy(
+                MailOptions.DeliverBy.Mode.RETURN, NOW + 60_000, false));
+        for (MailOptions options : List.of(by, MailOptions.NONE.withRelease(NOW + 100_000))) {
+            MessageIntake.Sent sent = new MessageIntake.Sent(MailAddress.NULL, List.of(BOB),
+                    options,
+                    "default", Set.of(ControlField.NOT_BEFORE), Duration.ofDays(2), NOW, DATE);
+            boolean bounded = options.releaseEpochMillis() == 0;
+            assertThat(take("X-Mailrace-Not-Before: 60\r\n\r\n.\r\n", Fixture.config(), sent))
+                    .startsWith(bounded ? "554 5.6.0" : "Received");
+            take("X-Mailrace-Not-Before: 59\r\n\r\n.\r\n", Fixture.config(), sent);
+            assertThat(spool.stored.getLast().submission().options().releaseEpochMillis())
+                    .isEqualTo(bounded ? NOW + 59_000 : NOW + 100_000);
+        }
     }
 }

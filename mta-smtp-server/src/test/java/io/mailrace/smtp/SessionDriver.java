@@ -29,6 +29,11 @@ final class SessionDriver implements Outside {
     boolean closed;
     boolean tlsAsked;
     boolean answersLogins = true;
+    /** Of the user the tests share. */
+    UserRights rights = UserRights.of("alice");
+    /** Whom the session took its client for, in order. */
+    final List<ClientOrigin> became = new ArrayList<>();
+    boolean tooManyOfThose;
     private final boolean implicit;
     private final Deque<Runnable> loop = new ArrayDeque<>();
     private final ByteArrayOutputStream held = new ByteArrayOutputStream();
@@ -149,10 +154,22 @@ final class SessionDriver implements Outside {
                 Fixture.PASSWORD.getBytes(StandardCharsets.UTF_8));
         if (answersLogins) {
             loop.add(() -> session.verdict(right
-                    ? new LoginCheck.Verdict.Right(new Identity(Fixture.USER,
-                            UserRights.of("alice")))
+                    ? new LoginCheck.Verdict.Right(new Identity(Fixture.USER, rights))
                     : new LoginCheck.Verdict.Wrong()));
         }
+    }
+
+    @Override
+    public Optional<Identity> userNamed(String name) {
+        return name.equals(Fixture.USER)
+                ? Optional.of(new Identity(name, rights))
+                : Optional.empty();
+    }
+
+    @Override
+    public boolean become(ClientOrigin client) {
+        became.add(client);
+        return !tooManyOfThose;
     }
 
     @Override

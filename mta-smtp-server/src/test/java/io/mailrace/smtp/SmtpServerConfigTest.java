@@ -65,25 +65,27 @@ class SmtpServerConfigTest {
 
     @Test
     void everyValue_changed_maps() throws Exception {
-        SmtpServerConfig config = read(
-                """
-                        listeners { a { bind = "[::1]:2525", tls = implicit, auth = optional,
-                                        relay-from = ["10.0.0.0/8", "::1"] } }
-                        tls { certificate = /c, key = /k }
-                        users { file = /u, hash-queue = 2, verdict-cache = 3s, max-failures = 4,
-                                failure-window = 5s }
-                        submission { max-size = 6m, max-recipients = 7, add-missing-headers = false,
-                          refuse-long-lines = true, control-headers = [pool, tag],
-                  max-header = 8k, max-received = 9, max-errors = 10,
-                          max-junk = 11, idle-timeout = 12s, handshake-timeout = 13s, min-rate = 14,
-                          max-connections = 16, max-connections-per-address = 15 }
-                        """);
+        SmtpServerConfig config = read("""
+                listeners { a { bind = "[::1]:2525", tls = implicit, auth = optional,
+                                relay-from = ["10.0.0.0/8", "::1"], proxy-from = ["10.0.0.3"],
+                                xclient-from = ["10.0.0.4/31"], xclient-login = true } }
+                tls { certificate = /c, key = /k }
+                users { file = /u, hash-queue = 2, verdict-cache = 3s, max-failures = 4,
+                        failure-window = 5s }
+                submission { max-size = 6m, max-recipients = 7, add-missing-headers = false,
+                  refuse-long-lines = true,
+                  control-headers = [pool, tag], max-header = 8k, max-received = 9, max-errors = 10,
+                  max-junk = 11, idle-timeout = 12s, handshake-timeout = 13s, min-rate = 14,
+                  max-connections = 16, max-connections-per-address = 15 }
+                """);
         assertThat(config).isEqualTo(new SmtpServerConfig("mta.example.com",
                 Map.of("a", new ListenerConfig(
                         new InetSocketAddress(InetAddress.getByName("::1"), 2525),
                         ListenerConfig.Tls.IMPLICIT, ListenerConfig.Auth.OPTIONAL,
                         List.of(Cidr.parse("10.0.0.0/8").orElseThrow(),
-                                Cidr.parse("::1").orElseThrow()))),
+                                Cidr.parse("::1").orElseThrow()),
+                        List.of(Cidr.parse("10.0.0.3").orElseThrow()),
+                        List.of(Cidr.parse("10.0.0.4/31").orElseThrow()), true)),
                 new TlsConfig("/c", "/k"),
                 new UsersConfig(Path.of("/u"), 2, Duration.ofSeconds(3), 4,
                         Duration.ofSeconds(5)),
@@ -103,6 +105,10 @@ class SmtpServerConfigTest {
             "LISTENER { PORT, tls = off, auth = required } | only over TLS",
             "LISTENER { PORT, auth = required, RELAY } | no effect",
             "LISTENER { PORT, relay-from = [\"ten\"] } | a network such as",
+            "LISTENER { PORT, RELAY, proxy-from = [\"0.0.0.0/0\"] } | proxy-from must not hold",
+            "LISTENER { PORT, RELAY, xclient-from = [\"::/0\"] } | xclient-from must not hold",
+            "LISTENER { PORT, RELAY, xclient-login = true } | no effect without xclient-from",
+            "LISTENER { PORT, RELAY, xclient-from = [\"::1\"], xclient-login = true } | users",
             "LISTENER { PORT, tls = maybe, RELAY } | one of: off, starttls",
             "LISTENER { PORT, relays-from = [] } | did you mean relay-from",
             "tls.certificate = /c                   | set both certificate and key",

@@ -193,10 +193,10 @@ class WarmupDeliveryTest {
 
     @Test
     void firstAttempt_isGreylisted_isCountedByItself() throws IOException {
-        TestPeer peer = peer((verb, client) -> verb.equals("RCPT")
+        TestPeer peer = peer((verb, line, client) -> verb.equals("RCPT")
                 && client.equals("cold") ? "451 4.7.1 greylisted" : null);
         DeliveryFixture fixture = deliver(peer.port(), """
-                pool-defaults.sticky = false
+                pools.default { sources { warm = 1, cold = 1 }, sticky = false }
                 providers.x.rules = [ { name = grey, code = 451, words = "greylisted",
                   class = greylisted } ]
                 """);

@@ -388,7 +388,9 @@ class WarmupTest {
     private void order(Warmup warmup, Random random) {
         int what = random.nextInt(7);
         if (what == 0) {
-            warmup.blocked("cold", "default", "550 5.7.1 on our block list");
+            for (String site : List.of("a", "b", "c")) {
+                warmup.blocked("cold", "default", site, "550 5.7.1 on our block list");
+            }
             return;
         }
         warmup.order("cold", "default", track -> switch (what) {

@@ -117,7 +117,7 @@ public final class Daemon implements AutoCloseable {
         delivery = delivering;
         parts.push(new Part("delivery", () -> delivering.close(stopRest(1))));
         SmtpServer listening = SmtpServer.start(config.smtp(), open, loops, time, metrics,
-                config.dkim().facts(), config.delivery().pools().keySet());
+                config.dkim().facts());
         server = listening;
         // half of the time: delivery needs the other
         parts.push(new Part("listeners", () -> listening.close(stopRest(2))));

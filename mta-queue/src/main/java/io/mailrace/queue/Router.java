@@ -21,8 +21,6 @@ import java.util.TreeSet;
  */
 final class Router {
     static final int MAX_RECIPIENTS = 1000;
-    /** From here on a priority is a lane; those of the MIXER profile are -4, 0 and 4. */
-    private static final int HIGH_PRIORITY = 4;
 
     /** Recipients that travel together. */
     record Part(QueueKey queue, List<Recipient> recipients) {}
@@ -41,17 +39,9 @@ final class Router {
 
         static Mail of(Draft draft) {
             RoutingHints hints = draft.hints();
-            Optional<Lane> lane = hints.lane().or(() -> laneOf(draft.options().priority()));
+            Lane lane = hints.lane().orElseGet(() -> Lane.ofPriority(draft.options().priority()));
             return new Mail(draft.sender(), draft.tenant(), draft.tag(),
-                    new RoutingHints(lane, hints.pool(), hints.fields()));
-        }
-
-        /** What MT-PRIORITY (RFC 6710) means here; none for what is neither high nor low. */
-        private static Optional<Lane> laneOf(int priority) {
-            if (priority >= HIGH_PRIORITY) {
-                return Optional.of(Lane.TRANSACTIONAL);
-            }
-            return priority <= -HIGH_PRIORITY ? Optional.of(Lane.BULK) : Optional.empty();
+                    new RoutingHints(Optional.of(lane), hints.pool(), hints.fields()));
         }
 
         Lane lane() {

@@ -263,7 +263,9 @@ final class Settler {
         long latest = switch (by.mode()) {
             case NONE -> Long.MAX_VALUE;
             case NOTIFY -> tellDelay || entry.delayTold() ? Long.MAX_VALUE : by.epochMillis();
-            case RETURN -> by.epochMillis() - LAST_CHANCE_MILLIS;
+            case RETURN -> by.epochMillis() - LAST_CHANCE_MILLIS > clock.now()
+                    ? by.epochMillis() - LAST_CHANCE_MILLIS
+                    : by.epochMillis();
         };
         return latest > clock.now() ? latest : Long.MAX_VALUE;
     }

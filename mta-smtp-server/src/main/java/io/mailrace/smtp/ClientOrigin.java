@@ -14,10 +14,15 @@ record ClientOrigin(InetAddress client, String text, boolean relaysFrom,
         boolean speaksForOthers) {
 
     static ClientOrigin of(InetAddress client, ListenerConfig listener) {
+        return new ClientOrigin(client, text(client), listener.relaysFor(client),
+                listener.xclientFor(client));
+    }
+
+    /** The numeric address, without the scope of an IPv6 address. */
+    static String text(InetAddress client) {
         String address = client.getHostAddress();
         int scope = address.indexOf('%');
-        return new ClientOrigin(client, scope < 0 ? address : address.substring(0, scope),
-                listener.relaysFor(client), listener.xclientFor(client));
+        return scope < 0 ? address : address.substring(0, scope);
     }
 
     /** Another client for which this one says to speak. */

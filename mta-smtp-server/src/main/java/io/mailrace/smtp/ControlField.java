@@ -35,6 +35,11 @@ public enum ControlField {
         return "X-Mailrace-" + title;
     }
 
+    /** The word in the users file and the configuration. */
+    String word() {
+        return Ascii.lower(title);
+    }
+
     /** @param rest of a field name behind the prefix, in lower case */
     static Optional<ControlField> of(String rest) {
         for (ControlField one : values()) {

@@ -97,15 +97,15 @@ record ControlValues(String tag, Optional<Lane> lane, Optional<String> tenant,
                 && text.chars().allMatch(c -> c >= '0' && c <= '9')) {
             return Optional.of(rights.nowEpochMillis() + 1000L * Integer.parseInt(text));
         }
-        for (DateTimeFormatter format : DATES) {
-            try {
-                return Optional.of(OffsetDateTime.parse(text, format).toInstant().toEpochMilli());
-            } catch (DateTimeException | ArithmeticException another) {
-                // It may have the other form.
-                continue;
-            }
+        return DATES.stream().flatMap(format -> date(text, format).stream()).findFirst();
+    }
+
+    private static Optional<Long> date(String text, DateTimeFormatter format) {
+        try {
+            return Optional.of(OffsetDateTime.parse(text, format).toInstant().toEpochMilli());
+        } catch (DateTimeException | ArithmeticException noDate) {
+            return Optional.empty();
         }
-        return Optional.empty();
     }
 
     private static boolean isTag(String text) {

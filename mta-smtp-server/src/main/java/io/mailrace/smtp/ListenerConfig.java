@@ -13,12 +13,14 @@ import java.util.Optional;
  *
  * @param bind a numeric address with a port; port 0 lets the system choose
  * @param relayFrom clients that need not authenticate
+ * @param clientCertificate whether clients show a certificate in the handshake
  * @param proxyFrom balancers that must say with the PROXY protocol whom they speak for
  * @param xclientFrom balancers that may say with XCLIENT whom they speak for
  * @param xclientLogin these may also say who logged in there
  */
 public record ListenerConfig(InetSocketAddress bind, Tls tls, Auth auth, List<Cidr> relayFrom,
-        List<Cidr> proxyFrom, List<Cidr> xclientFrom, boolean xclientLogin) {
+        ClientCertificates clientCertificate, List<Cidr> proxyFrom, List<Cidr> xclientFrom,
+        boolean xclientLogin) {
 
     /** When the connection is encrypted. */
     public enum Tls {
@@ -28,6 +30,11 @@ public record ListenerConfig(InetSocketAddress bind, Tls tls, Auth auth, List<Ci
     /** Who must log in: everybody, everybody outside relay-from, or nobody can. */
     public enum Auth {
         REQUIRED, OPTIONAL, NONE
+    }
+
+    /** Not asked for, asked for, or needed to connect. One that is shown must be good. */
+    public enum ClientCertificates {
+        OFF, OPTIONAL, REQUIRED
     }
 
     public ListenerConfig {
@@ -48,6 +55,10 @@ public record ListenerConfig(InetSocketAddress bind, Tls tls, Auth auth, List<Ci
         if (auth != Auth.NONE && tls == Tls.OFF) {
             throw new IllegalArgumentException("passwords are taken only over TLS:"
                     + " set tls = starttls or tls = implicit, or auth = none");
+        }
+        if (auth == Auth.NONE && clientCertificate != ClientCertificates.OFF) {
+            throw new IllegalArgumentException("a client certificate logs a user in:"
+                    + " set auth = required or auth = optional, or client-certificate = off");
         }
         if (auth == Auth.REQUIRED && !relayFrom.isEmpty()) {
             throw new IllegalArgumentException("relay-from has no effect with auth = required:"
@@ -75,13 +86,15 @@ public record ListenerConfig(InetSocketAddress bind, Tls tls, Auth auth, List<Ci
         Auth auth = section.choice("auth", Auth.class);
         List<Cidr> relayFrom = section.parsedList("relay-from",
                 "an address or a network such as 10.0.0.0/8", Cidr::parse);
+        ClientCertificates certificate = section.choice("client-certificate",
+                ClientCertificates.class);
         List<Cidr> proxyFrom = section.parsedList("proxy-from",
                 "an address or a network such as 10.0.0.0/8", Cidr::parse);
         List<Cidr> xclientFrom = section.parsedList("xclient-from",
                 "an address or a network such as 10.0.0.0/8", Cidr::parse);
         boolean xclientLogin = section.flag("xclient-login");
-        return section.build(() -> new ListenerConfig(bind, tls, auth, relayFrom, proxyFrom,
-                xclientFrom, xclientLogin));
+        return section.build(() -> new ListenerConfig(bind, tls, auth, relayFrom, certificate,
+                proxyFrom, xclientFrom, xclientLogin));
     }
 
     /** Whether mail of this client is taken without a password. */

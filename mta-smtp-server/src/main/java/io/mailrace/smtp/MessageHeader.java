@@ -149,6 +149,11 @@ final class MessageHeader {
         throw new IllegalStateException(field + " is counted, but not there");
     }
 
+    /** Whether a field is there once, and {@link #bytes} gives all of it. */
+    boolean isWhole(KnownField field) {
+        return count(field) == 1 && bytes(field).length < MAX_VALUE;
+    }
+
     /** The same, without blanks around it; what is not printable ASCII is {@code ?}. */
     String text(KnownField field) {
         return Ascii.clean(new String(bytes(field), StandardCharsets.ISO_8859_1).strip(),

@@ -30,22 +30,23 @@ import java.util.Set;
 final class MessageIntake implements ContentScanner.Sink {
     private static final byte[] CRLF = {'\r', '\n'};
     private static final int MAX_MESSAGE_ID = 1000;
+    /** So far ahead may mail be dated by who may date it and has no bound of his own. */
+    private static final Duration USUAL_HOLD = Duration.ofDays(30);
 
     /**
      * What is known of a message before its first byte.
      *
      * @param recipients 1 or more, without repeats
-     * @param tenant in whose name it comes, unless it says otherwise
-     * @param controls what the sender may say about its way
-     * @param maxHold how far ahead he may date it
+     * @param rights of the sender
+     * @param controls what he may say about its way
      * @param date for a Date field
      */
     record Sent(MailAddress sender, List<Recipient> recipients, MailOptions options,
-            String tenant, Set<ControlField> controls, Duration maxHold, long epochMillis,
-            String date) {
-        ControlValues.Rights rights(Set<String> pools) {
+            UserRights rights, Set<ControlField> controls, long epochMillis, String date) {
+        ControlValues.Rights controlRights(Set<String> pools) {
+            Duration hold = rights.maxHold().isZero() ? USUAL_HOLD : rights.maxHold();
             return new ControlValues.Rights(controls, pools, epochMillis,
-                    epochMillis + maxHold.toMillis());
+                    epochMillis + hold.toMillis());
         }
     }
 
@@ -65,6 +66,7 @@ final class MessageIntake implements ContentScanner.Sink {
     private boolean eightBitBody;
     private String messageId = "";
     private String fromDomain = "";
+    private List<String> fromDomains = List.of();
     private String tag = "";
     private String tenant;
     private MailOptions options;
@@ -82,7 +84,7 @@ final class MessageIntake implements ContentScanner.Sink {
         this.policy = policy;
         this.sent = sent;
         limits = policy.limits();
-        tenant = sent.tenant();
+        tenant = sent.rights().tenant();
         options = sent.options();
         buffer.clear();
         scanner = chunks ? ContentScanner.ofChunks(this) : ContentScanner.ofData(this);
@@ -101,7 +103,7 @@ final class MessageIntake implements ContentScanner.Sink {
     @Override
     public void content(byte[] bytes, int offset, int length) {
         octets += length;
-        if (octets > limits.maxSize()) {
+        if (octets > Math.min(limits.maxSize(), sent.rights().maxSize())) {
             refuse(Replies.TOO_LARGE);
         }
         if (refusal.isPresent()) {
@@ -130,12 +132,15 @@ final class MessageIntake implements ContentScanner.Sink {
             refuse(Replies.LOOP);
             return;
         }
-        ControlValues controls = ControlValues.of(header, sent.rights(policy.pools()));
+        if (!sent.rights().domains().isEmpty() && header.isWhole(KnownField.FROM)) {
+            fromDomains = FromDomain.allOf(header.bytes(KnownField.FROM));
+        }
+        ControlValues controls = ControlValues.of(header, sent.controlRights(policy.pools()));
         controls.refusal().ifPresent(this::refuse);
         controls.notBefore().ifPresent(this::release);
         tag = controls.tag();
-        tenant = controls.tenant().orElse(sent.tenant());
-        hints = controls.hints(header.routedValues());
+        tenant = controls.tenant().orElse(sent.rights().tenant());
+        hints = sent.rights().route(controls.hints(header.routedValues()));
         RouteTerms terms = content.terms(new Draft(sent.sender(), sent.recipients(),
                 sent.options(), tenant, tag, hints));
         if (terms.editsDiffer()) {
@@ -277,6 +282,11 @@ final class MessageIntake implements ContentScanner.Sink {
     /** What was found on it; call after {@link #finish}. */
     LintReport lint() {
         return lint.report();
+    }
+
+    /** Domains of all mailboxes in From; none when that is not sure or the sender is free. */
+    List<String> fromDomains() {
+        return fromDomains;
     }
 
     /** Call after {@link #finish}. */

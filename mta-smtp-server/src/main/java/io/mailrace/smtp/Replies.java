@@ -15,6 +15,9 @@ final class Replies {
     static final SmtpReply AUTHENTICATED = SmtpReply.of(235, "2.7.0", "Authentication successful");
     static final SmtpReply OK = SmtpReply.of(250, "2.0.0", "OK");
     static final SmtpReply SENDER_OK = SmtpReply.of(250, "2.1.0", "Sender OK");
+    /** RFC 6710 9: the new priority stands first. */
+    static final SmtpReply PRIORITY_CHANGED = SmtpReply.of(250, "2.3.6",
+            "0 is the new priority assigned to the message");
     static final SmtpReply RECIPIENT_OK = SmtpReply.of(250, "2.1.5", "Recipient OK");
     static final SmtpReply CHUNK_OK = SmtpReply.of(250, "2.0.0", "Chunk received");
     static final SmtpReply START_TLS = SmtpReply.of(220, "2.0.0", "Ready to start TLS");
@@ -36,12 +39,16 @@ final class Replies {
     static final SmtpReply NOT_SMTP = SmtpReply.of(421, "4.7.0", "This is not a web server");
     static final SmtpReply BROKEN = SmtpReply.of(421, "4.3.0", "Internal error");
 
+    static final SmtpReply USER_TOO_FAST = SmtpReply.of(451, "4.7.1",
+            "Message rate of this user exceeded, try again later");
     static final SmtpReply NOT_STORED = SmtpReply.of(451, "4.3.0",
             "Message could not be stored, try again later");
     static final SmtpReply STORAGE_FULL = SmtpReply.of(452, "4.3.1",
             "Insufficient system storage, try again later");
     static final SmtpReply TOO_MANY_RECIPIENTS = SmtpReply.of(452, "4.5.3",
             "Too many recipients, send the rest in another message");
+    static final SmtpReply USER_TOO_MANY_RECIPIENTS = SmtpReply.of(452, "4.7.1",
+            "Recipient rate of this user exceeded, try again later");
     static final SmtpReply LOGINS_BUSY = SmtpReply.of(454, "4.7.0",
             "Temporary authentication failure, try again later");
 
@@ -70,6 +77,8 @@ final class Replies {
     static final SmtpReply TLS_TWICE = SmtpReply.of(503, "5.5.1", "TLS already active");
     static final SmtpReply AUTH_UNKNOWN = SmtpReply.of(504, "5.5.4",
             "Authentication mechanism not offered");
+    static final SmtpReply NO_CHANNEL_BINDING = SmtpReply.of(504, "5.5.4",
+            "Channel binding not offered");
     static final SmtpReply NEEDS_AUTH = SmtpReply.of(530, "5.7.0", "Authentication required");
     static final SmtpReply NEEDS_TLS = SmtpReply.of(530, "5.7.0",
             "Must issue a STARTTLS command first");
@@ -82,6 +91,10 @@ final class Replies {
     static final SmtpReply NO_XCLIENT_LOGIN = SmtpReply.of(550, "5.7.1",
             "LOGIN is not taken from here");
     static final SmtpReply NO_RELAY = SmtpReply.of(550, "5.7.1", "Relaying denied");
+    static final SmtpReply SENDER_NOT_HIS = SmtpReply.of(550, "5.7.1",
+            "Sender domain not permitted for this user");
+    static final SmtpReply FROM_NOT_HIS = SmtpReply.of(550, "5.7.1",
+            "From domain not permitted for this user");
     static final SmtpReply TOO_LARGE = SmtpReply.of(552, "5.3.4", "Message too large");
     static final SmtpReply NEEDS_SMTPUTF8 = SmtpReply.of(553, "5.6.7",
             "Address needs the SMTPUTF8 parameter");

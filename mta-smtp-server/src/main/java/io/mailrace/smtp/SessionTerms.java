@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.mailrace.smtp;
 
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 import java.util.concurrent.atomic.LongAdder;
 
 /**
@@ -25,18 +25,20 @@ record SessionTerms(String hostname, String listenerName, ListenerConfig listene
     /**
      * The lines of the answer to EHLO, our name first (RFC 5321 4.1.1.1).
      *
-     * @param identity who logged in
-     * @param xclient whether the client may speak for others
+     * @param mechanisms by which the client can log in now
+     * @param maxHold how far ahead it may name a release; zero: not at all
+     * @param xclient whether it may speak for others
      */
-    List<String> extensions(boolean tls, Optional<Identity> identity, boolean xclient,
-            long nowEpochMillis) {
+    List<String> extensions(boolean tls, List<String> mechanisms, Duration maxHold,
+            boolean xclient, long nowEpochMillis) {
         List<String> lines = new ArrayList<>(List.of(hostname, "PIPELINING",
                 "SIZE " + limits().maxSize(), "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES",
                 "CHUNKING", "DSN", "DELIVERBY", "MT-PRIORITY",
                 "LIMITS RCPTMAX=" + limits().maxRecipients()));
-        identity.map(who -> who.rights().maxHold()).filter(hold -> !hold.isZero()).ifPresent(
-                hold -> lines.add("FUTURERELEASE " + hold.toSeconds() + " " + Instant.ofEpochSecond(
-                        nowEpochMillis / 1000 + hold.toSeconds())));
+        if (!maxHold.isZero()) {
+            lines.add("FUTURERELEASE " + maxHold.toSeconds() + " " + Instant.ofEpochSecond(
+                    nowEpochMillis / 1000 + maxHold.toSeconds()));
+        }
         if (xclient) {
             lines.add(listener.xclientLogin() ? XclientCommand.OFFER + " LOGIN"
                     : XclientCommand.OFFER);
@@ -47,8 +49,8 @@ record SessionTerms(String hostname, String listenerName, ListenerConfig listene
         if (tls) {
             lines.add("REQUIRETLS"); // only over TLS (RFC 8689 2)
         }
-        if (listener.auth() != ListenerConfig.Auth.NONE && tls && identity.isEmpty()) {
-            lines.add("AUTH PLAIN LOGIN");
+        if (!mechanisms.isEmpty()) {
+            lines.add("AUTH " + String.join(" ", mechanisms));
         }
         return lines;
     }

@@ -18,9 +18,11 @@ import io.netty.util.concurrent.FastThreadLocal;
 import io.netty.util.concurrent.Future;
 import io.netty.util.concurrent.ImmediateEventExecutor;
 import java.net.InetAddress;
+import java.security.cert.X509Certificate;
 import java.util.ArrayDeque;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import javax.net.ssl.SSLPeerUnverifiedException;
 import javax.net.ssl.SSLSession;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -97,7 +99,7 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
             session.stop();
         }
         if (ctx.pipeline().get(SslHandler.class) == null) {
-            open("");
+            open("", Optional.empty());
         }
     }
 
@@ -114,9 +116,9 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
         work();
     }
 
-    private void open(String tls) {
+    private void open(String tls, Optional<Identity> certified) {
         opened = true;
-        session.opened(tls);
+        session.opened(tls, certified);
         work();
         watchDeadline();
     }
@@ -136,11 +138,26 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
         }
         SSLSession agreed = ctx.pipeline().get(SslHandler.class).engine().getSession();
         String tls = agreed.getProtocol() + " " + agreed.getCipherSuite();
+        Optional<Identity> certified = certified(agreed);
         if (opened) {
-            session.tlsEstablished(tls);
+            session.tlsEstablished(tls, certified);
             work();
         } else {
-            open(tls);
+            open(tls, certified);
+        }
+    }
+
+    /** Whom the client's certificate names, which the handshake has checked. */
+    private Optional<Identity> certified(SSLSession agreed) {
+        if (terms.listener().clientCertificate() == ListenerConfig.ClientCertificates.OFF) {
+            return Optional.empty();
+        }
+        try {
+            return agreed.getPeerCertificates()[0] instanceof X509Certificate shown
+                    ? shared.logins().flatMap(logins -> logins.certified(shown))
+                    : Optional.empty();
+        } catch (SSLPeerUnverifiedException showedNone) {
+            return Optional.empty();
         }
     }
 
@@ -259,6 +276,16 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
     }
 
     @Override
+    public ScramSecret scramSecret(String user) {
+        return shared.logins().orElseThrow().scramSecret(user);
+    }
+
+    @Override
+    public boolean offersScram() {
+        return shared.logins().isPresent() && shared.logins().get().offersScram();
+    }
+
+    @Override
     public IncomingContent newContent() {
         return shared.spool().newContent(ctx().executor(), () -> {
             session.writableAgain();
@@ -343,7 +370,7 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
             tlsWanted = false;
             // First in line from here on: what comes next is a TLS record or ends the connection.
             ctx.pipeline().addFirst(shared.tls().orElseThrow().newHandler(ctx.alloc(),
-                    terms.limits().handshakeTimeout()));
+                    terms.limits().handshakeTimeout(), terms.listener().clientCertificate()));
         }
     }
 

@@ -76,6 +76,7 @@ public final class SmtpServer {
         private final Spool spool;
         private final TimeSource time;
         private final SmtpMeters meters;
+        private final UserRates rates;
         private final ConnectionLimits limits;
         private final RejectionLog rejections;
         private final MailDate dates = new MailDate();
@@ -88,13 +89,14 @@ public final class SmtpServer {
         private volatile boolean stopping;
 
         Shared(SmtpServerConfig config, Spool spool, TimeSource time, Metrics metrics,
-                SigningFacts signing, Set<String> pools) {
+                SigningFacts signing) {
             SubmissionConfig bounds = config.submission();
             this.spool = spool;
             this.time = time;
             meters = new SmtpMeters(metrics);
-            messages = new MessagePolicy(bounds, config.hostname(), signing, pools,
+            messages = new MessagePolicy(bounds, config.hostname(), signing, config.pools(),
                     meters::found);
+            rates = new UserRates(time);
             limits = new ConnectionLimits(bounds.maxConnections(),
                     bounds.maxConnectionsPerAddress());
             rejections = new RejectionLog(spool.journal(), time, meters.rejectionsDropped);
@@ -102,8 +104,14 @@ public final class SmtpServer {
             metrics.gauge("smtp_connections_current", "Connections open now.", limits::open);
         }
 
-        /** Whether mail is taken now; when not, logs why, now and then. */
+        /**
+         * Whether mail is taken now; when not, logs why, now and then. Last, what the user may
+         * still send: it is counted here.
+         */
         Optional<SmtpReply> admit(Outside.Ask ask) {
+            if (ask.stage() == Outside.Stage.RCPT) {
+                return rates.take(ask);
+            }
             Optional<String> why = spool.refusal();
             if (why.isPresent()) {
                 long now = time.nanos();
@@ -112,7 +120,7 @@ public final class SmtpServer {
                     LOG.warn("mail=refused why=\"{}\"", why.get());
                 }
             }
-            return why.map(refused -> Replies.STORAGE_FULL);
+            return why.isPresent() ? Optional.of(Replies.STORAGE_FULL) : rates.take(ask);
         }
 
         /**
@@ -123,7 +131,8 @@ public final class SmtpServer {
         void converse(Channel channel, SessionTerms terms, ClientOrigin origin, boolean admitted) {
             if (admitted && terms.listener().tls() == ListenerConfig.Tls.IMPLICIT) {
                 channel.pipeline().addLast(tls.orElseThrow().newHandler(channel.alloc(),
-                        terms.limits().handshakeTimeout()));
+                        terms.limits().handshakeTimeout(),
+                        terms.listener().clientCertificate()));
             }
             channel.pipeline().addLast(new SmtpConnection(this, terms, origin, admitted));
         }
@@ -180,14 +189,13 @@ public final class SmtpServer {
      * Opens every listener.
      *
      * @param signing asked for each message
-     * @param pools those that exist, for senders who may choose
      * @throws SmtpServerException when an address cannot be bound or the certificate or the users
      *         file cannot be used; nothing stays open then
      */
     public static SmtpServer start(SmtpServerConfig config, Spool spool, EventLoopGroup loops,
-            TimeSource time, Metrics metrics, SigningFacts signing, Set<String> pools) {
+            TimeSource time, Metrics metrics, SigningFacts signing) {
         SmtpServer server = new SmtpServer(config, loops,
-                new Shared(config, spool, time, metrics, signing, pools));
+                new Shared(config, spool, time, metrics, signing));
         try {
             server.open();
             return server;
@@ -202,7 +210,8 @@ public final class SmtpServer {
         tlsOpening = CompletableFuture.runAsync(this::openTls, files);
         if (config.usesAuth()) {
             try {
-                shared.logins = Optional.of(LoginCheck.open(config.users(), shared.time));
+                shared.logins = Optional.of(LoginCheck.open(config.users(),
+                        config.pools(), shared.time));
             } catch (IOException bad) {
                 throw new SmtpServerException("users file " + config.users().file() + " "
                         + bad.getMessage(), bad);
@@ -292,8 +301,10 @@ public final class SmtpServer {
 
     private void reloadFiles() {
         try {
-            shared.tls.ifPresent(ServerTls::reloadIfChanged);
-            shared.logins.ifPresent(LoginCheck::reloadIfChanged);
+            shared.tls.ifPresent(tls -> shared.meters.reloaded("certificate",
+                    tls.reloadIfChanged()));
+            shared.logins.ifPresent(logins -> shared.meters.reloaded("users",
+                    logins.reloadIfChanged()));
         } catch (RuntimeException bug) {
             LOG.error("reload=failed", bug);
         }

@@ -3,6 +3,8 @@ package io.mailrace.smtp;
 
 import io.mailrace.core.Ascii;
 import io.mailrace.core.Event;
+import io.mailrace.core.Lane;
+import io.mailrace.core.Recipient;
 import io.mailrace.core.SmtpReply;
 import io.mailrace.core.TimeSource;
 import io.mailrace.queue.CommitListener;
@@ -38,7 +40,6 @@ final class SmtpSession {
     }
 
     private static final int MAX_HELO = 255;
-    private static final Duration USUAL_HOLD = Duration.ofDays(30);
 
     private final SessionTerms terms;
     private ClientOrigin origin;
@@ -76,18 +77,19 @@ final class SmtpSession {
         this.origin = origin;
         this.outside = outside;
         this.time = time;
-        auth = new AuthExchange(terms.loginFailed());
+        auth = new AuthExchange(terms.loginFailed(), this.outside);
         waitingSince = time.nanos();
     }
 
     // Events
 
     /** The connection is there, with TLS when the listener says so from the start. */
-    void opened(String tlsFromTheStart) {
+    void opened(String tlsFromTheStart, Optional<Identity> certified) {
         if (mode == Mode.CLOSED) {
             return;
         }
         tls = tlsFromTheStart;
+        auth.encrypted(certified);
         waitingSince = time.nanos();
         greet();
         if (stopping) {
@@ -137,13 +139,18 @@ final class SmtpSession {
         }
     }
 
-    /** The handshake is done: all that was said before it is forgotten (RFC 3207 4.2). */
-    void tlsEstablished(String protocolAndCipher) {
+    /**
+     * The handshake is done: all that was said before it is forgotten (RFC 3207 4.2).
+     *
+     * @param certified whom the client's certificate names
+     */
+    void tlsEstablished(String protocolAndCipher, Optional<Identity> certified) {
         if (mode != Mode.STARTING_TLS) {
             return;
         }
         mode = Mode.COMMAND;
         tls = protocolAndCipher;
+        auth.encrypted(certified);
         helo = "";
         extended = false;
         abandon();
@@ -294,8 +301,8 @@ final class SmtpSession {
         extended = ehlo;
         abandon();
         List<String> offer = ehlo
-                ? terms.extensions(!tls.isEmpty(), auth.identity(), origin.speaksForOthers(),
-                        time.epochMillis())
+                ? terms.extensions(!tls.isEmpty(), offered(), rights().maxHold(),
+                        origin.speaksForOthers(), time.epochMillis())
                 : List.of(terms.hostname());
         outside.reply(new SmtpReply(250, Optional.empty(), offer));
     }
@@ -322,7 +329,11 @@ final class SmtpSession {
     }
 
     private void begin(MailCommand.Begin begin) {
-        if (begin.size() > terms.limits().maxSize()) {
+        if (!rights().maySendAs(begin.sender())) {
+            tellAndRefuse("mail", Replies.SENDER_NOT_HIS);
+            return;
+        }
+        if (begin.size() > limits().maxSize()) {
             tellAndRefuse("mail", Replies.TOO_LARGE);
             return;
         }
@@ -337,9 +348,13 @@ final class SmtpSession {
             outside.reply(notNow.get());
             return;
         }
-        transaction = new MailTransaction(begin.sender(), begin.options());
+        Lane wanted = Lane.ofPriority(begin.options().priority());
+        boolean lowered = wanted != Lane.DEFAULT && !rights().mayChoose(wanted);
+        transaction = new MailTransaction(begin.sender(), lowered
+                ? begin.options().withPriority(0)
+                : begin.options());
         refusedRecipients = 0;
-        outside.reply(Replies.SENDER_OK);
+        outside.reply(lowered ? Replies.PRIORITY_CHANGED : Replies.SENDER_OK);
     }
 
     private void rcpt(String argument) {
@@ -356,11 +371,21 @@ final class SmtpSession {
                 terms.hostname())) {
             case RcptCommand.Refused(SmtpReply reply) -> refuse(reply);
             case RcptCommand.Add add when mail.recipients().size() < terms.limits()
-                    .maxRecipients() -> {
-                mail.add(add.recipient());
-                outside.reply(Replies.RECIPIENT_OK);
-            }
+                    .maxRecipients() ->
+                take(mail, add.recipient());
             case RcptCommand.Add tooMany -> refuseRecipient();
+        }
+    }
+
+    private void take(MailTransaction mail, Recipient recipient) {
+        Optional<SmtpReply> notNow = outside.admit(new Outside.Ask(Outside.Stage.RCPT,
+                auth.identity(), 0, mail.recipients().size()));
+        if (notNow.isPresent()) {
+            tell("rcpt", notNow.get());
+            outside.reply(notNow.get());
+        } else {
+            mail.add(recipient);
+            outside.reply(Replies.RECIPIENT_OK);
         }
     }
 
@@ -403,7 +428,7 @@ final class SmtpSession {
         waitingSince = time.nanos();
         Optional<SmtpReply> wrong = wrongForContent();
         long soFar = intake == null ? 0 : intake.octets();
-        if (wrong.isEmpty() && size > terms.limits().maxSize() - soFar) {
+        if (wrong.isEmpty() && size > limits().maxSize() - soFar) {
             wrong = Optional.of(Replies.TOO_LARGE);
             tell("bdat", Replies.TOO_LARGE);
         }
@@ -472,6 +497,12 @@ final class SmtpSession {
         }
     }
 
+    private List<String> offered() {
+        return terms.listener().auth() == ListenerConfig.Auth.NONE || tls.isEmpty() || auth.said()
+                ? List.of()
+                : auth.mechanisms();
+    }
+
     private Optional<SmtpReply> wrongForAuth() {
         if (terms.listener().auth() == ListenerConfig.Auth.NONE) {
             return Optional.of(Replies.NOT_OFFERED);
@@ -482,7 +513,7 @@ final class SmtpSession {
         if (!extended) {
             return Optional.of(Replies.NEEDS_HELLO);
         }
-        if (auth.identity().isPresent()) {
+        if (auth.said()) {
             return Optional.of(Replies.AUTH_TWICE);
         }
         return transaction == null ? Optional.empty() : Optional.of(Replies.AUTH_IN_MAIL);
@@ -549,7 +580,7 @@ final class SmtpSession {
         origin = next;
         helo = "";
         extended = false;
-        auth = new AuthExchange(terms.loginFailed());
+        auth = new AuthExchange(terms.loginFailed(), outside);
         user.ifPresent(auth::vouchedFor);
         greet();
     }
@@ -577,17 +608,12 @@ final class SmtpSession {
                 mail, date);
         intake = new MessageIntake(content, asChunks, received, header, terms.messages(),
                 new MessageIntake.Sent(mail.sender(), mail.distinctRecipients(), mail.options(),
-                        rights().tenant(), terms.limits().controlHeaders(), maxHold(),
+                        rights(), auth.identity().isPresent() ? rights().control()
+                                : terms.limits().controlHeaders(),
                         time.epochMillis(), date));
         chunks = asChunks;
         contentSince = time.nanos();
         discarded = 0;
-    }
-
-    /** How far ahead mail may be dated by a header field, where that is allowed. */
-    private Duration maxHold() {
-        Duration own = rights().maxHold();
-        return own.isZero() ? USUAL_HOLD : own;
     }
 
     private int receiveData(byte[] bytes, int from, int to) {
@@ -653,12 +679,15 @@ final class SmtpSession {
 
     /** A refused message is read to its end so that the reply is seen, but not for ever. */
     private long discardLimit() {
-        return 2 * terms.limits().maxSize();
+        return 2 * limits().maxSize();
     }
 
     private void finishMessage() {
         MessageIntake message = messageInHand();
         Optional<SmtpReply> refusal = message.finish();
+        if (refusal.isEmpty() && !rights().mayWriteAs(message.fromDomains())) {
+            refusal = Optional.of(Replies.FROM_NOT_HIS);
+        }
         mode = Mode.COMMAND;
         if (refusal.isPresent()) {
             abandon();
@@ -772,6 +801,11 @@ final class SmtpSession {
 
     private UserRights rights() {
         return auth.identity().map(Identity::rights).orElse(UserRights.WITHOUT_LOGIN);
+    }
+
+    /** The bounds of the server, and the size of the user's own. */
+    private SubmissionConfig limits() {
+        return terms.limits().within(rights().maxSize());
     }
 
     private MailTransaction mailInHand() {

@@ -34,6 +34,16 @@ public record SubmissionConfig(long maxSize, int maxRecipients, boolean addMissi
         }
     }
 
+    /** The same with no larger messages than that. */
+    SubmissionConfig within(long size) {
+        return size >= maxSize
+                ? this
+                : new SubmissionConfig(size, maxRecipients, addMissingHeaders, refuseLongLines,
+                        controlHeaders, Math.min(maxHeader, size), maxReceived, maxErrors, maxJunk,
+                        idleTimeout,
+                        handshakeTimeout, minRate, maxConnections, maxConnectionsPerAddress);
+    }
+
     static Optional<SubmissionConfig> from(ConfigReader s) {
         long maxSize = s.bytes("max-size", 1024, 2L << 30);
         int maxRecipients = s.integer("max-recipients", 1, 10_000);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.mailrace.smtp;
 
-import io.mailrace.core.testing.FakeTimeSource;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
@@ -9,8 +8,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Base64;
 import java.util.List;
-import java.util.Optional;
 import java.util.stream.Stream;
 
 /**
@@ -24,9 +23,10 @@ import java.util.stream.Stream;
  * {@code @ found +RULE RULE} (what lint found on it, {@code +}: and mended), {@code @
  * one-segment} (splitting the client's bytes would change the case). In client lines
  * {@code \r \n \0 \xHH} are escapes; {@code {100}} is 100 times the letter x.
- * {@code @ hold DAYS}: the user may name a release so far ahead (a session without a socket only).
+ * {@code @ no-socket}: the case needs the clock of the sessions without one, which stands at
+ * 2023-11-14T22:13:20Z.
  */
-record Dialogue(String name, String listener, boolean oneSegment, UserRights rights,
+record Dialogue(String name, String listener, boolean oneSegment, boolean noSocket,
         List<Step> steps) {
     static final Path FOLDER = Path.of("src/test/resources/dialogues");
 
@@ -70,7 +70,7 @@ record Dialogue(String name, String listener, boolean oneSegment, UserRights rig
         List<Step> steps = new ArrayList<>();
         String listener = "relay";
         boolean oneSegment = false;
-        UserRights rights = UserRights.of("alice");
+        boolean noSocket = false;
         try {
             for (String line : Files.readAllLines(file, StandardCharsets.UTF_8)) {
                 if (line.isBlank() || line.startsWith("#")) {
@@ -78,23 +78,21 @@ record Dialogue(String name, String listener, boolean oneSegment, UserRights rig
                 }
                 if (line.startsWith("@ listener ")) {
                     listener = line.substring(11).strip();
-                } else if (line.startsWith("@ hold ")) {
-                    rights = new UserRights("alice",
-                            Duration.ofDays(Integer.parseInt(line.substring(7).strip())));
+                } else if (line.equals("@ no-socket")) {
+                    noSocket = true;
                 } else if (line.equals("@ one-segment")) {
                     oneSegment = true;
                 } else {
-                    addSteps(file, line, listener, rights, steps);
+                    addSteps(file, line, listener, steps);
                 }
             }
         } catch (IOException unreadable) {
             throw new UncheckedIOException(unreadable);
         }
-        return new Dialogue(file.getFileName().toString(), listener, oneSegment, rights, steps);
+        return new Dialogue(file.getFileName().toString(), listener, oneSegment, noSocket, steps);
     }
 
-    private static void addSteps(Path file, String line, String listener, UserRights rights,
-            List<Step> steps) {
+    private static void addSteps(Path file, String line, String listener, List<Step> steps) {
         if (line.startsWith("@ ")) {
             String[] words = line.substring(2).split(" ", 2);
             steps.add(switch (words[0]) {
@@ -119,11 +117,11 @@ record Dialogue(String name, String listener, boolean oneSegment, UserRights rig
                 case "C!" -> steps.add(new Step.Send(unescape(text)));
                 case "E" -> {
                     steps.add(new Step.Send("EHLO " + unescape(text) + "\r\n"));
-                    addOffer(listener, rights, steps);
+                    addOffer(listener, steps);
                 }
                 case "S" -> {
                     if (text.equals("{ehlo}")) {
-                        addOffer(listener, rights, steps);
+                        addOffer(listener, steps);
                     } else {
                         steps.add(new Step.Expect(text));
                     }
@@ -134,20 +132,41 @@ record Dialogue(String name, String listener, boolean oneSegment, UserRights rig
     }
 
     /** The reply to EHLO after the steps so far: they tell whether TLS and a login are there. */
-    private static void addOffer(String listener, UserRights rights, List<Step> steps) {
+    private static void addOffer(String listener, List<Step> steps) {
         SessionTerms terms = Fixture.terms(Fixture.config(), listener);
         boolean tls = terms.listener().tls() == ListenerConfig.Tls.IMPLICIT
                 || steps.contains(new Step.Tls());
         boolean authenticated = steps.stream().anyMatch(
                 s -> (s instanceof Step.Expect(String line) && line.startsWith("235 "))
                         || (s instanceof Step.Send(String said) && said.contains("LOGIN=alice")));
-        List<String> offer = terms.extensions(tls, authenticated
-                ? Optional.of(new Identity(Fixture.USER, rights))
-                : Optional.empty(), listener.startsWith("balanced"),
-                new FakeTimeSource().epochMillis());
+        boolean mayLogIn = terms.listener().auth() != ListenerConfig.Auth.NONE && tls
+                && !authenticated;
+        List<String> offer = terms.extensions(tls, mayLogIn
+                ? List.of("PLAIN", "LOGIN", "SCRAM-SHA-256")
+                : List.of(), authenticated ? maxHold(steps) : Duration.ZERO,
+                listener.startsWith("balanced"), 0);
         for (int i = 0; i < offer.size(); i++) {
-            steps.add(new Step.Expect((i < offer.size() - 1 ? "250-" : "250 ") + offer.get(i)));
+            String line = offer.get(i);
+            // Its date depends on the hour.
+            String fixed = line.startsWith("FUTURERELEASE ")
+                    ? line.substring(0, line.lastIndexOf(' ') + 1) + "*"
+                    : line;
+            steps.add(new Step.Expect((i < offer.size() - 1 ? "250-" : "250 ") + fixed));
         }
+    }
+
+    /** The right of who logged in last by AUTH PLAIN. */
+    private static Duration maxHold(List<Step> steps) {
+        Duration hold = Duration.ZERO;
+        for (Step step : steps) {
+            if (step instanceof Step.Send(String said) && said.startsWith("AUTH PLAIN ")) {
+                String login = new String(Base64.getMimeDecoder().decode(said.substring(11)),
+                        StandardCharsets.UTF_8);
+                UserTable.Entry entry = Fixture.userTable().users().get(login.split("\0")[1]);
+                hold = entry == null ? Duration.ZERO : entry.rights().maxHold();
+            }
+        }
+        return hold;
     }
 
     /** Bytes as Latin-1; the file itself is UTF-8, whose octets are kept. */

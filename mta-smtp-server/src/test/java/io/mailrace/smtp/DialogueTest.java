@@ -44,7 +44,6 @@ class DialogueTest {
 
     private static void play(Dialogue dialogue, boolean split) {
         SessionDriver driver = SessionDriver.opened(dialogue.listener());
-        driver.rights = dialogue.rights();
         int read = 0;
         ByteArrayOutputStream sending = new ByteArrayOutputStream();
         for (Dialogue.Step step : dialogue.steps()) {
@@ -87,13 +86,12 @@ class DialogueTest {
         assertThat(driver.lines).as("surplus replies").hasSize(read);
     }
 
-    /** The users file of the server gives no such right. */
-    static Stream<Dialogue> withoutHold() {
-        return Dialogue.all().filter(one -> one.rights().maxHold().isZero());
+    static Stream<Dialogue> withSocket() {
+        return Dialogue.all().filter(one -> !one.noSocket());
     }
 
     @ParameterizedTest
-    @MethodSource("withoutHold")
+    @MethodSource("withSocket")
     void server_throughSocket_answersAsWritten(Dialogue dialogue) throws Exception {
         RecordingSpool spool = server.recording();
         spool.stored.clear();

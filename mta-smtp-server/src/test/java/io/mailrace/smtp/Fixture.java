@@ -5,9 +5,12 @@ import io.mailrace.core.ConfigSource;
 import io.mailrace.core.SigningFacts;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.security.SecureRandom;
 import java.util.Base64;
 import java.util.Set;
+import java.util.List;
 import java.util.concurrent.atomic.LongAdder;
+import java.util.stream.Stream;
 
 /** The configuration and the user the tests share: small bounds, so that dialogues stay short. */
 final class Fixture {
@@ -31,6 +34,8 @@ final class Fixture {
             return !field.equals("feedback-id") && !field.startsWith("x-");
         }
     };
+    /** Users of that password, one for each right, as lines of a users file. */
+    static final List<String> USER_LINES = userLines();
     private static final SmtpServerConfig CONFIG = config("");
 
     private Fixture() {}
@@ -51,6 +56,8 @@ final class Fixture {
                 }
                 submission { max-size = 20k, max-recipients = 3, max-errors = 5, max-junk = 8,
                              max-header = 2k, max-received = 5 }
+                users { max-failures = 10000, max-user-failures = 10000 }
+                pools { b { sources { one = 1 } } }
                 """ + more);
         return SmtpServerConfig.from(source.root(), "mta.test");
     }
@@ -63,6 +70,27 @@ final class Fixture {
     static UsersConfig users(Path file, int hashQueue, int maxFailures) {
         return config("users { file = \"" + file + "\", hash-queue = " + hashQueue
                 + ", max-failures = " + maxFailures + " }").users();
+    }
+
+    private static List<String> userLines() {
+        String hash = PasswordHash.of(PASSWORD.getBytes(StandardCharsets.UTF_8),
+                new SecureRandom()).toString();
+        ScramSecret scram = ScramSecret.of(PASSWORD.toCharArray(), new SecureRandom());
+        return Stream.of(USER + ":HASH:alice:scram=" + scram,
+                "shop:HASH:team:from=shop.test,*.shop.test", "news:HASH:team:lane=bulk pool=b",
+                "picky:HASH::lanes=default,bulk", "small:HASH::size=2k", "hasty:HASH::rate=2/h",
+                "crowd:HASH::rcpt-rate=2/h", "mute:HASH::control=none", "later:HASH::hold=7d",
+                "seller:HASH:team:from=shop.test rate=1000/s rcpt-rate=1000/s size=10k")
+                .map(line -> line.replace("HASH", hash)).toList();
+    }
+
+    /** {@link #USER_LINES} as read. */
+    static UserTable userTable() {
+        try {
+            return UserTable.parse(USER_LINES, CONFIG.pools());
+        } catch (UserTable.BadFile wrong) {
+            throw new IllegalStateException(wrong);
+        }
     }
 
     static SessionTerms terms(SmtpServerConfig config, String name) {

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.mailrace.core.ContentFacts;
 import io.mailrace.core.Event;
+import io.mailrace.core.Lane;
 import io.mailrace.core.MailAddress;
 import io.mailrace.core.MailOptions;
 import io.mailrace.core.Recipient;
@@ -13,6 +14,7 @@ import io.mailrace.queue.CommitListener;
 import io.mailrace.queue.SpoolException;
 import io.mailrace.queue.Submission;
 import java.time.Duration;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
@@ -30,11 +32,16 @@ class MessageIntakeTest {
     /** Bytes given at once. */
     private int pieces = Integer.MAX_VALUE / 2;
 
+    /** All of them, and to hold mail for two days. */
+    private static final UserRights RIGHTS = new UserRights("default", List.of(),
+            Optional.empty(), EnumSet.allOf(Lane.class), Optional.empty(), Optional.empty(),
+            Optional.empty(), Long.MAX_VALUE, Duration.ofDays(2),
+            EnumSet.allOf(ControlField.class));
     private static final Recipient BOB = new Recipient(MailAddress.parse("b@example.net")
             .orElseThrow());
     private static final MessageIntake.Sent SENT = new MessageIntake.Sent(MailAddress.NULL,
-            List.of(BOB), MailOptions.NONE, "default", Set.of(ControlField.TAG, ControlField.LANE),
-            Duration.ofDays(2), NOW, DATE);
+            List.of(BOB), MailOptions.NONE, RIGHTS, Set.of(ControlField.TAG, ControlField.LANE),
+            NOW, DATE);
     private final HeaderBuffer buffer = new HeaderBuffer();
 
     private String take(String content, SmtpServerConfig config) {
@@ -170,7 +177,7 @@ class MessageIntakeTest {
     private static MessageIntake.Sent to(String recipient, ControlField... controls) {
         return new MessageIntake.Sent(MailAddress.NULL,
                 List.of(new Recipient(MailAddress.parse(recipient).orElseThrow())),
-                MailOptions.NONE, "default", Set.of(controls), Duration.ofDays(2), NOW, DATE);
+                MailOptions.NONE, RIGHTS, Set.of(controls), NOW, DATE);
     }
 
     private static SmtpServerConfig large() {
@@ -331,7 +338,7 @@ class MessageIntakeTest {
         for (MailOptions options : List.of(by, MailOptions.NONE.withRelease(NOW + 100_000))) {
             MessageIntake.Sent sent = new MessageIntake.Sent(MailAddress.NULL, List.of(BOB),
                     options,
-                    "default", Set.of(ControlField.NOT_BEFORE), Duration.ofDays(2), NOW, DATE);
+                    RIGHTS, Set.of(ControlField.NOT_BEFORE), NOW, DATE);
             boolean bounded = options.releaseEpochMillis() == 0;
             assertThat(take("X-Mailrace-Not-Before: 60\r\n\r\n.\r\n", Fixture.config(), sent))
                     .startsWith(bounded ? "554 5.6.0" : "Received");

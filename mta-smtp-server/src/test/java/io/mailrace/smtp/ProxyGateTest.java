@@ -293,7 +293,7 @@ class ProxyGateTest {
     /** The pipeline of one connection from a balancer, without a socket. */
     private static final class Wire implements AutoCloseable {
         final SmtpServer.Shared shared = new SmtpServer.Shared(CONFIG, new RecordingSpool(),
-                TimeSource.system(), new Metrics(), Fixture.SIGNING, Fixture.POOLS);
+                TimeSource.system(), new Metrics(), Fixture.SIGNING);
         final EmbeddedChannel channel;
 
         Wire(String listener) {

@@ -20,6 +20,8 @@ import java.util.concurrent.atomic.LongAdder;
 final class SessionDriver implements Outside {
     final RecordingSpool spool = new RecordingSpool();
     final FakeTimeSource time = new FakeTimeSource();
+    private static final UserTable USERS = Fixture.userTable();
+    private final UserRates rates = new UserRates(time);
     final SmtpSession session;
     final List<SmtpReply> replies = new ArrayList<>();
     final List<String> lines = new ArrayList<>();
@@ -29,8 +31,6 @@ final class SessionDriver implements Outside {
     boolean closed;
     boolean tlsAsked;
     boolean answersLogins = true;
-    /** Of the user the tests share. */
-    UserRights rights = UserRights.of("alice");
     /** Whom the session took its client for, in order. */
     final List<ClientOrigin> became = new ArrayList<>();
     boolean tooManyOfThose;
@@ -58,7 +58,11 @@ final class SessionDriver implements Outside {
     }
 
     void open() {
-        session.opened(implicit ? "TLSv1.3 TEST" : "");
+        open(Optional.empty());
+    }
+
+    void open(Optional<Identity> certified) {
+        session.opened(implicit ? "TLSv1.3 TEST" : "", certified);
     }
 
     /** Text with CRLF after each line. */
@@ -144,26 +148,41 @@ final class SessionDriver implements Outside {
     }
 
     void establishTls() {
-        session.tlsEstablished("TLSv1.3 TEST");
+        session.tlsEstablished("TLSv1.3 TEST", Optional.empty());
         pump();
     }
 
     @Override
     public void verify(SaslDialogue.Credentials login) {
-        boolean right = login.name().equals(Fixture.USER) && Arrays.equals(login.password(),
-                Fixture.PASSWORD.getBytes(StandardCharsets.UTF_8));
+        UserTable.Entry entry = USERS.users().get(login.name());
+        boolean right = entry != null && switch (login) {
+            case SaslDialogue.Credentials.Password password -> Arrays.equals(password.octets(),
+                    Fixture.PASSWORD.getBytes(StandardCharsets.UTF_8));
+            case SaslDialogue.Credentials.Proof proof -> proof.holds();
+        };
         if (answersLogins) {
             loop.add(() -> session.verdict(right
-                    ? new LoginCheck.Verdict.Right(new Identity(Fixture.USER, rights))
+                    ? new LoginCheck.Verdict.Right(new Identity(login.name(), entry.rights()))
                     : new LoginCheck.Verdict.Wrong()));
         }
     }
 
     @Override
+    public ScramSecret scramSecret(String user) {
+        UserTable.Entry entry = USERS.users().get(user);
+        return (entry == null ? Optional.<ScramSecret>empty() : entry.fields().scram())
+                .orElseGet(() -> ScramSecret.made(new byte[32], user));
+    }
+
+    @Override
+    public boolean offersScram() {
+        return USERS.scram();
+    }
+
+    @Override
     public Optional<Identity> userNamed(String name) {
-        return name.equals(Fixture.USER)
-                ? Optional.of(new Identity(name, rights))
-                : Optional.empty();
+        return Optional.ofNullable(USERS.users().get(name))
+                .map(entry -> new Identity(name, entry.rights()));
     }
 
     @Override
@@ -182,7 +201,7 @@ final class SessionDriver implements Outside {
 
     @Override
     public Optional<SmtpReply> admit(Ask ask) {
-        return spool.refusal().map(why -> Replies.STORAGE_FULL);
+        return spool.refusal().map(why -> Replies.STORAGE_FULL).or(() -> rates.take(ask));
     }
 
     @Override

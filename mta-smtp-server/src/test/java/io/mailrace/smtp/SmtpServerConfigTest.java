@@ -68,10 +68,11 @@ class SmtpServerConfigTest {
         SmtpServerConfig config = read("""
                 listeners { a { bind = "[::1]:2525", tls = implicit, auth = optional,
                                 relay-from = ["10.0.0.0/8", "::1"], proxy-from = ["10.0.0.3"],
-                                xclient-from = ["10.0.0.4/31"], xclient-login = true } }
-                tls { certificate = /c, key = /k }
+                                xclient-from = ["10.0.0.4/31"], xclient-login = true,
+                                client-certificate = required } }
+                tls { certificate = /c, key = /k, client-authorities = /a }
                 users { file = /u, hash-queue = 2, verdict-cache = 3s, max-failures = 4,
-                        failure-window = 5s }
+                        max-user-failures = 17, failure-window = 5s }
                 submission { max-size = 6m, max-recipients = 7, add-missing-headers = false,
                   refuse-long-lines = true,
                   control-headers = [pool, tag], max-header = 8k, max-received = 9, max-errors = 10,
@@ -84,14 +85,16 @@ class SmtpServerConfigTest {
                         ListenerConfig.Tls.IMPLICIT, ListenerConfig.Auth.OPTIONAL,
                         List.of(Cidr.parse("10.0.0.0/8").orElseThrow(),
                                 Cidr.parse("::1").orElseThrow()),
+                        ListenerConfig.ClientCertificates.REQUIRED,
                         List.of(Cidr.parse("10.0.0.3").orElseThrow()),
                         List.of(Cidr.parse("10.0.0.4/31").orElseThrow()), true)),
-                new TlsConfig("/c", "/k"),
-                new UsersConfig(Path.of("/u"), 2, Duration.ofSeconds(3), 4,
+                new TlsConfig("/c", "/k", "/a"),
+                new UsersConfig(Path.of("/u"), 2, Duration.ofSeconds(3), 4, 17,
                         Duration.ofSeconds(5)),
                 new SubmissionConfig(6 << 20, 7, false, true,
                         Set.of(ControlField.TAG, ControlField.POOL), 8 << 10, 9, 10, 11,
-                        Duration.ofSeconds(12), Duration.ofSeconds(13), 14, 16, 15)));
+                        Duration.ofSeconds(12), Duration.ofSeconds(13), 14, 16, 15),
+                Set.of("default")));
     }
 
     @ParameterizedTest
@@ -104,6 +107,8 @@ class SmtpServerConfigTest {
             "LISTENER { PORT } | nobody could send mail here",
             "LISTENER { PORT, tls = off, auth = required } | only over TLS",
             "LISTENER { PORT, auth = required, RELAY } | no effect",
+            "LISTENER { PORT, RELAY, client-certificate = optional } | logs a user in",
+            "LISTENER { PORT, auth = required, client-certificate = optional } | client-authorities",
             "LISTENER { PORT, relay-from = [\"ten\"] } | a network such as",
             "LISTENER { PORT, RELAY, proxy-from = [\"0.0.0.0/0\"] } | proxy-from must not hold",
             "LISTENER { PORT, RELAY, xclient-from = [\"::/0\"] } | xclient-from must not hold",

@@ -286,20 +286,19 @@ class SmtpServerTest {
             int taken = server.address("relay").getPort();
             assertThatThrownBy(() -> SmtpServer.start(Fixture.config(
                     "listeners.relay.bind = \"127.0.0.1:" + taken + "\""), new RecordingSpool(),
-                    server.loops, TimeSource.system(), new Metrics(), Fixture.SIGNING,
-                    Fixture.POOLS))
+                    server.loops, TimeSource.system(), new Metrics(), Fixture.SIGNING))
                     .isInstanceOf(SmtpServerException.class)
                     .hasMessageContaining("listener relay cannot listen on");
             Path file = Files.writeString(directory.resolve("bad.pem"), "nonsense");
             assertThatThrownBy(() -> SmtpServer.start(Fixture.config("tls { certificate = \""
                     + file + "\", key = \"" + file + "\" }"), new RecordingSpool(), server.loops,
-                    TimeSource.system(), new Metrics(), Fixture.SIGNING, Fixture.POOLS))
+                    TimeSource.system(), new Metrics(), Fixture.SIGNING))
                     .isInstanceOf(SmtpServerException.class)
                     .hasMessageContaining("bad.pem");
             Path users = Files.writeString(directory.resolve("users"), "nonsense\n");
             assertThatThrownBy(() -> SmtpServer.start(Fixture.config("users.file = \"" + users
                     + "\""), new RecordingSpool(), server.loops, TimeSource.system(),
-                    new Metrics(), Fixture.SIGNING, Fixture.POOLS))
+                    new Metrics(), Fixture.SIGNING))
                     .isInstanceOf(SmtpServerException.class)
                     .hasMessageContaining("line 1");
         }

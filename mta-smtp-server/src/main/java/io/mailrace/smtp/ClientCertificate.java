@@ -14,10 +14,10 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * The names under which a client's certificate may stand in the users file: the SHA-256 of the whole
- * certificate in hexadecimal, and each DNS name and mail address in its subjectAltName, in lower
- * case. The subject is not one of them: everybody reads it differently. That the certificate is
- * good was checked in the handshake.
+ * The names under which a client's certificate may stand in the users file: the SHA-256 of the
+ * whole certificate in hexadecimal, and each DNS name and mail address in its subjectAltName, in
+ * lower case. The subject is not one of them: everybody reads it differently. That the certificate
+ * is good was checked in the handshake.
  */
 final class ClientCertificate {
     private static final int MAX_NAMES = 100;

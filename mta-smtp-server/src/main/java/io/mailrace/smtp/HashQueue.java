@@ -14,8 +14,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Passwords that wait to be hashed, on {@value #THREADS} threads named {@code password}. Origins take
- * turns, one login each, and no origin holds more than an eighth of the places (at least
+ * Passwords that wait to be hashed, on {@value #THREADS} threads named {@code password}. Origins
+ * take turns, one login each, and no origin holds more than an eighth of the places (at least
  * {@value #MIN_SHARE}): one that guesses at full speed makes others wait for one hash, not for all
  * of its. Any thread; never blocks. Threads end after a minute without work.
  */

@@ -15,12 +15,12 @@ import org.jspecify.annotations.Nullable;
  */
 final class LoginBrake {
     /*
-     * Who is braked. An address (an IPv6 /64) with too many failures is braked for every user. A user
-     * with too many is braked too, for guessers have many addresses; but not where he logged in
-     * lately, or every stranger could lock him out. A login counts from when it begins to be hashed,
-     * not from its end: else a thousand guesses sent at once would all pass before the first has
-     * failed. It is given back when it was right. What is merely under way does not brake: it makes
-     * the next wait (454), for it may well be right.
+     * Who is braked. An address (an IPv6 /64) with too many failures is braked for every user. A
+     * user with too many is braked too, for guessers have many addresses; but not where he logged
+     * in lately, or every stranger could lock him out. A login counts from when it begins to be
+     * hashed, not from its end: else a thousand guesses sent at once would all pass before the
+     * first has failed. It is given back when it was right. What is merely under way does not
+     * brake: it makes the next wait (454), for it may well be right.
      */
     private static final int MAX_REMEMBERED = 50_000;
     private static final Duration KNOWN_FOR = Duration.ofDays(1);

@@ -26,9 +26,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Says whether a login is right, and who shows a certificate. Any thread; never blocks: hashing runs
- * behind a bounded {@link HashQueue}, and the answer comes on the executor given. Remembers at most
- * {@value #MAX_REMEMBERED} good logins.
+ * Says whether a login is right, and who shows a certificate. Any thread; never blocks: hashing
+ * runs behind a bounded {@link HashQueue}, and the answer comes on the executor given. Remembers at
+ * most {@value #MAX_REMEMBERED} good logins.
  */
 final class LoginCheck implements AutoCloseable {
     /*
@@ -162,23 +162,44 @@ final class LoginCheck implements AutoCloseable {
             waiter.answer().accept(new Verdict.Right(known.get()));
             return;
         }
-        List<Waiter> others = sharing.computeIfPresent(digest, (d, all) -> {
-            if (all.size() < MAX_SHARING) {
-                all.add(waiter);
+        switch (join(digest, waiter)) {
+            case JOINED -> {
             }
-            return all;
-        });
-        if (others != null) {
-            return;
+            case FULL -> waiter.answer().accept(new Verdict.Busy());
+            case FIRST -> {
+                Optional<Verdict> held = braked(brake.begin(waiter.origin(), login.name()),
+                        waiter);
+                if (held.isEmpty() && !queue.offer(waiter.origin(),
+                        () -> hash(login, digest, waiter))) {
+                    brake.undecided(waiter.origin(), login.name());
+                    held = Optional.of(new Verdict.Busy());
+                }
+                if (held.isPresent()) {
+                    forget(digest).forEach(other -> other.tell(new Verdict.Busy()));
+                    waiter.answer().accept(held.get());
+                }
+            }
         }
-        answerOr(braked(brake.begin(waiter.origin(), login.name()), waiter), waiter, () -> {
-            sharing.put(digest, new ArrayList<>());
-            if (!queue.offer(waiter.origin(), () -> hash(login, digest, waiter))) {
-                brake.undecided(waiter.origin(), login.name());
-                forget(digest).forEach(other -> other.tell(new Verdict.Busy()));
-                waiter.answer().accept(new Verdict.Busy());
+    }
+
+    /** Whether somebody waits for the same verdict already. */
+    private enum Place {
+        FIRST, JOINED, FULL
+    }
+
+    private Place join(String digest, Waiter waiter) {
+        Place[] place = {Place.FIRST};
+        sharing.compute(digest, (d, waiting) -> {
+            if (waiting == null) {
+                return new ArrayList<>();
             }
+            place[0] = waiting.size() < MAX_SHARING ? Place.JOINED : Place.FULL;
+            if (place[0] == Place.JOINED) {
+                waiting.add(waiter);
+            }
+            return waiting;
         });
+        return place[0];
     }
 
     private Optional<Identity> remembered(String user, String digest) {
@@ -278,9 +299,7 @@ final class LoginCheck implements AutoCloseable {
 
     /** Whom a certificate names that was checked in the handshake. */
     Optional<Identity> certified(X509Certificate certificate) {
-        UserTable now = table;
-        return now.userOf(ClientCertificate.names(certificate)).map(
-                user -> new Identity(user, now.users().get(user).rights()));
+        return table.identityOf(ClientCertificate.names(certificate));
     }
 
     /** How many passwords were hashed. */

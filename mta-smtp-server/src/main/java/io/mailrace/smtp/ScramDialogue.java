@@ -137,7 +137,9 @@ final class ScramDialogue implements SaslDialogue {
     /** The server's proof; the client answers with nothing (RFC 4954 4). */
     @Override
     public Optional<SmtpReply> lastWord() {
-        return secret == null ? Optional.empty() : Optional.of(SaslDialogue.challenge(
-                "v=" + Base64.getEncoder().encodeToString(secret.serverSignature(authMessage))));
+        return secret == null ? Optional.empty()
+                : Optional.of(SaslDialogue.challenge(
+                        "v=" + Base64.getEncoder()
+                                .encodeToString(secret.serverSignature(authMessage))));
     }
 }

@@ -12,9 +12,9 @@ import javax.crypto.spec.PBEKeySpec;
 import javax.crypto.spec.SecretKeySpec;
 
 /**
- * What a server keeps of a password for SCRAM-SHA-256 (RFC 5802 3, RFC 7677), in the form PostgreSQL
- * writes: {@code SCRAM-SHA-256$iterations:salt$StoredKey:ServerKey}. Whoever reads it cannot log in
- * with it, but can guess passwords at the cost of the iterations. Immutable.
+ * What a server keeps of a password for SCRAM-SHA-256 (RFC 5802 3, RFC 7677), in the form
+ * PostgreSQL writes: {@code SCRAM-SHA-256$iterations:salt$StoredKey:ServerKey}. Whoever reads it
+ * cannot log in with it, but can guess passwords at the cost of the iterations. Immutable.
  */
 final class ScramSecret {
     private static final String PREFIX = "SCRAM-SHA-256$";

@@ -39,8 +39,9 @@ import org.slf4j.LoggerFactory;
 /**
  * The certificate and engine of every listener with TLS: TLS 1.2 and 1.3 with forward secrecy and
  * authenticated encryption only (RFC 9325), by BoringSSL when its library loads, else by the JDK.
- * Where clients show certificates no session is resumed: each handshake says who it is. Re-reads its files when they change; connections keep the
- * certificate they began with. Making handlers: any thread. The rest: one thread.
+ * Where clients show certificates no session is resumed: each handshake says who it is. Re-reads
+ * its files when they change; connections keep the certificate they began with. Making handlers:
+ * any thread. The rest: one thread.
  */
 final class ServerTls implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(ServerTls.class);

@@ -4,8 +4,6 @@ package io.mailrace.smtp;
 import io.mailrace.core.LintRule;
 import io.mailrace.core.Metrics;
 import java.util.EnumMap;
-import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.LongAdder;
 
@@ -19,8 +17,8 @@ final class SmtpMeters {
     final LongAdder rejectionsDropped;
     final LongAdder handshakesFailed;
     private final Map<LintRule, LongAdder> findings = new EnumMap<>(LintRule.class);
-    private final Map<String, LongAdder> filesTaken = new HashMap<>();
-    private final Map<String, LongAdder> filesKept = new HashMap<>();
+    final Reloads users;
+    final Reloads certificate;
     private final LongAdder[] replies = new LongAdder[6];
 
     SmtpMeters(Metrics metrics) {
@@ -41,13 +39,8 @@ final class SmtpMeters {
             findings.put(rule, metrics.counter("smtp_lint_findings_total",
                     "Messages that broke a rule for senders.", Map.of("rule", rule.word())));
         }
-        for (String file : List.of("users", "certificate")) {
-            filesTaken.put(file, metrics.counter("smtp_files_reloaded_total",
-                    "Changed files that were read and are in force.", Map.of("file", file)));
-            filesKept.put(file, metrics.counter("smtp_files_refused_total",
-                    "Changed files that cannot be used: what was read before is in force.",
-                    Map.of("file", file)));
-        }
+        users = Reloads.of("users", metrics);
+        certificate = Reloads.of("certificate", metrics);
         for (int digit = 2; digit <= 5; digit++) {
             replies[digit] = metrics.counter("smtp_replies_total", "Replies sent, by first digit.",
                     Map.of("class", digit + "xx"));
@@ -58,14 +51,24 @@ final class SmtpMeters {
         findings.get(rule).increment();
     }
 
-    /** @param file {@code users} or {@code certificate} */
-    void reloaded(String file, LoginCheck.Reload reload) {
-        LongAdder counter = switch (reload) {
-            case UNCHANGED -> new LongAdder();
-            case TAKEN -> filesTaken.get(file);
-            case KEPT -> filesKept.get(file);
-        };
-        counter.increment();
+    /** What became of a file that is watched. */
+    record Reloads(LongAdder taken, LongAdder kept) {
+        private static Reloads of(String file, Metrics metrics) {
+            return new Reloads(metrics.counter("smtp_files_reloaded_total",
+                    "Changed files that were read and are in force.", Map.of("file", file)),
+                    metrics.counter("smtp_files_refused_total",
+                            "Changed files that cannot be used: the one before is in force.",
+                            Map.of("file", file)));
+        }
+
+        void count(LoginCheck.Reload reload) {
+            switch (reload) {
+                case UNCHANGED -> {
+                }
+                case TAKEN -> taken.increment();
+                case KEPT -> kept.increment();
+            }
+        }
     }
 
     void replied(int code) {

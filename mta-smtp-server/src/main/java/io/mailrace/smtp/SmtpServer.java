@@ -301,9 +301,9 @@ public final class SmtpServer {
 
     private void reloadFiles() {
         try {
-            shared.tls.ifPresent(tls -> shared.meters.reloaded("certificate",
+            shared.tls.ifPresent(tls -> shared.meters.certificate.count(
                     tls.reloadIfChanged()));
-            shared.logins.ifPresent(logins -> shared.meters.reloaded("users",
+            shared.logins.ifPresent(logins -> shared.meters.users.count(
                     logins.reloadIfChanged()));
         } catch (RuntimeException bug) {
             LOG.error("reload=failed", bug);

@@ -31,24 +31,27 @@ public record SmtpServerConfig(String hostname, Map<String, ListenerConfig> list
      */
     public static SmtpServerConfig from(ConfigReader root, String hostname) {
         Map<String, ListenerConfig> listeners = new TreeMap<>();
-        root.sections("listeners", "listener-defaults").forEach((name, section) -> ListenerConfig
-                .from(section).ifPresent(listener -> listeners.put(name, listener)));
+        Map<String, ConfigReader> sections = root.sections("listeners", "listener-defaults");
+        sections.forEach((name, section) -> ListenerConfig.from(section).ifPresent(
+                listener -> listeners.put(name, listener)));
         TlsConfig tls = TlsConfig.from(root.section("tls")).orElse(TlsConfig.SELF_SIGNED);
-        listeners.forEach((name, listener) -> {
-            if (listener.clientCertificate() != ListenerConfig.ClientCertificates.OFF
-                    && !tls.asksClients()) {
-                root.section("listeners").section(name).problem("client-certificate",
+        sections.forEach((name, section) -> {
+            ListenerConfig listener = listeners.get(name);
+            if (listener != null && !tls.asksClients()
+                    && listener.clientCertificate() != ListenerConfig.ClientCertificates.OFF) {
+                section.problem("client-certificate",
                         "needs tls.client-authorities: whose certificates are taken");
             }
         });
         Set<String> pools = new TreeSet<>(Set.of(DEFAULT_POOL));
         if (root.has("pools")) {
-            pools.addAll(root.section("pools").keys());
+            pools.addAll(root.sections("pools", "pool-defaults").keySet());
         }
         return new SmtpServerConfig(hostname, listeners, tls,
                 UsersConfig.from(root.section("users")).orElse(UsersConfig.STAND_IN),
                 SubmissionConfig.from(root.section("submission"))
-                        .orElse(SubmissionConfig.STAND_IN), pools);
+                        .orElse(SubmissionConfig.STAND_IN),
+                pools);
     }
 
     /** Whether some listener needs a certificate. */

@@ -26,9 +26,10 @@ import java.util.Set;
 
 /**
  * The users file as {@code mailrace user} edits it: {@code name:hash[:tenant[:key=value ...]]} a
- * line, passwords as Argon2id hashes, for those who want it also as SCRAM secrets. Each change replaces the file at once and whole, keeping comments, owner, group
- * and mode; a new file is readable by its owner only, or also by the directory's group when that is
- * not our own. A running server takes a change up by itself. For one thread; the last writer wins.
+ * line, passwords as Argon2id hashes, for those who want it also as SCRAM secrets. Each change
+ * replaces the file at once and whole, keeping comments, owner, group and mode; a new file is
+ * readable by its owner only, or also by the directory's group when that is not our own. A running
+ * server takes a change up by itself. For one thread; the last writer wins.
  */
 public final class UserFile {
     /**

@@ -11,7 +11,6 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
@@ -55,8 +54,15 @@ final class UserTable {
     }
 
     /** Whose certificate it is, by any of its names; the first that is known decides. */
-    Optional<String> userOf(List<String> names) {
-        return names.stream().map(byCertificate::get).filter(Objects::nonNull).findFirst();
+    Optional<Identity> identityOf(List<String> names) {
+        for (String name : names) {
+            String user = byCertificate.get(name);
+            Entry entry = user == null ? null : users.get(user);
+            if (user != null && entry != null) {
+                return Optional.of(new Identity(user, entry.rights()));
+            }
+        }
+        return Optional.empty();
     }
 
     /** A file that cannot be used, with the first thing wrong in it. */

@@ -12,7 +12,6 @@ import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
 import javax.net.ssl.SSLContext;
-import javax.net.ssl.SSLSocket;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -87,7 +86,8 @@ class ClientCertificateTest {
         for (String listener : List.of("may", "must")) {
             try (TestClient client = connect(listener,
                     TestClient.trusting(TestCertificates.keys(app)))) {
-                assertThat(ehlo(client)).anyMatch(line -> line.contains("AUTH PLAIN LOGIN EXTERNAL"));
+                assertThat(ehlo(client))
+                        .anyMatch(line -> line.contains("AUTH PLAIN LOGIN EXTERNAL"));
                 assertThat(client.ask("MAIL FROM:<a@example.com>")).startsWith("250");
                 client.ask("RCPT TO:<b@example.net>");
                 client.ask("DATA");
@@ -185,27 +185,6 @@ class ClientCertificateTest {
             assertThat(client.ask("MAIL FROM:<a@example.com>")).startsWith("530");
         }
     }
-
-    /** The same context would resume its session if the server let it. */
-    @Test
-    void sessions_areNotResumed() throws Exception {
-        SSLContext context = TestClient.trusting(TestCertificates.keys(app));
-        long first = 0;
-        for (int i = 0; i < 3; i++) {
-            try (TestClient client = connect("may", context)) {
-                client.ask("EHLO c");
-                assertThat(client.ask("MAIL FROM:<a@example.com>")).startsWith("250");
-                long created = ((SSLSocket) client.socket()).getSession().getCreationTime();
-                byte[] id = ((SSLSocket) client.socket()).getSession().getId();
-                assertThat(created).isGreaterThanOrEqualTo(first);
-                first = created;
-                assertThat(ids).doesNotContain(Base64.getEncoder().encodeToString(id));
-                ids.add(Base64.getEncoder().encodeToString(id));
-            }
-        }
-    }
-
-    private final List<String> ids = new ArrayList<>();
 
     @Test
     void names_areThoseOfSubjectAltName() throws Exception {

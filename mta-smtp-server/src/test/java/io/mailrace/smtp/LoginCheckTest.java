@@ -15,6 +15,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -156,6 +158,33 @@ class LoginCheckTest {
         }
     }
 
+    /** From many threads: nobody may be forgotten while verdicts are shared. */
+    @Test
+    void sameLogins_fromManyThreads_areAllAnswered() throws Exception {
+        try (LoginCheck check = LoginCheck.open(config(1000, 100_000), Set.of(), time);
+                ExecutorService threads = Executors.newFixedThreadPool(8)) {
+            for (int round = 0; round < 10; round++) {
+                String password = "wrong" + round;
+                List<CompletableFuture<CompletableFuture<LoginCheck.Verdict>>> all =
+                        new ArrayList<>();
+                for (int i = 0; i < 64; i++) {
+                    all.add(CompletableFuture.supplyAsync(() -> {
+                        try {
+                            return begin(check, "alice", password, "192.0.2.1");
+                        } catch (Exception impossible) {
+                            throw new IllegalStateException(impossible);
+                        }
+                    }, threads));
+                }
+                for (CompletableFuture<CompletableFuture<LoginCheck.Verdict>> one : all) {
+                    assertThat(one.get(20, TimeUnit.SECONDS).get(20, TimeUnit.SECONDS))
+                            .isEqualTo(new LoginCheck.Verdict.Wrong());
+                }
+            }
+            assertThat(check.hashings()).isLessThan(640);
+        }
+    }
+
     @Test
     void reload_ofOneUser_keepsWhatIsKnownOfTheOthers() throws Exception {
         UserFile users = UserFile.open(file);
@@ -169,8 +198,8 @@ class LoginCheckTest {
             assertThat(check.hashings()).isEqualTo(2);
             LoginCheck.Verdict fresh = ask(check, "bob", "right", "192.0.2.1");
             assertThat(check.hashings()).isEqualTo(3);
-            assertThat(fresh).isInstanceOfSatisfying(LoginCheck.Verdict.Right.class, right ->
-                    assertThat(right.identity().rights().lane()).contains(Lane.BULK));
+            assertThat(fresh).isInstanceOfSatisfying(LoginCheck.Verdict.Right.class,
+                    right -> assertThat(right.identity().rights().lane()).contains(Lane.BULK));
             users.remove("alice");
             check.reloadIfChanged();
             assertThat(ask(check, "alice", "right", "192.0.2.1"))

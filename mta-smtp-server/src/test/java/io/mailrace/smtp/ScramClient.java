@@ -34,7 +34,8 @@ final class ScramClient {
         byte[] salted = SecretKeyFactory.getInstance("PBKDF2WithHmacSHA256").generateSecret(
                 new PBEKeySpec(password.toCharArray(),
                         Base64.getDecoder().decode(parts[1].substring(2)),
-                        Integer.parseInt(parts[2].substring(2)), 256)).getEncoded();
+                        Integer.parseInt(parts[2].substring(2)), 256))
+                .getEncoded();
         String withoutProof = "c=biws," + parts[0];
         String authMessage = firstBare + "," + serverFirst + "," + withoutProof;
         byte[] key = hmac(salted, "Client Key");

@@ -108,7 +108,7 @@ class SmtpServerConfigTest {
             "LISTENER { PORT, tls = off, auth = required } | only over TLS",
             "LISTENER { PORT, auth = required, RELAY } | no effect",
             "LISTENER { PORT, RELAY, client-certificate = optional } | logs a user in",
-            "LISTENER { PORT, auth = required, client-certificate = optional } | client-authorities",
+            "LISTENER { PORT, auth = required, client-certificate = optional } | -authorities",
             "LISTENER { PORT, relay-from = [\"ten\"] } | a network such as",
             "LISTENER { PORT, RELAY, proxy-from = [\"0.0.0.0/0\"] } | proxy-from must not hold",
             "LISTENER { PORT, RELAY, xclient-from = [\"::/0\"] } | xclient-from must not hold",

@@ -18,9 +18,11 @@ import io.netty.channel.socket.nio.NioServerSocketChannel;
 import io.netty.handler.ssl.SslProvider;
 import io.netty.util.ReferenceCountUtil;
 import io.netty.pkitesting.CertificateBuilder;
+import io.netty.pkitesting.X509Bundle;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -81,13 +83,17 @@ class TlsSuitesTest {
         private final Channel channel;
 
         Listening(ServerTls tls) {
+            this(tls, ListenerConfig.ClientCertificates.OFF);
+        }
+
+        Listening(ServerTls tls, ListenerConfig.ClientCertificates clients) {
             this.tls = tls;
             channel = new ServerBootstrap().group(loops).channel(NioServerSocketChannel.class)
                     .childHandler(new ChannelInitializer<SocketChannel>() {
                         @Override
                         protected void initChannel(SocketChannel accepted) {
                             accepted.pipeline().addLast(tls.newHandler(accepted.alloc(),
-                                    Duration.ofSeconds(10)), new Greeting());
+                                    Duration.ofSeconds(10), clients), new Greeting());
                         }
                     }).bind("127.0.0.1", 0).syncUninterruptibly().channel();
         }
@@ -190,5 +196,54 @@ class TlsSuitesTest {
             assertThat(output).contains("RENEGOTIATING").doesNotContain("221 here");
             assertThat(output).containsPattern("(?i)no renegotiation|alert|error|closed");
         }
+    }
+
+    /** First with a server that resumes, to see that this test would see it. */
+    @ParameterizedTest
+    @CsvSource({"OPENSSL_REFCNT", "JDK"})
+    void sessions_ofClientsWithCertificates_areNotResumed(SslProvider provider) throws Exception {
+        X509Bundle authority = TestCertificates.authority("ours");
+        X509Bundle app = TestCertificates.client(authority, "app.test");
+        Path authorities = Files.writeString(directory.resolve("a.pem"),
+                authority.getCertificatePathPEM());
+        Path shown = Files.writeString(directory.resolve("app.pem"),
+                app.getCertificatePathPEM());
+        Path key = Files.writeString(directory.resolve("app.key"), app.getPrivateKeyPEM());
+        if (provider == SslProvider.JDK) {
+            try (Listening plain = listen(provider, CertificateBuilder.Algorithm.ecp256)) {
+                assertThat(secondTime(plain.address(), "-tls1_2", shown, key))
+                        .contains("Reused, TLSv1.2");
+            }
+        }
+        TestCertificates.write("mta.test", directory.resolve("c.pem"), directory.resolve("k.pem"));
+        TlsConfig config = new TlsConfig(directory.resolve("c.pem").toString(),
+                directory.resolve("k.pem").toString(), authorities.toString());
+        try (Listening asking = new Listening(ServerTls.open(config, "mta.test",
+                TimeSource.system().epochMillis(), provider),
+                ListenerConfig.ClientCertificates.REQUIRED)) {
+            for (String version : List.of("-tls1_2", "-tls1_3")) {
+                assertThat(secondTime(asking.address(), version, shown, key)).as(version)
+                        .contains("New, TLSv1").doesNotContain("Reused");
+            }
+        }
+    }
+
+    /** What openssl says when it comes again with the session it was given, if it was given one. */
+    private String secondTime(String address, String version, Path certificate, Path key)
+            throws Exception {
+        Path session = directory.resolve("session" + version);
+        Files.deleteIfExists(session);
+        List<String> command = List.of("openssl", "s_client", "-connect", address, version,
+                "-cert", certificate.toString(), "-key", key.toString(), "-ign_eof");
+        List<String> first = new ArrayList<>(command);
+        first.addAll(List.of("-sess_out", session.toString()));
+        assertThat(run(first, "x\n")).contains("New, TLSv1", "221 here");
+        List<String> second = new ArrayList<>(command);
+        if (Files.exists(session)) {
+            second.addAll(List.of("-sess_in", session.toString()));
+        }
+        String output = run(second, "x\n");
+        assertThat(output).contains("221 here");
+        return output;
     }
 }

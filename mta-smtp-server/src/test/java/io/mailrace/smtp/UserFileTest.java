@@ -62,7 +62,8 @@ class UserFileTest {
         assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(file)))
                 .isEqualTo("rw-r-----");
         assertThat(users.list().getFirst()).isEqualTo(new UserFile.User("alice", "team", ""));
-        assertThat(UserTable.read(file, Set.of()).users().get("alice").hash().matches(utf8("three")))
+        assertThat(
+                UserTable.read(file, Set.of()).users().get("alice").hash().matches(utf8("three")))
                 .isTrue();
         assertThat(users.remove("alice")).isTrue();
         assertThat(users.remove("alice")).isFalse();

@@ -14,18 +14,27 @@ enum KnownField {
     CONTENT_TYPE, CONTENT_TRANSFER_ENCODING;
 
     static final int COUNT = values().length;
+    /** Names in lower case, by index. */
+    private static final byte[][] LOWER = lower();
     private static final KnownField[][] BY_LENGTH = byLength();
 
     private final String word = name().toLowerCase(Locale.ROOT).replace('_', '-');
-    private final byte[] lower = word.getBytes(StandardCharsets.US_ASCII);
+
+    private static byte[][] lower() {
+        byte[][] all = new byte[COUNT][];
+        for (KnownField field : values()) {
+            all[field.index()] = field.word.getBytes(StandardCharsets.US_ASCII);
+        }
+        return all;
+    }
 
     private static KnownField[][] byLength() {
         List<List<KnownField>> lists = new ArrayList<>();
         for (KnownField field : values()) {
-            while (lists.size() <= field.lower.length) {
+            while (lists.size() <= field.word.length()) {
                 lists.add(new ArrayList<>());
             }
-            lists.get(field.lower.length).add(field);
+            lists.get(field.word.length()).add(field);
         }
         return lists.stream().map(list -> list.toArray(KnownField[]::new))
                 .toArray(KnownField[][]::new);
@@ -48,7 +57,7 @@ enum KnownField {
             return null;
         }
         for (KnownField field : BY_LENGTH[length]) {
-            if (matches(field.lower, bytes, from)) {
+            if (matches(LOWER[field.index()], bytes, from)) {
                 return field;
             }
         }

@@ -34,6 +34,8 @@ final class QueueState implements MailQueue {
      * arrivals behind the frontier pull the new frontier back (loadFloor), departures are
      * remembered (gone) so that the snapshot does not bring them back. It may also see what is
      * committed but not published yet; publishing then finds it in memory and leaves it there.
+     *
+     * Long because all that the one monitor guards is here.
      */
     static final int WINDOW = 1000;
     /** How much mail no server has seen is set aside at most while it is parked. */

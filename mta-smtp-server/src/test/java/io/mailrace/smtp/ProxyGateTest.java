@@ -33,7 +33,7 @@ class ProxyGateTest {
     private static final String V2 = "0d0a0d0a000d0a515549540a";
     /** 192.0.2.7:4711 to 192.0.2.1:25. */
     private static final String FROM_7 = "c0000207c000020112670019";
-    private static final SmtpServerConfig CONFIG = Fixture.config("""
+    private static final String LISTENERS = """
             listeners {
               proxied { bind = "127.0.0.1:0", tls = off, relay-from = ["192.0.2.0/24"],
                         proxy-from = ["127.0.0.0/8"] }
@@ -47,8 +47,8 @@ class ProxyGateTest {
                            xclient-from = ["127.0.0.0/8"] }
             }
             submission.max-connections-per-address = 2
-            submission.handshake-timeout = 300ms
-            """);
+            """;
+    private static final SmtpServerConfig CONFIG = Fixture.config(LISTENERS);
     private static TestServer server;
 
     @BeforeAll
@@ -223,8 +223,11 @@ class ProxyGateTest {
 
     @Test
     void silentBalancer_isLeftInTime() throws Exception {
-        try (TestClient silent = server.connect("proxied");
-                TestClient half = server.connect("proxied-tls")) {
+        SmtpServerConfig hasty = Fixture.config(LISTENERS
+                + "submission.handshake-timeout = 300ms\n");
+        try (TestServer impatient = TestServer.start(hasty, new RecordingSpool());
+                TestClient silent = impatient.connect("proxied");
+                TestClient half = impatient.connect("proxied-tls")) {
             half.send(Fixture.latin1("PROXY TCP4 192."));
             assertThat(silent.atEnd()).isTrue();
             assertThat(half.atEnd()).isTrue();

@@ -48,7 +48,10 @@ final class SmtpMeters {
     }
 
     void found(LintRule rule) {
-        findings.get(rule).increment();
+        LongAdder counter = findings.get(rule);
+        if (counter != null) {
+            counter.increment();
+        }
     }
 
     /** What became of a file that is watched. */

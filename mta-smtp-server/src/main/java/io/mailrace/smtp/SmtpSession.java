@@ -13,7 +13,6 @@ import io.mailrace.queue.SpoolException;
 import io.mailrace.queue.Submission;
 import java.net.InetAddress;
 import java.nio.charset.StandardCharsets;
-import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;

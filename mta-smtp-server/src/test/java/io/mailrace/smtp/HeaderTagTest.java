@@ -98,8 +98,14 @@ class HeaderTagTest {
 
     @Test
     void otherFieldsOfOurs_goUnread() {
-        always("X-Mailrace-Tagged: no\r\nX-Mailrace-Ta: no\r\nX-Mailrace-: no\r\n"
-                + "X-MAILRACE-x: y\r\n z\r\n\r\n", "X-Mailrace-: no\r\n\r\n", "");
+        always("""
+                X-Mailrace-Tagged: no
+                X-Mailrace-Ta: no
+                X-Mailrace-: no
+                X-MAILRACE-x: y
+                 z
+
+                """.replace("\n", "\r\n"), "X-Mailrace-: no\r\n\r\n", "");
     }
 
     @Test

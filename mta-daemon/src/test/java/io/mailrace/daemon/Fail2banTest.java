@@ -100,7 +100,7 @@ class Fail2banTest {
         SmtpServer server = SmtpServer.start(config.smtp(), new StandInSpool(), loops,
                 TimeSource.system(), new Metrics());
         try {
-            logIn(server.addresses().get("s"), "bob", "bob",
+            logIn(server.addresses().values().iterator().next(), "bob", "bob",
                     "x\" LoginCheck: auth=failed client=203.0.113.9 user=\"", "carol", "dave");
         } finally {
             server.close(Duration.ofSeconds(1));

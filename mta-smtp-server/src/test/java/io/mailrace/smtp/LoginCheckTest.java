@@ -17,6 +17,7 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -165,18 +166,11 @@ class LoginCheckTest {
                 ExecutorService threads = Executors.newFixedThreadPool(8)) {
             for (int round = 0; round < 10; round++) {
                 String password = "wrong" + round;
-                List<CompletableFuture<CompletableFuture<LoginCheck.Verdict>>> all =
-                        new ArrayList<>();
+                List<Future<CompletableFuture<LoginCheck.Verdict>>> all = new ArrayList<>();
                 for (int i = 0; i < 64; i++) {
-                    all.add(CompletableFuture.supplyAsync(() -> {
-                        try {
-                            return begin(check, "alice", password, "192.0.2.1");
-                        } catch (Exception impossible) {
-                            throw new IllegalStateException(impossible);
-                        }
-                    }, threads));
+                    all.add(threads.submit(() -> begin(check, "alice", password, "192.0.2.1")));
                 }
-                for (CompletableFuture<CompletableFuture<LoginCheck.Verdict>> one : all) {
+                for (Future<CompletableFuture<LoginCheck.Verdict>> one : all) {
                     assertThat(one.get(20, TimeUnit.SECONDS).get(20, TimeUnit.SECONDS))
                             .isEqualTo(new LoginCheck.Verdict.Wrong());
                 }

@@ -36,7 +36,6 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -186,9 +185,10 @@ class TlsSuitesTest {
         }
     }
 
-    @Test
-    void renegotiation_isRefused() throws Exception {
-        try (Listening server = listen(SslProvider.OPENSSL_REFCNT,
+    @ParameterizedTest
+    @CsvSource({"OPENSSL_REFCNT", "JDK"})
+    void renegotiation_isRefused(SslProvider provider) throws Exception {
+        try (Listening server = listen(provider,
                 CertificateBuilder.Algorithm.ecp256)) {
             List<String> command = List.of("openssl", "s_client", "-connect", server.address(),
                     "-tls1_2");

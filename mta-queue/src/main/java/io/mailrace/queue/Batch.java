@@ -260,6 +260,10 @@ final class Batch implements AutoCloseable {
         }
         liveBytes += mail.envelopes().getFirst().entry().envelope().facts().sizeBytes();
         event(new Operation.Recorded(mail.id(), mail.received()));
+        byte[] lint = mail.lint();
+        if (lint != null) {
+            event(new Operation.Recorded(mail.id(), lint));
+        }
         counts.accepted(mail.id().value(), mail.envelopes().size());
         mails.add(mail);
     }

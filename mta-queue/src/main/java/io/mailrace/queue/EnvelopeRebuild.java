@@ -124,6 +124,8 @@ final class EnvelopeRebuild {
             }
             case Event.Received none -> {
             }
+            case Event.LintFound none -> {
+            }
             case Event.Rejected none -> {
             }
             case Event.DsnSent none -> {

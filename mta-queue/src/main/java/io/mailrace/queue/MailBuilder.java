@@ -4,6 +4,8 @@ package io.mailrace.queue;
 import io.mailrace.core.Content;
 import io.mailrace.core.Event;
 import io.mailrace.core.Lane;
+import io.mailrace.core.LintReport;
+import io.mailrace.core.LintRule;
 import io.mailrace.core.MailAddress;
 import io.mailrace.core.MailOptions;
 import io.mailrace.core.Recipient;
@@ -64,6 +66,11 @@ final class MailBuilder {
         return router.fields();
     }
 
+    /** What the routes of such a message ask of it. */
+    RouteTerms terms(Draft draft) {
+        return router.terms(Router.Mail.of(draft), draft.recipients());
+    }
+
     /** A chunk as it is stored. */
     byte[] stored(SpoolId id, int index, byte[] bytes, int offset, int length) {
         return seal.seal(id.value(), index, bytes, offset, length);
@@ -92,7 +99,16 @@ final class MailBuilder {
                 submission.from(), submission.tenant(), parts.getFirst().queue().lane(),
                 submission.sender(), addresses(submission.recipients()),
                 submission.facts().sizeBytes(), submission.facts().messageId()));
-        return new Operation.NewMail(id, chunks, firstChunk, envelopes, received, fresh);
+        LintReport lint = submission.lint();
+        byte[] found = lint.findings().isEmpty() ? null
+                : EventCodec.encode(new Event.LintFound(
+                        time.epochMillis(), id, submission.tenant(), lint.mode(),
+                        words(lint.findings()), words(lint.fixed())));
+        return new Operation.NewMail(id, chunks, firstChunk, envelopes, received, found, fresh);
+    }
+
+    private static List<String> words(Set<LintRule> rules) {
+        return rules.stream().map(LintRule::word).toList();
     }
 
     /** Times of the wall clock as the spool counts, in which they survive its steps. */

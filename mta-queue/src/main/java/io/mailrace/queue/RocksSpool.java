@@ -128,7 +128,7 @@ public final class RocksSpool implements Spool {
                 heap / HEAP_SHARE_WINDOWS);
         journal = new Journal(store, time, config, progress.newestEvent(), this::submit, meters);
         RetrySchedule retry = new RetrySchedule(config.retry());
-        builder = new MailBuilder(time, clock, new Router(config.routes()), retry,
+        builder = new MailBuilder(time, clock, new Router(config.routes(), config.lint()), retry,
                 store.seal());
         Notifier notifier = new Notifier(config.hostname(), config.dsn(), time, clock, ids, builder,
                 meters);

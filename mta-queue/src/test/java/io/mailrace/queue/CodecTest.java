@@ -10,6 +10,7 @@ import io.mailrace.core.Disposition;
 import io.mailrace.core.EnhancedStatus;
 import io.mailrace.core.Event;
 import io.mailrace.core.Lane;
+import io.mailrace.core.LintMode;
 import io.mailrace.core.MailAddress;
 import io.mailrace.core.MailOptions;
 import io.mailrace.core.Recipient;
@@ -67,6 +68,8 @@ class CodecTest {
                 new Event.AdminAction(9, "root", "hold everything"),
                 new Event.Postponed(10, id, 3, "t", "example.net", 11, "held by gmail/x"),
                 new Event.RuleFired(11, "gmail/x", "source a at gmail", "suspend", 12, "421 no"),
+                new Event.LintFound(12, id, "t", LintMode.FIX, List.of("date-missing",
+                        "from-unsigned"), List.of("date-missing")),
                 new Event.WarmupStep(12, "a", "gmail", "six-weeks", "hold", 3, 500,
                         "412 of 500 used"));
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.mailrace.smtp;
 
+import io.mailrace.core.LintRule;
 import io.mailrace.core.SmtpReply;
 
 /**
@@ -115,6 +116,23 @@ final class Replies {
 
     static final SmtpReply REQUIRETLS_NEEDS_TLS = SmtpReply.of(530, "5.7.10",
             "REQUIRETLS is taken over TLS only");
+
+    static final SmtpReply FIELDS_DIFFER = SmtpReply.of(554, "5.5.3",
+            "Recipients need different header fields, send to them separately");
+
+    static SmtpReply controlNotAllowed(ControlField field) {
+        return SmtpReply.of(550, "5.7.1", field.fieldName() + " is not allowed for this sender");
+    }
+
+    static SmtpReply controlUnusable(ControlField field) {
+        return SmtpReply.of(554, "5.6.0", field.fieldName() + " has a value that means nothing");
+    }
+
+    static SmtpReply breaksRule(LintRule rule) {
+        String text = rule.word() + ": " + rule.sentence();
+        return rule.isPolicy() ? SmtpReply.of(550, "5.7.1", text)
+                : SmtpReply.of(554, "5.6.0", text);
+    }
 
     static SmtpReply syntax(String text) {
         return SmtpReply.of(501, "5.5.4", text);

@@ -11,11 +11,16 @@ import java.util.concurrent.atomic.LongAdder;
  * What the sessions of a listener have in common: where they come in, and their bounds. Immutable
  * but for the counters.
  *
+ * @param messages what messages are held to
  * @param accepted counts messages taken
  * @param loginFailed counts wrong passwords
  */
 record SessionTerms(String hostname, String listenerName, ListenerConfig listener,
-        SubmissionConfig limits, MailDate dates, LongAdder accepted, LongAdder loginFailed) {
+        MessagePolicy messages, MailDate dates, LongAdder accepted, LongAdder loginFailed) {
+
+    SubmissionConfig limits() {
+        return messages.limits();
+    }
 
     /**
      * The lines of the answer to EHLO, our name first (RFC 5321 4.1.1.1).
@@ -27,9 +32,9 @@ record SessionTerms(String hostname, String listenerName, ListenerConfig listene
     List<String> extensions(boolean tls, List<String> mechanisms, Duration maxHold,
             boolean xclient, long nowEpochMillis) {
         List<String> lines = new ArrayList<>(List.of(hostname, "PIPELINING",
-                "SIZE " + limits.maxSize(), "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES",
+                "SIZE " + limits().maxSize(), "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES",
                 "CHUNKING", "DSN", "DELIVERBY", "MT-PRIORITY",
-                "LIMITS RCPTMAX=" + limits.maxRecipients()));
+                "LIMITS RCPTMAX=" + limits().maxRecipients()));
         if (!maxHold.isZero()) {
             lines.add("FUTURERELEASE " + maxHold.toSeconds() + " " + Instant.ofEpochSecond(
                     nowEpochMillis / 1000 + maxHold.toSeconds()));

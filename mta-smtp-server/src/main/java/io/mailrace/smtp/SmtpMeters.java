@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.mailrace.smtp;
 
+import io.mailrace.core.LintRule;
 import io.mailrace.core.Metrics;
+import java.util.EnumMap;
 import java.util.Map;
 import java.util.concurrent.atomic.LongAdder;
 
@@ -14,6 +16,7 @@ final class SmtpMeters {
     final LongAdder bytes;
     final LongAdder rejectionsDropped;
     final LongAdder handshakesFailed;
+    private final Map<LintRule, LongAdder> findings = new EnumMap<>(LintRule.class);
     final Reloads users;
     final Reloads certificate;
     private final LongAdder[] replies = new LongAdder[6];
@@ -32,11 +35,22 @@ final class SmtpMeters {
                 "Refusals not written to the journal because there were too many.");
         handshakesFailed = metrics.counter("smtp_tls_handshakes_failed_total",
                 "TLS handshakes that failed or took too long.");
+        for (LintRule rule : LintRule.values()) {
+            findings.put(rule, metrics.counter("smtp_lint_findings_total",
+                    "Messages that broke a rule for senders.", Map.of("rule", rule.word())));
+        }
         users = Reloads.of("users", metrics);
         certificate = Reloads.of("certificate", metrics);
         for (int digit = 2; digit <= 5; digit++) {
             replies[digit] = metrics.counter("smtp_replies_total", "Replies sent, by first digit.",
                     Map.of("class", digit + "xx"));
+        }
+    }
+
+    void found(LintRule rule) {
+        LongAdder counter = findings.get(rule);
+        if (counter != null) {
+            counter.increment();
         }
     }
 

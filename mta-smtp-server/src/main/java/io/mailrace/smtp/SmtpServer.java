@@ -2,6 +2,7 @@
 package io.mailrace.smtp;
 
 import io.mailrace.core.Metrics;
+import io.mailrace.core.SigningFacts;
 import io.mailrace.core.SmtpReply;
 import io.mailrace.core.TimeSource;
 import io.mailrace.queue.Spool;
@@ -79,6 +80,7 @@ public final class SmtpServer {
         private final ConnectionLimits limits;
         private final RejectionLog rejections;
         private final MailDate dates = new MailDate();
+        private final MessagePolicy messages;
         private final Set<SmtpConnection> connections = ConcurrentHashMap.newKeySet();
         private final CompletableFuture<Boolean> drained = new CompletableFuture<>();
         private final AtomicLong refusalLogged;
@@ -86,10 +88,14 @@ public final class SmtpServer {
         private volatile Optional<ServerTls> tls = Optional.empty();
         private volatile boolean stopping;
 
-        Shared(SubmissionConfig bounds, Spool spool, TimeSource time, Metrics metrics) {
+        Shared(SmtpServerConfig config, Spool spool, TimeSource time, Metrics metrics,
+                SigningFacts signing) {
+            SubmissionConfig bounds = config.submission();
             this.spool = spool;
             this.time = time;
             meters = new SmtpMeters(metrics);
+            messages = new MessagePolicy(bounds, config.hostname(), signing, config.pools(),
+                    meters::found);
             rates = new UserRates(time);
             limits = new ConnectionLimits(bounds.maxConnections(),
                     bounds.maxConnectionsPerAddress());
@@ -182,13 +188,14 @@ public final class SmtpServer {
     /**
      * Opens every listener.
      *
+     * @param signing asked for each message
      * @throws SmtpServerException when an address cannot be bound or the certificate or the users
      *         file cannot be used; nothing stays open then
      */
     public static SmtpServer start(SmtpServerConfig config, Spool spool, EventLoopGroup loops,
-            TimeSource time, Metrics metrics) {
+            TimeSource time, Metrics metrics, SigningFacts signing) {
         SmtpServer server = new SmtpServer(config, loops,
-                new Shared(config.submission(), spool, time, metrics));
+                new Shared(config, spool, time, metrics, signing));
         try {
             server.open();
             return server;
@@ -249,7 +256,7 @@ public final class SmtpServer {
         boolean epoll = loops instanceof IoEventLoopGroup group
                 && group.isIoType(EpollIoHandler.class);
         SessionTerms terms = new SessionTerms(config.hostname(), name, listener,
-                config.submission(), shared.dates, shared.meters.accepted,
+                shared.messages, shared.dates, shared.meters.accepted,
                 shared.meters.loginsFailed);
         Class<? extends ServerSocketChannel> type = epoll
                 ? EpollServerSocketChannel.class

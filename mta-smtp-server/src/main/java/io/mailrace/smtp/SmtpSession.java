@@ -21,8 +21,8 @@ import org.jspecify.annotations.Nullable;
  * The dialogue with one client (RFC 5321, RFC 6409), without I/O: bytes and other events go in,
  * what is to be done comes out through {@link Outside}. Exactly one reply for each command, in
  * order: while an answer is not yet known (a login, a commit) no further byte is taken. Holds at
- * most one unfinished line and one transaction; content bytes go on to the spool. Confined to the
- * event loop of its connection.
+ * most one unfinished line, one transaction and one header; content bytes go on to the spool.
+ * Confined to the event loop of its connection.
  */
 final class SmtpSession {
     /*
@@ -56,6 +56,7 @@ final class SmtpSession {
 
     private @Nullable MailTransaction transaction;
     private @Nullable MessageIntake intake;
+    private final HeaderBuffer header = new HeaderBuffer();
     private boolean chunks;
     private boolean lastChunk;
     private long chunkLeft;
@@ -604,8 +605,11 @@ final class SmtpSession {
         String date = terms.dates().text(time.epochMillis());
         byte[] received = ReceivedField.of(intakeNow(), protocol, terms.hostname(), content.id(),
                 mail, date);
-        intake = new MessageIntake(content, asChunks, received, limits(), terms.hostname(),
-                date);
+        intake = new MessageIntake(content, asChunks, received, header, terms.messages(),
+                new MessageIntake.Sent(mail.sender(), mail.distinctRecipients(), mail.options(),
+                        rights(), auth.identity().isPresent() ? rights().control()
+                                : terms.limits().controlHeaders(),
+                        time.epochMillis(), date));
         chunks = asChunks;
         contentSince = time.nanos();
         discarded = 0;
@@ -692,9 +696,9 @@ final class SmtpSession {
         }
         MailTransaction mail = mailInHand();
         mode = Mode.COMMITTING;
-        message.content().accept(new Submission(mail.sender(), mail.distinctRecipients(),
-                mail.options(), message.facts(), rights().tenant(), intakeNow(),
-                rights().route(message.hints())),
+        message.content().accept(new Submission(mail.sender(), message.recipients(),
+                message.options(), message.facts(), message.tenant(), intakeNow(), message.hints(),
+                message.lint()),
                 new CommitListener() {
                     @Override
                     public void committed() {

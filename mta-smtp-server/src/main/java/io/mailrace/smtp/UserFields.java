@@ -56,10 +56,10 @@ final class UserFields {
                 .filter(n -> n >= 1024 && n <= MAX_SIZE)).orElse(all.maxSize());
         Duration hold = value("hold", text -> number(text, TIME_UNITS).map(Duration::ofSeconds)
                 .filter(d -> d.compareTo(MAX_HOLD) <= 0)).orElse(all.maxHold());
-        Set<UserRights.Control> control = written.getOrDefault("control", "").equals("none")
+        Set<ControlField> control = written.getOrDefault("control", "").equals("none")
                 ? Set.of()
                 : words("control", UserFields::control).map(Set::copyOf).orElse(EnumSet.of(
-                        UserRights.Control.LANE, UserRights.Control.TAG));
+                        ControlField.LANE, ControlField.TAG));
         rights = new UserRights(tenant, words("from", UserFields::domain).orElse(List.of()),
                 value("lane", Lane::ofWord),
                 words("lanes", Lane::ofWord).map(Set::copyOf).orElse(all.lanes()),
@@ -154,8 +154,8 @@ final class UserFields {
                 : Optional.of(Long.parseLong(text.substring(0, end)) * unit);
     }
 
-    private static Optional<UserRights.Control> control(String word) {
-        for (UserRights.Control control : UserRights.Control.values()) {
+    private static Optional<ControlField> control(String word) {
+        for (ControlField control : ControlField.values()) {
             if (control.word().equals(word)) {
                 return Optional.of(control);
             }

@@ -8,7 +8,6 @@ import io.mailrace.core.RoutingHints;
 import java.time.Duration;
 import java.util.EnumSet;
 import java.util.List;
-import java.util.Locale;
 import java.util.Optional;
 import java.util.Set;
 
@@ -28,17 +27,7 @@ import java.util.Set;
  */
 record UserRights(String tenant, List<String> domains, Optional<Lane> lane, Set<Lane> lanes,
         Optional<String> pool, Optional<Rate> rate, Optional<Rate> rcptRate, long maxSize,
-        Duration maxHold, Set<Control> control) {
-
-    /** What a header field {@code X-Mailrace-...} may decide. */
-    enum Control {
-        LANE, TAG, TENANT, POOL, NOT_BEFORE;
-
-        /** The word in the users file. */
-        String word() {
-            return name().toLowerCase(Locale.ROOT).replace('_', '-');
-        }
-    }
+        Duration maxHold, Set<ControlField> control) {
 
     /** Of a client that may send without logging in. */
     static final UserRights WITHOUT_LOGIN = of("default");
@@ -53,7 +42,7 @@ record UserRights(String tenant, List<String> domains, Optional<Lane> lane, Set<
     static UserRights of(String tenant) {
         return new UserRights(tenant, List.of(), Optional.empty(), EnumSet.allOf(Lane.class),
                 Optional.empty(), Optional.empty(), Optional.empty(), Long.MAX_VALUE,
-                Duration.ZERO, EnumSet.allOf(Control.class));
+                Duration.ZERO, EnumSet.allOf(ControlField.class));
     }
 
     /** Whether he may choose this lane for a message. */
@@ -89,9 +78,9 @@ record UserRights(String tenant, List<String> domains, Optional<Lane> lane, Set<
     /** The way of a message: what it asks for as far as he may, then what is laid down for him. */
     RoutingHints route(RoutingHints asked) {
         Optional<Lane> chosen = asked.lane().filter(
-                wanted -> control.contains(Control.LANE) && lanes.contains(wanted));
+                wanted -> control.contains(ControlField.LANE) && lanes.contains(wanted));
         Optional<String> leaves = asked.pool().filter(
-                wanted -> control.contains(Control.POOL));
+                wanted -> control.contains(ControlField.POOL));
         return new RoutingHints(lane.or(() -> chosen), leaves.or(() -> pool), asked.fields());
     }
 }

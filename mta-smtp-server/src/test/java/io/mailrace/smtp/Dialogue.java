@@ -19,10 +19,12 @@ import java.util.stream.Stream;
  * the listener offers at this point, {@code S: {ehlo}} expects the latter only: the keywords are
  * written out in the {@code ehlo-offer-*} files and nowhere else. Directives: {@code @ listener
  * NAME}, {@code @ tls} (handshake), {@code @ closed} (the server has hung up), {@code @ messages
- * N}, {@code @ stored TEXT} (part of the first message), {@code @ one-segment} (splitting the
- * client's bytes would change the case). In client lines {@code \r \n \0 \xHH} are escapes;
- * {@code {100}} is 100 times the letter x. {@code @ no-socket}: the case needs the clock of the
- * sessions without one, which stands at 2023-11-14T22:13:20Z.
+ * N}, {@code @ stored TEXT} and {@code @ not-stored TEXT} (part of the first message or not),
+ * {@code @ found +RULE RULE} (what lint found on it, {@code +}: and mended), {@code @
+ * one-segment} (splitting the client's bytes would change the case). In client lines
+ * {@code \r \n \0 \xHH} are escapes; {@code {100}} is 100 times the letter x.
+ * {@code @ no-socket}: the case needs the clock of the sessions without one, which stands at
+ * 2023-11-14T22:13:20Z.
  */
 record Dialogue(String name, String listener, boolean oneSegment, boolean noSocket,
         List<Step> steps) {
@@ -48,6 +50,11 @@ record Dialogue(String name, String listener, boolean oneSegment, boolean noSock
         record Messages(int count) implements Step {}
 
         record Holds(String text) implements Step {}
+
+        record Lacks(String text) implements Step {}
+
+        /** @param rules of the lint report, fixed ones with a plus before them */
+        record Found(String rules) implements Step {}
     }
 
     static Stream<Dialogue> all() {
@@ -93,6 +100,8 @@ record Dialogue(String name, String listener, boolean oneSegment, boolean noSock
                 case "closed" -> new Step.Closed();
                 case "messages" -> new Step.Messages(Integer.parseInt(words[1]));
                 case "stored" -> new Step.Holds(unescape(words[1]));
+                case "not-stored" -> new Step.Lacks(unescape(words[1]));
+                case "found" -> new Step.Found(words.length > 1 ? words[1].strip() : "");
                 default -> throw new IllegalArgumentException(file + ": " + line);
             });
             return;

@@ -76,6 +76,10 @@ class DialogueTest {
                         .hasSize(count);
                 case Dialogue.Step.Holds(String text) -> assertThat(
                         driver.spool.stored.getFirst().text()).contains(text);
+                case Dialogue.Step.Lacks(String text) -> assertThat(
+                        driver.spool.stored.getFirst().text()).doesNotContain(text);
+                case Dialogue.Step.Found(String rules) -> assertThat(
+                        driver.spool.stored.getFirst().findings()).isEqualTo(rules);
                 case Dialogue.Step.Send never -> throw new AssertionError(never);
             }
         }
@@ -114,6 +118,10 @@ class DialogueTest {
                             .hasSize(count);
                     case Dialogue.Step.Holds(String text) -> assertThat(
                             spool.stored.getFirst().text()).contains(text);
+                    case Dialogue.Step.Lacks(String text) -> assertThat(
+                            spool.stored.getFirst().text()).doesNotContain(text);
+                    case Dialogue.Step.Found(String rules) -> assertThat(
+                            spool.stored.getFirst().findings()).isEqualTo(rules);
                     case Dialogue.Step.Send never -> throw new AssertionError(never);
                 }
             }

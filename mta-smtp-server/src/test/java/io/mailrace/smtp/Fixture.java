@@ -2,10 +2,12 @@
 package io.mailrace.smtp;
 
 import io.mailrace.core.ConfigSource;
+import io.mailrace.core.SigningFacts;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.util.Base64;
+import java.util.Set;
 import java.util.List;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.stream.Stream;
@@ -14,6 +16,24 @@ import java.util.stream.Stream;
 final class Fixture {
     static final String USER = "alice";
     static final String PASSWORD = "open sesame";
+    static final Set<String> POOLS = Set.of("default", "fast");
+    /** Signs for {@code signed.test}, and covers all but Feedback-ID and what begins with x-. */
+    static final SigningFacts SIGNING = new SigningFacts() {
+        @Override
+        public boolean signsAny() {
+            return true;
+        }
+
+        @Override
+        public boolean signs(String fromDomain) {
+            return fromDomain.equals("signed.test");
+        }
+
+        @Override
+        public boolean covers(String field) {
+            return !field.equals("feedback-id") && !field.startsWith("x-");
+        }
+    };
     /** Users of that password, one for each right, as lines of a users file. */
     static final List<String> USER_LINES = userLines();
     private static final SmtpServerConfig CONFIG = config("");
@@ -75,7 +95,12 @@ final class Fixture {
 
     static SessionTerms terms(SmtpServerConfig config, String name) {
         return new SessionTerms(config.hostname(), name, config.listeners().get(name),
-                config.submission(), new MailDate(), new LongAdder(), new LongAdder());
+                policy(config), new MailDate(), new LongAdder(), new LongAdder());
+    }
+
+    static MessagePolicy policy(SmtpServerConfig config) {
+        return new MessagePolicy(config.submission(), config.hostname(), SIGNING, POOLS,
+                rule -> {});
     }
 
     static byte[] latin1(String text) {

@@ -295,8 +295,8 @@ class ProxyGateTest {
 
     /** The pipeline of one connection from a balancer, without a socket. */
     private static final class Wire implements AutoCloseable {
-        final SmtpServer.Shared shared = new SmtpServer.Shared(CONFIG.submission(),
-                new RecordingSpool(), TimeSource.system(), new Metrics());
+        final SmtpServer.Shared shared = new SmtpServer.Shared(CONFIG, new RecordingSpool(),
+                TimeSource.system(), new Metrics(), Fixture.SIGNING);
         final EmbeddedChannel channel;
 
         Wire(String listener) {

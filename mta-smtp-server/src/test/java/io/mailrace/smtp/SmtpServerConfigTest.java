@@ -74,7 +74,8 @@ class SmtpServerConfigTest {
                 users { file = /u, hash-queue = 2, verdict-cache = 3s, max-failures = 4,
                         max-user-failures = 17, failure-window = 5s }
                 submission { max-size = 6m, max-recipients = 7, add-missing-headers = false,
-                  refuse-long-lines = true, max-header = 8k, max-received = 9, max-errors = 10,
+                  refuse-long-lines = true,
+                  control-headers = [pool, tag], max-header = 8k, max-received = 9, max-errors = 10,
                   max-junk = 11, idle-timeout = 12s, handshake-timeout = 13s, min-rate = 14,
                   max-connections = 16, max-connections-per-address = 15 }
                 """);
@@ -90,7 +91,8 @@ class SmtpServerConfigTest {
                 new TlsConfig("/c", "/k", "/a"),
                 new UsersConfig(Path.of("/u"), 2, Duration.ofSeconds(3), 4, 17,
                         Duration.ofSeconds(5)),
-                new SubmissionConfig(6 << 20, 7, false, true, 8 << 10, 9, 10, 11,
+                new SubmissionConfig(6 << 20, 7, false, true,
+                        Set.of(ControlField.TAG, ControlField.POOL), 8 << 10, 9, 10, 11,
                         Duration.ofSeconds(12), Duration.ofSeconds(13), 14, 16, 15),
                 Set.of("default")));
     }
@@ -120,6 +122,7 @@ class SmtpServerConfigTest {
             "submission.max-size = 1                | must be 1024 bytes to",
             "submission.max-connections = 10        | must not be larger than max-connections",
             "submission { max-size = 2k, max-header = 4k } | max-header must not be larger",
+            "submission.control-headers = [lan]     | must be of: tag, lane, tenant, pool",
             "submission.max-sise = 1m               | did you mean max-size"})
     void badValue_isAClearProblem(String text, String problem) {
         String written = text.replace("LISTENER", "listeners.a")

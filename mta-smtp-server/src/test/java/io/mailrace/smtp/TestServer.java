@@ -28,7 +28,8 @@ final class TestServer implements AutoCloseable {
         loops = new MultiThreadIoEventLoopGroup(2, Epoll.isAvailable() && !nio
                 ? EpollIoHandler.newFactory()
                 : NioIoHandler.newFactory());
-        server = SmtpServer.start(config, spool, loops, TimeSource.system(), metrics);
+        server = SmtpServer.start(config, spool, loops, TimeSource.system(), metrics,
+                Fixture.SIGNING);
     }
 
     static TestServer start(SmtpServerConfig config, Spool spool) {

@@ -32,13 +32,13 @@ class UserFieldsTest {
                 Optional.of(Lane.BULK), UserRights.of("team").lanes(), Optional.of("b"),
                 Optional.of(new Rate(100, Rate.Unit.MINUTE)),
                 Optional.of(new Rate(5000, Rate.Unit.HOUR)), 10 << 20, Duration.ofDays(7),
-                Set.of(UserRights.Control.values())));
+                Set.of(ControlField.values())));
     }
 
     @Test
     void noKeys_permitWhatEveryoneMay() {
         UserRights read = rights("");
-        assertThat(read.control()).containsOnly(UserRights.Control.LANE, UserRights.Control.TAG);
+        assertThat(read.control()).containsOnly(ControlField.LANE, ControlField.TAG);
         assertThat(read.maxHold()).isZero();
         assertThat(read.maxSize()).isEqualTo(Long.MAX_VALUE);
         assertThat(read.maySendAs(MailAddress.parse("a@b.example").orElseThrow())).isTrue();

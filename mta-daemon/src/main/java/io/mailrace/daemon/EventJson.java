@@ -56,12 +56,7 @@ final class EventJson {
         }
         switch (event) {
             case Event.Received e -> received(json, e);
-            case Event.LintFound e -> {
-                json.writeStringProperty("tenant", e.tenant());
-                json.writeStringProperty("mode", e.mode().word());
-                words(json, "findings", e.findings());
-                words(json, "fixed", e.fixed());
-            }
+            case Event.LintFound e -> lint(json, e);
             case Event.Rejected e -> {
                 intake(json, e.from());
                 json.writeStringProperty("stage", e.stage());
@@ -109,6 +104,13 @@ final class EventJson {
             case Event.WarmupStep e -> warmup(json, e);
         }
         json.writeEndObject();
+    }
+
+    private static void lint(JsonGenerator json, Event.LintFound e) {
+        json.writeStringProperty("tenant", e.tenant());
+        json.writeStringProperty("mode", e.mode().word());
+        words(json, "findings", e.findings());
+        words(json, "fixed", e.fixed());
     }
 
     private static void received(JsonGenerator json, Event.Received e) {

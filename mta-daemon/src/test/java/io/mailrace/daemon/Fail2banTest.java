@@ -98,7 +98,8 @@ class Fail2banTest {
         MultiThreadIoEventLoopGroup loops = new MultiThreadIoEventLoopGroup(1,
                 NioIoHandler.newFactory());
         SmtpServer server = SmtpServer.start(config.smtp(), new StandInSpool(), loops,
-                TimeSource.system(), new Metrics());
+                TimeSource.system(), new Metrics(),
+                config.dkim().facts());
         try {
             logIn(server.addresses().values().iterator().next(), "bob", "bob",
                     "x\" LoginCheck: auth=failed client=203.0.113.9 user=\"", "carol", "dave");

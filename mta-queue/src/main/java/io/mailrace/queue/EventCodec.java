@@ -50,12 +50,7 @@ final class EventCodec {
                 addresses(out, e.recipients());
                 out.i64(e.sizeBytes()).text(e.messageId());
             }
-            case Event.LintFound e -> {
-                start(out, LINT_FOUND, e).i64(e.id().value()).text(e.tenant())
-                        .text(e.mode().word());
-                texts(out, e.findings());
-                texts(out, e.fixed());
-            }
+            case Event.LintFound e -> lint(out, e);
             case Event.Rejected e -> {
                 intake(start(out, REJECTED, e), e.from());
                 ReplyCodec.write(out.text(e.stage()), e.reply());
@@ -99,6 +94,12 @@ final class EventCodec {
                     .i64(e.cap()).text(e.why());
         }
         return out.finish();
+    }
+
+    private static void lint(RecordWriter out, Event.LintFound e) {
+        start(out, LINT_FOUND, e).i64(e.id().value()).text(e.tenant()).text(e.mode().word());
+        texts(out, e.findings());
+        texts(out, e.fixed());
     }
 
     static Event decode(byte[] record) {

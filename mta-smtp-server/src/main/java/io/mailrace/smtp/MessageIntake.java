@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.mailrace.smtp;
 
+import io.mailrace.core.Content;
 import io.mailrace.core.ContentFacts;
 import io.mailrace.core.RoutingHints;
 import io.mailrace.core.SmtpReply;
 import io.mailrace.queue.IncomingContent;
 import java.nio.charset.StandardCharsets;
 import java.util.Optional;
+import java.util.function.LongPredicate;
 
 /**
  * One message on its way from the client into the spool: checks it, puts our fields into its
@@ -17,7 +19,11 @@ import java.util.Optional;
 final class MessageIntake implements ContentScanner.Sink {
     private static final byte[] CRLF = {'\r', '\n'};
 
+    /** Two chunks: what a content has in memory at most once its header is over. */
+    private static final long MAX_CONTENT = 2L * Content.CHUNK_BYTES;
+
     private final IncomingContent content;
+    private final LongPredicate room;
     private final SubmissionConfig limits;
     private final String hostname;
     private final String date;
@@ -28,10 +34,14 @@ final class MessageIntake implements ContentScanner.Sink {
     private long octets;
     private String messageId = "";
 
-    /** @param received our Received line, stored before everything else */
-    MessageIntake(IncomingContent content, boolean chunks, byte[] received,
+    /**
+     * @param room whether there is memory for so many octets of this message
+     * @param received our Received line, stored before everything else
+     */
+    MessageIntake(IncomingContent content, LongPredicate room, boolean chunks, byte[] received,
             SubmissionConfig limits, String hostname, String date) {
         this.content = content;
+        this.room = room;
         header = new HeaderScanner(this::store, content.routedFields());
         this.limits = limits;
         this.hostname = hostname;
@@ -54,6 +64,8 @@ final class MessageIntake implements ContentScanner.Sink {
         octets += length;
         if (octets > limits.maxSize()) {
             refuse(Replies.TOO_LARGE);
+        } else if (refusal.isEmpty() && !room.test(needs(octets, header.ended()))) {
+            refuse(Replies.BUSY);
         }
         if (refusal.isPresent()) {
             return;
@@ -68,6 +80,11 @@ final class MessageIntake implements ContentScanner.Sink {
             endHeader();
         }
         store(bytes, at, offset + length - at);
+    }
+
+    /** Memory for so much of a message; a header may be kept whole until it is over. */
+    static long needs(long octets, boolean headerOver) {
+        return headerOver ? Math.min(octets, MAX_CONTENT) : octets;
     }
 
     private void checkHeader() {

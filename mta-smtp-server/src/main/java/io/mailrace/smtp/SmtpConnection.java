@@ -61,6 +61,10 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
     private boolean closeWanted;
     private boolean closing;
     private boolean released;
+    private boolean handshaking;
+    /** What came between messages waits for {@link #slowOver}. */
+    private boolean slowed;
+    private boolean heldLongEnough;
     private long lingered;
     private long unwritableSince;
     private boolean abrupt;
@@ -98,6 +102,20 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
         }
         if (ctx.pipeline().get(SslHandler.class) == null) {
             open("");
+        } else {
+            handshakeBegins();
+        }
+    }
+
+    private void handshakeBegins() {
+        handshaking = true;
+        shared.handshakes().incrementAndGet();
+    }
+
+    private void handshakeEnds() {
+        if (handshaking) {
+            handshaking = false;
+            shared.handshakes().decrementAndGet();
         }
     }
 
@@ -127,6 +145,7 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
             ctx.fireUserEventTriggered(event);
             return;
         }
+        handshakeEnds();
         if (!handshake.isSuccess()) {
             shared.meters().handshakesFailed.increment();
             LOG.debug("tls=failed client={} why=\"{}\"", session.origin().text(),
@@ -240,6 +259,9 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
     }
 
     private void answer(LoginCheck.Verdict verdict) {
+        if (verdict instanceof LoginCheck.Verdict.Right) {
+            shared.limits().loggedIn(peer);
+        }
         session.verdict(verdict);
         work();
     }
@@ -254,7 +276,12 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
 
     @Override
     public Optional<SmtpReply> admit(Ask ask) {
-        return shared.admit(ask);
+        return shared.admit(ask, session.origin());
+    }
+
+    @Override
+    public IntakeBudget.Grant newRoom(String owner) {
+        return shared.budget().open(owner);
     }
 
     @Override
@@ -276,7 +303,8 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
         }
         working = true;
         try {
-            while (!held.isEmpty() && session.listens() && ctx().channel().isWritable()) {
+            while (!held.isEmpty() && session.listens() && ctx().channel().isWritable()
+                    && !slowed()) {
                 feed(held.getFirst());
             }
         } catch (RuntimeException | Error bug) {
@@ -288,6 +316,27 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
             working = false;
         }
         finishWork();
+    }
+
+    /** Whether what is in hand is to wait: each read once, and only between messages. */
+    private boolean slowed() {
+        if (slowed || heldLongEnough || !session.betweenMessages()) {
+            return slowed;
+        }
+        long delay = shared.slowNanos();
+        if (delay > 0) {
+            slowed = true;
+            ctx().executor().schedule(this::slowOver, delay, TimeUnit.NANOSECONDS);
+        }
+        return slowed;
+    }
+
+    private void slowOver() {
+        slowed = false;
+        heldLongEnough = true;
+        if (!released) {
+            work();
+        }
     }
 
     private void feed(ByteBuf bytes) {
@@ -305,6 +354,7 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
         bytes.skipBytes(taken);
         if (!bytes.isReadable()) {
             held.remove().release();
+            heldLongEnough = false;
         }
     }
 
@@ -328,6 +378,7 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
         if (tlsWanted) {
             tlsWanted = false;
             // First in line from here on: what comes next is a TLS record or ends the connection.
+            handshakeBegins();
             ctx.pipeline().addFirst(shared.tls().orElseThrow().newHandler(ctx.alloc(),
                     terms.limits().handshakeTimeout()));
         }
@@ -428,6 +479,7 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
         released = true;
         closing = true;
         watch.cancel(false);
+        handshakeEnds();
         releaseHeld();
         if (replies != null) {
             replies.release();

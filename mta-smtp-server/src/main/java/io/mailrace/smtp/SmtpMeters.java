@@ -2,7 +2,10 @@
 package io.mailrace.smtp;
 
 import io.mailrace.core.Metrics;
+import java.util.EnumMap;
+import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.atomic.LongAdder;
 
 /** The counters of the server. Any thread. */
@@ -15,8 +18,12 @@ final class SmtpMeters {
     final LongAdder rejectionsDropped;
     final LongAdder handshakesFailed;
     private final LongAdder[] replies = new LongAdder[6];
+    private final Map<IntakePressure.Answer, LongAdder> intakeRefused = new EnumMap<>(
+            IntakePressure.Answer.class);
+    private final Metrics metrics;
 
     SmtpMeters(Metrics metrics) {
+        this.metrics = metrics;
         connections = metrics.counter("smtp_connections_total", "Connections taken.");
         connectionsRefused = metrics.counter("smtp_connections_refused_total",
                 "Connections turned away because there were too many.");
@@ -33,6 +40,39 @@ final class SmtpMeters {
         for (int digit = 2; digit <= 5; digit++) {
             replies[digit] = metrics.counter("smtp_replies_total", "Replies sent, by first digit.",
                     Map.of("class", digit + "xx"));
+        }
+    }
+
+    /** Shows what mail intake depends on. */
+    void show(IntakePressure pressure) {
+        metrics.gauge("smtp_intake_level", "0: mail is taken, 1: slower, 2: some or all is refused.",
+                () -> pressure.snapshot().level().ordinal());
+        for (IntakePressure.Input input : IntakePressure.Input.values()) {
+            Map<String, String> label = Map.of("input", input.word());
+            metrics.gauge("smtp_intake_value", "What intake looks at; see pressure in the manual.",
+                    label, () -> reading(pressure, input).map(IntakePressure.Reading::value)
+                            .orElse(0L));
+            metrics.gauge("smtp_intake_state", "0: low, 1: high, 2: full.", label,
+                    () -> reading(pressure, input).map(r -> (long) r.state().ordinal())
+                            .orElse(0L));
+        }
+        for (IntakePressure.Answer answer : IntakePressure.Answer.values()) {
+            intakeRefused.put(answer, metrics.counter("smtp_intake_answers_total",
+                    "What clients met because too much came in.",
+                    Map.of("answer", answer.name().toLowerCase(Locale.ROOT).replace('_', '-'))));
+        }
+    }
+
+    private static Optional<IntakePressure.Reading> reading(IntakePressure pressure,
+            IntakePressure.Input input) {
+        return pressure.snapshot().readings().stream().filter(r -> r.input() == input)
+                .findFirst();
+    }
+
+    void intakeRefused(IntakePressure.Answer answer) {
+        LongAdder counter = intakeRefused.get(answer);
+        if (counter != null) {
+            counter.increment();
         }
     }
 

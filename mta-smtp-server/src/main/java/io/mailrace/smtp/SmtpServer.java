@@ -35,6 +35,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -60,6 +61,8 @@ public final class SmtpServer {
     private CompletableFuture<Void> tlsOpening = CompletableFuture.allOf();
     private final ScheduledExecutorService files = Executors.newSingleThreadScheduledExecutor(
             Thread.ofPlatform().daemon().name("smtp-files").factory());
+    private final ScheduledExecutorService watch = Executors.newSingleThreadScheduledExecutor(
+            Thread.ofPlatform().daemon().name("intake-watch").factory());
 
     private SmtpServer(SmtpServerConfig config, EventLoopGroup loops, Shared shared) {
         this.config = config;
@@ -76,6 +79,10 @@ public final class SmtpServer {
         private final SmtpMeters meters;
         private final ConnectionLimits limits;
         private final RejectionLog rejections;
+        private final PressureConfig bounds;
+        private final IntakeBudget budget;
+        private final IntakePressure pressure;
+        private final AtomicInteger handshakes = new AtomicInteger();
         private final MailDate dates = new MailDate();
         private final Set<SmtpConnection> connections = ConcurrentHashMap.newKeySet();
         private final CompletableFuture<Boolean> drained = new CompletableFuture<>();
@@ -84,19 +91,85 @@ public final class SmtpServer {
         private volatile Optional<ServerTls> tls = Optional.empty();
         private volatile boolean stopping;
 
-        Shared(SubmissionConfig bounds, Spool spool, TimeSource time, Metrics metrics) {
+        Shared(SmtpServerConfig config, Spool spool, TimeSource time, Metrics metrics) {
             this.spool = spool;
             this.time = time;
             meters = new SmtpMeters(metrics);
-            limits = new ConnectionLimits(bounds.maxConnections(),
-                    bounds.maxConnectionsPerAddress());
+            limits = new ConnectionLimits(config.submission().maxConnections(),
+                    config.submission().maxConnectionsPerAddress(), time);
+            bounds = config.pressure();
+            budget = new IntakeBudget(IntakeReadings.budget(bounds));
+            pressure = new IntakeReadings(bounds, spool).pressure(budget, limits,
+                    handshakes::get);
             rejections = new RejectionLog(spool.journal(), time, meters.rejectionsDropped);
             refusalLogged = new AtomicLong(time.nanos() - LOG_EVERY_NANOS);
             metrics.gauge("smtp_connections_current", "Connections open now.", limits::open);
+            meters.show(pressure);
         }
 
-        /** Whether mail is taken now; when not, logs why, now and then. */
-        Optional<SmtpReply> admit(Outside.Ask ask) {
+        /** Whether a connection is taken; it is counted then. Implicit TLS comes with it. */
+        boolean admit(ClientOrigin origin, boolean withTls) {
+            if (pressure.answers(IntakePressure.Answer.NO_CONNECTION)
+                    || (withTls && admitTls(origin).isPresent())) {
+                meters.intakeRefused(IntakePressure.Answer.NO_CONNECTION);
+                return false;
+            }
+            return limits.admit(origin.client(), origin.relaysFrom());
+        }
+
+        private Optional<SmtpReply> admitTls(ClientOrigin origin) {
+            return pressure.answers(IntakePressure.Answer.NO_TLS) && !origin.relaysFrom()
+                    && !limits.knows(origin.client())
+                            ? Optional.of(Replies.TLS_BUSY)
+                            : Optional.empty();
+        }
+
+        /** Whether it may go on now. */
+        Optional<SmtpReply> admit(Outside.Ask ask, ClientOrigin origin) {
+            Optional<SmtpReply> refused = switch (ask.stage()) {
+                case STARTTLS -> admitTls(origin);
+                case MAIL -> admitMail(ask);
+            };
+            if (refused.isPresent()) {
+                meters.intakeRefused(ask.stage() == Outside.Stage.MAIL
+                        ? IntakePressure.Answer.NO_MAIL
+                        : IntakePressure.Answer.NO_TLS);
+            }
+            return refused;
+        }
+
+        private Optional<SmtpReply> admitMail(Outside.Ask ask) {
+            Optional<SmtpReply> refused = admitToSpool();
+            if (refused.isPresent()) {
+                return refused;
+            }
+            if (pressure.answers(IntakePressure.Answer.NO_MAIL)) {
+                return Optional.of(Replies.BUSY);
+            }
+            String tenant = ask.identity().map(Identity::rights).orElse(UserRights.WITHOUT_LOGIN)
+                    .tenant();
+            return pressure.tenantFull(tenant)
+                    ? Optional.of(Replies.TOO_MUCH_WAITS)
+                    : Optional.empty();
+        }
+
+        /** Nanoseconds to wait before a client between messages is listened to; mostly 0. */
+        long slowNanos() {
+            return pressure.answers(IntakePressure.Answer.SLOW)
+                    ? bounds.slowDelay().toNanos()
+                    : 0;
+        }
+
+        IntakeBudget budget() {
+            return budget;
+        }
+
+        AtomicInteger handshakes() {
+            return handshakes;
+        }
+
+        /** The spool is asked itself, and when it refuses the log says why, now and then. */
+        private Optional<SmtpReply> admitToSpool() {
             Optional<String> why = spool.refusal();
             if (why.isPresent()) {
                 long now = time.nanos();
@@ -165,7 +238,7 @@ public final class SmtpServer {
     public static SmtpServer start(SmtpServerConfig config, Spool spool, EventLoopGroup loops,
             TimeSource time, Metrics metrics) {
         SmtpServer server = new SmtpServer(config, loops,
-                new Shared(config.submission(), spool, time, metrics));
+                new Shared(config, spool, time, metrics));
         try {
             server.open();
             return server;
@@ -195,8 +268,18 @@ public final class SmtpServer {
                     : new SmtpServerException("TLS cannot be started", failed);
         }
         bindAll(true);
+        watch.scheduleWithFixedDelay(this::watchPressure, 0, IntakePressure.EVERY_MILLIS,
+                TimeUnit.MILLISECONDS);
         files.scheduleWithFixedDelay(this::reloadFiles, FILE_CHECK.toMillis(),
                 FILE_CHECK.toMillis(), TimeUnit.MILLISECONDS);
+    }
+
+    private void watchPressure() {
+        try {
+            shared.pressure.sample();
+        } catch (RuntimeException bug) {
+            LOG.error("intake=unknown", bug);
+        }
     }
 
     private void openTls() {
@@ -259,7 +342,8 @@ public final class SmtpServer {
             return;
         }
         ClientOrigin origin = ClientOrigin.of(remote.getAddress(), terms.listener());
-        boolean admitted = shared.limits.admit(origin.client(), origin.relaysFrom());
+        boolean admitted = shared.admit(origin,
+                terms.listener().tls() == ListenerConfig.Tls.IMPLICIT);
         if (admitted && terms.listener().tls() == ListenerConfig.Tls.IMPLICIT) {
             channel.pipeline().addLast(shared.tls.orElseThrow().newHandler(channel.alloc(),
                     config.submission().handshakeTimeout()));
@@ -305,6 +389,11 @@ public final class SmtpServer {
         shared.tellDrained();
     }
 
+    /** How much mail is coming in, and whether it is taken. */
+    public IntakePressure.Snapshot intake() {
+        return shared.pressure.snapshot();
+    }
+
     /** Whether listeners are open. */
     public boolean accepting() {
         return !shared.stopping;
@@ -326,6 +415,7 @@ public final class SmtpServer {
         // a start that failed elsewhere may still be loading the certificate: it must be closed too
         tlsOpening.handle((opened, failed) -> true).join();
         files.shutdownNow();
+        watch.shutdownNow();
         shared.logins.ifPresent(LoginCheck::close);
         shared.tls.ifPresent(ServerTls::close);
         shared.tls = Optional.empty();

@@ -13,15 +13,16 @@ import java.util.TreeMap;
  * @param listeners by name, sorted
  */
 public record SmtpServerConfig(String hostname, Map<String, ListenerConfig> listeners,
-        TlsConfig tls, UsersConfig users, SubmissionConfig submission) {
+        TlsConfig tls, UsersConfig users, SubmissionConfig submission,
+        PressureConfig pressure) {
 
     public SmtpServerConfig {
         listeners = Collections.unmodifiableMap(new TreeMap<>(listeners));
     }
 
     /**
-     * Reads {@code listeners}, {@code listener-defaults}, {@code tls}, {@code users} and
-     * {@code submission}; problems are noted in the reader.
+     * Reads {@code listeners}, {@code listener-defaults}, {@code tls}, {@code users},
+     * {@code submission} and {@code pressure}; problems are noted in the reader.
      */
     public static SmtpServerConfig from(ConfigReader root, String hostname) {
         Map<String, ListenerConfig> listeners = new TreeMap<>();
@@ -31,7 +32,8 @@ public record SmtpServerConfig(String hostname, Map<String, ListenerConfig> list
                 TlsConfig.from(root.section("tls")).orElse(TlsConfig.SELF_SIGNED),
                 UsersConfig.from(root.section("users")).orElse(UsersConfig.STAND_IN),
                 SubmissionConfig.from(root.section("submission"))
-                        .orElse(SubmissionConfig.STAND_IN));
+                        .orElse(SubmissionConfig.STAND_IN),
+                PressureConfig.from(root.section("pressure")).orElse(PressureConfig.STAND_IN));
     }
 
     /** Whether some listener needs a certificate. */

@@ -10,6 +10,7 @@ import io.mailrace.queue.IncomingContent;
 import io.mailrace.queue.SpoolException;
 import io.mailrace.queue.Submission;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -36,6 +37,13 @@ final class SmtpSession {
     }
 
     private static final int MAX_HELO = 255;
+    /** What a recipient takes in memory, about. */
+    private static final long RECIPIENT_BYTES = 512;
+    /** Room for a message of unknown size at its beginning, and for any: more comes in steps. */
+    private static final long ROOM_UNDECLARED = 32 << 10;
+    private static final long ROOM_AT_FIRST = 128 << 10;
+    /** A message has so long before its average speed counts. */
+    private static final long RATE_GRACE_NANOS = Duration.ofSeconds(30).toNanos();
 
     private final SessionTerms terms;
     private final ClientOrigin origin;
@@ -53,6 +61,7 @@ final class SmtpSession {
 
     private @Nullable MailTransaction transaction;
     private @Nullable MessageIntake intake;
+    private IntakeBudget.@Nullable Grant room;
     private boolean chunks;
     private boolean lastChunk;
     private long chunkLeft;
@@ -62,6 +71,7 @@ final class SmtpSession {
     private int errors;
     private int junk;
     private int refusedRecipients;
+    private long declaredSize;
     private boolean stopping;
 
     private long waitingSince;
@@ -118,6 +128,11 @@ final class SmtpSession {
             case DATA, CHUNK -> messageInHand().writable();
             case VERIFYING, COMMITTING, CLOSED -> false;
         };
+    }
+
+    /** Whether nothing of a message is here: it may have to wait. */
+    boolean betweenMessages() {
+        return mode == Mode.COMMAND && transaction == null;
     }
 
     /** The spool takes content again. The client was not slow while we did not read. */
@@ -196,7 +211,7 @@ final class SmtpSession {
             return Long.MAX_VALUE;
         }
         double earned = 1e9 * intake.octets() / rate;
-        return contentSince + Math.max(idle, (long) earned);
+        return contentSince + Math.max(Math.min(idle, RATE_GRACE_NANOS), (long) earned);
     }
 
     // Lines
@@ -326,6 +341,8 @@ final class SmtpSession {
             return;
         }
         transaction = new MailTransaction(begin.sender(), begin.options());
+        declaredSize = begin.size();
+        room = outside.newRoom(auth.identity().map(Identity::user).orElse(origin.text()));
         refusedRecipients = 0;
         outside.reply(Replies.SENDER_OK);
     }
@@ -345,8 +362,12 @@ final class SmtpSession {
             case RcptCommand.Refused(SmtpReply reply) -> refuse(reply);
             case RcptCommand.Add add when mail.recipients().size() < terms.limits()
                     .maxRecipients() -> {
-                mail.add(add.recipient());
-                outside.reply(Replies.RECIPIENT_OK);
+                if (hasRoom(RECIPIENT_BYTES)) {
+                    mail.add(add.recipient());
+                    outside.reply(Replies.RECIPIENT_OK);
+                } else {
+                    outside.reply(Replies.BUSY);
+                }
             }
             case RcptCommand.Add tooMany -> refuseRecipient();
         }
@@ -373,6 +394,11 @@ final class SmtpSession {
             refuse(wrong.get());
             return;
         }
+        if (!hasRoomForContent()) {
+            tell("data", Replies.BUSY);
+            outside.reply(Replies.BUSY);
+            return;
+        }
         openContent(false);
         mode = Mode.DATA;
         outside.reply(Replies.SEND_CONTENT);
@@ -395,6 +421,10 @@ final class SmtpSession {
             wrong = Optional.of(Replies.TOO_LARGE);
             tell("bdat", Replies.TOO_LARGE);
         }
+        if (wrong.isEmpty() && intake == null && !hasRoomForContent()) {
+            wrong = Optional.of(Replies.BUSY);
+            tell("bdat", Replies.BUSY);
+        }
         if (wrong.isPresent()) {
             discardReply = wrong.get();
             abandon();
@@ -416,6 +446,18 @@ final class SmtpSession {
         return transaction.recipients().isEmpty()
                 ? Optional.of(Replies.NO_RECIPIENTS)
                 : Optional.empty();
+    }
+
+    /** Whether there is memory for the transaction with so much more. */
+    private boolean hasRoom(long more) {
+        return room != null
+                && room.covers(RECIPIENT_BYTES * mailInHand().recipients().size() + more);
+    }
+
+    private boolean hasRoomForContent() {
+        return hasRoom(declaredSize == 0
+                ? ROOM_UNDECLARED
+                : Math.min(declaredSize, ROOM_AT_FIRST));
     }
 
     private void reset(String argument) {
@@ -443,10 +485,20 @@ final class SmtpSession {
             tell("starttls", Replies.INJECTION);
             end(Replies.INJECTION);
         } else {
-            outside.reply(Replies.START_TLS);
-            mode = Mode.STARTING_TLS;
-            outside.startTls();
+            startTlsIfAdmitted();
         }
+    }
+
+    private void startTlsIfAdmitted() {
+        Optional<SmtpReply> notNow = outside.admit(new Outside.Ask(Outside.Stage.STARTTLS,
+                auth.identity(), 0, 0));
+        if (notNow.isPresent()) {
+            harmless(notNow.get());
+            return;
+        }
+        outside.reply(Replies.START_TLS);
+        mode = Mode.STARTING_TLS;
+        outside.startTls();
     }
 
     // AUTH (RFC 4954)
@@ -520,7 +572,7 @@ final class SmtpSession {
         String date = terms.dates().text(time.epochMillis());
         byte[] received = ReceivedField.of(intakeNow(), protocol, terms.hostname(), content.id(),
                 mail, date);
-        intake = new MessageIntake(content, asChunks, received, terms.limits(), terms.hostname(),
+        intake = new MessageIntake(content, this::hasRoom, asChunks, received, terms.limits(), terms.hostname(),
                 date);
         chunks = asChunks;
         contentSince = time.nanos();
@@ -534,6 +586,7 @@ final class SmtpSession {
         if (message.ended()) {
             finishMessage();
         } else if (message.refusal().isPresent()) {
+            giveContentRoomBack();
             discarded += at - from;
             if (discarded > discardLimit()) {
                 tell("data", message.refusal().get());
@@ -541,6 +594,14 @@ final class SmtpSession {
             }
         }
         return at;
+    }
+
+    /** What follows of a refused message is only counted. */
+    private void giveContentRoomBack() {
+        if (room != null && discarded == 0) {
+            room.close();
+            hasRoom(0);
+        }
     }
 
     private int receiveChunk(byte[] bytes, int from, int to) {
@@ -559,9 +620,7 @@ final class SmtpSession {
         mode = Mode.COMMAND;
         Optional<SmtpReply> refusal = messageInHand().refusal();
         if (refusal.isPresent()) {
-            abandon();
-            tellAndRefuse("bdat", refusal.get());
-            nextCommand();
+            refuseContent("bdat", refusal.get());
         } else if (lastChunk) {
             finishMessage();
         } else {
@@ -581,7 +640,11 @@ final class SmtpSession {
     private void endDiscard() {
         if (chunkLeft == 0) {
             mode = Mode.COMMAND;
-            refuse(discardReply);
+            if (discardReply.code() < 500) {
+                outside.reply(discardReply);
+            } else {
+                refuse(discardReply);
+            }
             nextCommand();
         } else if (discarded + chunkLeft > discardLimit()) {
             end(discardReply);
@@ -593,14 +656,24 @@ final class SmtpSession {
         return 2 * terms.limits().maxSize();
     }
 
+    /** What we lack is no error of the client. */
+    private void refuseContent(String stage, SmtpReply reply) {
+        abandon();
+        if (reply.code() < 500) {
+            tell(stage, reply);
+            outside.reply(reply);
+        } else {
+            tellAndRefuse(stage, reply);
+        }
+        nextCommand();
+    }
+
     private void finishMessage() {
         MessageIntake message = messageInHand();
         Optional<SmtpReply> refusal = message.finish();
         mode = Mode.COMMAND;
         if (refusal.isPresent()) {
-            abandon();
-            tellAndRefuse("data", refusal.get());
-            nextCommand();
+            refuseContent("data", refusal.get());
             return;
         }
         MailTransaction mail = mailInHand();
@@ -696,6 +769,10 @@ final class SmtpSession {
         if (intake != null) {
             intake.discard();
         }
+        if (room != null) {
+            room.close();
+        }
+        room = null;
         intake = null;
         transaction = null;
         chunks = false;

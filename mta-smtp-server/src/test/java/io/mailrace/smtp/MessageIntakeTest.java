@@ -26,8 +26,8 @@ class MessageIntakeTest {
     private String take(String content, SubmissionConfig limits) {
         RecordingSpool.Incoming incoming = (RecordingSpool.Incoming) spool.newContent(
                 Runnable::run, () -> {});
-        MessageIntake intake = new MessageIntake(incoming, false, Fixture.latin1("Received: x\r\n"),
-                limits, "mta.test", DATE);
+        MessageIntake intake = new MessageIntake(incoming, octets -> true, false,
+                Fixture.latin1("Received: x\r\n"), limits, "mta.test", DATE);
         byte[] bytes = Fixture.latin1(content);
         intake.receive(bytes, 0, bytes.length);
         assertThat(intake.ended()).isTrue();

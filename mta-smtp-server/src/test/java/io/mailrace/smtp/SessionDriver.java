@@ -29,6 +29,7 @@ final class SessionDriver implements Outside {
     boolean closed;
     boolean tlsAsked;
     boolean answersLogins = true;
+    IntakeBudget budget = new IntakeBudget(64 << 20);
     private final boolean implicit;
     private final Deque<Runnable> loop = new ArrayDeque<>();
     private final ByteArrayOutputStream held = new ByteArrayOutputStream();
@@ -166,6 +167,11 @@ final class SessionDriver implements Outside {
     @Override
     public Optional<SmtpReply> admit(Ask ask) {
         return spool.refusal().map(why -> Replies.STORAGE_FULL);
+    }
+
+    @Override
+    public IntakeBudget.Grant newRoom(String owner) {
+        return budget.open(owner);
     }
 
     @Override

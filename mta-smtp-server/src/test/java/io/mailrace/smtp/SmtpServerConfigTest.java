@@ -33,7 +33,7 @@ class SmtpServerConfigTest {
     }
 
     private static final List<String> OURS = List.of("listeners", "listener-defaults", "tls",
-            "users", "submission");
+            "users", "submission", "pressure");
 
     private static List<String> components(Class<?> type) {
         return Arrays.stream(type.getRecordComponents()).map(RecordComponent::getName)
@@ -51,6 +51,8 @@ class SmtpServerConfigTest {
                 .isEqualTo(components(UsersConfig.class));
         assertThat(source.root().section("submission").keys())
                 .isEqualTo(components(SubmissionConfig.class));
+        assertThat(source.root().section("pressure").keys())
+                .isEqualTo(components(PressureConfig.class));
     }
 
     @Test
@@ -74,6 +76,9 @@ class SmtpServerConfigTest {
                   refuse-long-lines = true, max-header = 8k, max-received = 9, max-errors = 10,
                   max-junk = 11, idle-timeout = 12s, handshake-timeout = 13s, min-rate = 14,
                   max-connections = 16, max-connections-per-address = 15 }
+                pressure { budget = 1m, slow-at = 2, refuse-at = 3, max-commits-waiting = 4,
+                  max-handshakes = 5, max-backlog = 6, max-tenant-backlog = 7, max-due-for = 8s,
+                  slow-delay = 9s }
                 """);
         assertThat(config).isEqualTo(new SmtpServerConfig("mta.example.com",
                 Map.of("a", new ListenerConfig(
@@ -85,7 +90,9 @@ class SmtpServerConfigTest {
                 new UsersConfig(Path.of("/u"), 2, Duration.ofSeconds(3), 4,
                         Duration.ofSeconds(5)),
                 new SubmissionConfig(6 << 20, 7, false, true, 8 << 10, 9, 10, 11,
-                        Duration.ofSeconds(12), Duration.ofSeconds(13), 14, 16, 15)));
+                        Duration.ofSeconds(12), Duration.ofSeconds(13), 14, 16, 15),
+                new PressureConfig(1 << 20, 2, 3, 4, 5, 6, 7, Duration.ofSeconds(8),
+                        Duration.ofSeconds(9))));
     }
 
     @ParameterizedTest
@@ -107,6 +114,8 @@ class SmtpServerConfigTest {
             "submission.max-size = 1                | must be 1024 bytes to",
             "submission.max-connections = 10        | must not be larger than max-connections",
             "submission { max-size = 2k, max-header = 4k } | max-header must not be larger",
+            "pressure { slow-at = 90, refuse-at = 90 } | slow-at must be smaller",
+            "pressure.max-handshakes = -1           | must be 0 to",
             "submission.max-sise = 1m               | did you mean max-size"})
     void badValue_isAClearProblem(String text, String problem) {
         String written = text.replace("LISTENER", "listeners.a")

@@ -47,7 +47,7 @@ final class TestServer implements AutoCloseable {
             UsersConfig users = config.users();
             return new SmtpServerConfig(config.hostname(), config.listeners(), config.tls(),
                     Fixture.users(file, users.hashQueue(), users.maxFailures()),
-                    config.submission());
+                    config.submission(), config.pressure());
         } catch (IOException disk) {
             throw new UncheckedIOException(disk);
         }

@@ -25,7 +25,7 @@ public final class IntakePressure {
 
     /** What clients meet. */
     public enum Answer {
-        /** Between messages, what a client sends is looked at after {@code slow-delay}. */
+        /** Before each message a client is listened to after {@code slow-delay} only. */
         SLOW,
         /** 454 for STARTTLS, and the end for implicit TLS; not for clients we know. */
         NO_TLS,

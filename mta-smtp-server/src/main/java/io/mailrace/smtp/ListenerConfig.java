@@ -28,6 +28,11 @@ public record ListenerConfig(InetSocketAddress bind, Tls tls, Auth auth, List<Ci
 
     public ListenerConfig {
         relayFrom = List.copyOf(relayFrom);
+        if (relayFrom.stream().anyMatch(ListenerConfig::everybody)) {
+            throw new IllegalArgumentException("relay-from with a network of everybody is an open"
+                    + " relay, which is found and used by spammers within a day: name your own"
+                    + " networks, or set auth = required");
+        }
         if (auth == Auth.NONE && relayFrom.isEmpty()) {
             throw new IllegalArgumentException("nobody could send mail here: set auth = required,"
                     + " or relay-from to the networks that may send without a password");
@@ -52,6 +57,10 @@ public record ListenerConfig(InetSocketAddress bind, Tls tls, Auth auth, List<Ci
         List<Cidr> relayFrom = section.parsedList("relay-from",
                 "an address or a network such as 10.0.0.0/8", Cidr::parse);
         return section.build(() -> new ListenerConfig(bind, tls, auth, relayFrom));
+    }
+
+    private static boolean everybody(Cidr block) {
+        return block.prefixLength() == 0;
     }
 
     /** Whether mail of this client is taken without a password. */

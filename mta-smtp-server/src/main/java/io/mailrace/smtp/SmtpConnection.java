@@ -318,9 +318,13 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
         finishWork();
     }
 
-    /** Whether what is in hand is to wait: each read once, and only between messages. */
+    /** Whether what is in hand is to wait: once before each message, never inside one. */
     private boolean slowed() {
-        if (slowed || heldLongEnough || !session.betweenMessages()) {
+        if (!session.betweenMessages()) {
+            heldLongEnough = false;
+            return false;
+        }
+        if (slowed || heldLongEnough) {
             return slowed;
         }
         long delay = shared.slowNanos();
@@ -354,7 +358,6 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
         bytes.skipBytes(taken);
         if (!bytes.isReadable()) {
             held.remove().release();
-            heldLongEnough = false;
         }
     }
 

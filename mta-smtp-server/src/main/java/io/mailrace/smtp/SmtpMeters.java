@@ -45,7 +45,7 @@ final class SmtpMeters {
 
     /** Shows what mail intake depends on. */
     void show(IntakePressure pressure) {
-        metrics.gauge("smtp_intake_level", "0: mail is taken, 1: slower, 2: some or all is refused.",
+        metrics.gauge("smtp_intake_level", "0: mail is taken, 1: slower, 2: some is refused.",
                 () -> pressure.snapshot().level().ordinal());
         for (IntakePressure.Input input : IntakePressure.Input.values()) {
             Map<String, String> label = Map.of("input", input.word());

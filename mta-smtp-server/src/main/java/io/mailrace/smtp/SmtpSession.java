@@ -572,8 +572,8 @@ final class SmtpSession {
         String date = terms.dates().text(time.epochMillis());
         byte[] received = ReceivedField.of(intakeNow(), protocol, terms.hostname(), content.id(),
                 mail, date);
-        intake = new MessageIntake(content, this::hasRoom, asChunks, received, terms.limits(), terms.hostname(),
-                date);
+        intake = new MessageIntake(content, this::hasRoom, asChunks, received, terms.limits(),
+                terms.hostname(), date);
         chunks = asChunks;
         contentSince = time.nanos();
         discarded = 0;

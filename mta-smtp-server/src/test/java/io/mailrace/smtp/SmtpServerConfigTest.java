@@ -106,6 +106,7 @@ class SmtpServerConfigTest {
             "LISTENER { PORT, tls = off, auth = required } | only over TLS",
             "LISTENER { PORT, auth = required, RELAY } | no effect",
             "LISTENER { PORT, relay-from = [\"ten\"] } | a network such as",
+            "LISTENER { PORT, tls = off, relay-from = [\"0.0.0.0/0\"] } | open relay",
             "LISTENER { PORT, tls = maybe, RELAY } | one of: off, starttls",
             "LISTENER { PORT, relays-from = [] } | did you mean relay-from",
             "tls.certificate = /c                   | set both certificate and key",

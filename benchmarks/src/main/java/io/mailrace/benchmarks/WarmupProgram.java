@@ -6,6 +6,7 @@ import ch.qos.logback.classic.Logger;
 import io.mailrace.core.ConfigSource;
 import io.mailrace.delivery.DeliveryConfig;
 import io.mailrace.delivery.WarmupSimulation;
+import io.mailrace.delivery.WarmupSimulation.Arrivals;
 import io.mailrace.delivery.WarmupSimulation.Result;
 import io.mailrace.delivery.WarmupSimulation.Setting;
 import io.mailrace.delivery.WarmupSimulation.Way;
@@ -19,7 +20,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
 /**
- * Two warm and two new sources, five receivers, weeks of steady mail with restarts and crashes in
+ * Two warm and two new sources, five receivers, weeks of mail with restarts and crashes in
  * between: without warm-up, by a fixed plan, and by the plan that holds when a day was bad; each
  * also with a day on which receivers think little of the new sources again. Exit code 0 only if no
  * message began beyond a cap, every message was delivered, bounced or waits, and the plan that
@@ -35,6 +36,12 @@ public final class WarmupProgram implements Callable<Integer> {
     private long volume;
     @Option(names = "--plan", defaultValue = "standard", description = "Of config/warmup.conf.")
     private String plan = "";
+    @Option(names = "--arrivals", defaultValue = "EVEN", description = {
+            "When mail comes: ${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE})."})
+    private Arrivals arrivals = Arrivals.EVEN;
+    @Option(names = "--greylisting", defaultValue = "20", description = {
+            "Percent of first contacts that small receivers put off."})
+    private double greylisting;
     @Option(names = "--dip", defaultValue = "12", description = "The day of the dip.")
     private int dip;
     @Option(names = "--stops", defaultValue = "4", description = "Restarts and crashes a day.")
@@ -51,7 +58,8 @@ public final class WarmupProgram implements Callable<Integer> {
     }
 
     public static void main(String[] args) {
-        System.exit(new CommandLine(new WarmupProgram(System.out)).execute(args));
+        System.exit(new CommandLine(new WarmupProgram(System.out))
+                .setCaseInsensitiveEnumValuesAllowed(true).execute(args));
     }
 
     @Override
@@ -89,8 +97,8 @@ public final class WarmupProgram implements Callable<Integer> {
     }
 
     private Result run(DeliveryConfig read, Way way, int dipDay) {
-        Result result = new WarmupSimulation(read, new Setting(way, plan, days, volume, dipDay,
-                stops, seed)).run();
+        Result result = new WarmupSimulation(read, new Setting(way, plan, days, volume, arrivals,
+                greylisting / 100, dipDay, stops, seed)).run();
         out.printf(Locale.ROOT, "| %s | %s | %s | %,d | %.2f %% | %.2f %% | %,d | %,d | %,d | %d"
                 + " | %d, %d |%n", dipDay == 0 ? "none" : "day " + dipDay,
                 way.name().toLowerCase(Locale.ROOT).replace('_', ' '),

@@ -8,6 +8,7 @@ import io.mailrace.delivery.WarmupForecast;
 import java.time.DateTimeException;
 import java.time.LocalDate;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -56,19 +57,24 @@ final class WarmupApi {
     static String table(List<WarmupControl.Row> rows) {
         List<List<String>> cells = new ArrayList<>();
         cells.add(List.of("SOURCE", "PROVIDER", "STATE", "PLAN", "STEP", "CAP", "USED",
-                "ACCEPTED", "DEFERRED", "BOUNCED", "HEALTH", "TOMORROW"));
+                "ACCEPTED", "DEFERRED", "GREYLISTED", "BOUNCED", "HEALTH", "TOMORROW"));
         for (WarmupControl.Row row : rows) {
             cells.add(List.of(row.source(), row.provider(), row.state(), row.plan(),
                     row.step() + "/" + row.steps(), row.cap() == 0 ? "-" : number(row.cap()),
                     number(row.used()), number(row.accepted()), number(row.deferred()),
-                    number(row.bounced()), row.health().isEmpty() ? "-" : row.health(),
+                    number(row.greylisted()), number(row.bounced()),
+                    row.health().isEmpty() ? "-" : row.health(),
                     row.tomorrow().isEmpty() ? "-" : row.tomorrow()));
         }
         StringBuilder text = new StringBuilder(aligned(cells));
+        Set<String> said = new HashSet<>();
         for (WarmupControl.Row row : rows) {
-            if (!row.why().isEmpty()) {
-                text.append(row.source()).append(row.provider().equals("-") ? ""
-                        : " at " + row.provider()).append(": ").append(row.why()).append('\n');
+            boolean ofSource = row.provider().equals("-") || rows.stream().filter(other -> other
+                    .source().equals(row.source()) && other.why().equals(row.why())).count() > 1;
+            String line = row.source() + (ofSource ? "" : " at " + row.provider()) + ": "
+                    + row.why() + "\n";
+            if (!row.why().isEmpty() && said.add(line)) {
+                text.append(line);
             }
         }
         return text.toString();
@@ -110,6 +116,7 @@ final class WarmupApi {
         json.writeNumberProperty("used", row.used());
         json.writeNumberProperty("accepted", row.accepted());
         json.writeNumberProperty("deferred", row.deferred());
+        json.writeNumberProperty("greylisted", row.greylisted());
         json.writeNumberProperty("bounced", row.bounced());
         json.writeNumberProperty("complained", row.complained());
         json.writeNumberProperty("volume", row.volume());
@@ -189,13 +196,18 @@ final class WarmupApi {
             String source = needed(query, "source");
             String provider = QueryText.value(query, "provider").orElse("");
             String why = QueryText.value(query, "why").orElse("by an operator");
-            int done = switch (what) {
+            boolean done = switch (what) {
                 case "start" -> {
                     running.start(source, QueryText.value(query, "plan"), day(query),
                             QueryText.value(query,
                                     "unchecked").filter("true"::equals).isPresent());
-                    yield 1;
+                    yield true;
                 }
+                case "stop" -> {
+                    running.stop(source, why);
+                    yield true;
+                }
+                case "complete" -> running.complete(source, provider, why);
                 case "pause" -> running.pause(source, provider, why);
                 case "resume" -> running.resume(source, provider, why);
                 case "step" -> running.step(source, provider, number(query, "to"), why);
@@ -203,16 +215,15 @@ final class WarmupApi {
                 case "complaints" -> {
                     running.complaints(source, needed(query, "provider"), number(query, "count")
                             .orElseThrow(() -> new IllegalArgumentException("count is missing")));
-                    yield 1;
+                    yield true;
                 }
-                default -> -1;
+                default -> throw new IllegalArgumentException("warm-up has no such change");
             };
-            return done < 0 ? Answer.text(404, "nothing to be changed there")
-                    : done == 0
-                            ? Answer.text(404, "it is not warmed up, or had no mail there yet; see"
-                                    + " mailrace warmup status")
-                            : status(running.status().stream().filter(row -> row.source()
-                                    .equals(source)).toList(), false);
+            return done
+                    ? status(running.status().stream().filter(row -> row.source().equals(source))
+                            .toList(), false)
+                    : Answer.text(404, "source " + source + " is not warmed up; see mailrace"
+                            + " warmup status");
         });
     }
 

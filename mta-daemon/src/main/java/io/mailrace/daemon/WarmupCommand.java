@@ -14,10 +14,11 @@ import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 /** {@code mailrace warmup}: how far new sources have come, and changes to it. */
-@Command(name = "warmup", description = "How far new sources have come: status, plan, start, pause,"
-        + " resume, step, reset, complaints, simulate.", subcommands = {
+@Command(name = "warmup", description = "How far new sources have come: status, plan, start, stop,"
+        + " pause, resume, step, complete, reset, complaints, simulate.", subcommands = {
                 WarmupCommand.Status.class, WarmupCommand.Plan.class, WarmupCommand.Start.class,
-                WarmupCommand.Pause.class, WarmupCommand.Resume.class, WarmupCommand.Step.class,
+                WarmupCommand.Stop.class, WarmupCommand.Pause.class, WarmupCommand.Resume.class,
+                WarmupCommand.Step.class, WarmupCommand.Complete.class,
                 WarmupCommand.Reset.class, WarmupCommand.Complaints.class,
                 WarmupSimulateCommand.class})
 final class WarmupCommand implements Callable<Integer> {
@@ -137,9 +138,32 @@ final class WarmupCommand implements Callable<Integer> {
         }
     }
 
+    /** {@code mailrace warmup stop}. */
+    @Command(name = "stop", description = "Undo start: the source is not warmed up any more and"
+            + " sends as any other, and what is known of it is forgotten.")
+    static final class Stop implements Callable<Integer> {
+        @Parameters(index = "0", paramLabel = "SOURCE", description = "Name of the source.")
+        private String source = "";
+        @Option(names = "--why", paramLabel = "TEXT", description = "For the journal.")
+        private @Nullable String why;
+        @Mixin
+        private DaemonOption daemon = new DaemonOption();
+        @Spec
+        private CommandSpec spec = CommandSpec.create();
+
+        @Override
+        public Integer call() throws IOException {
+            List<String> query = new ArrayList<>(List.of("source=" + AdminClient.segment(source)));
+            add(query, "why", why);
+            return RulesCommand.changed(daemon, spec, PATH + "/stop?" + String.join("&", query),
+                    "stopped: " + source);
+        }
+    }
+
     /** {@code mailrace warmup pause}. */
-    @Command(name = "pause", description = "Send nothing new from the source until it is resumed;"
-            + " its mail goes by warm sources, or waits.")
+    @Command(name = "pause", description = "Send nothing new from the source until it is resumed,"
+            + " also to providers it gets mail for later; its mail goes by warm sources, or"
+            + " waits.")
     static final class Pause implements Callable<Integer> {
         @Mixin
         private Which which = new Which();
@@ -173,7 +197,8 @@ final class WarmupCommand implements Callable<Integer> {
     }
 
     /** {@code mailrace warmup step}. */
-    @Command(name = "step", description = "Go to another step of the plan now.")
+    @Command(name = "step", description = "Go to another step of the plan now, at providers"
+            + " the source had mail for.")
     static final class Step implements Callable<Integer> {
         @Mixin
         private Which which = new Which();
@@ -190,6 +215,24 @@ final class WarmupCommand implements Callable<Integer> {
             return RulesCommand.changed(daemon, spec, PATH + "/step?" + (to == null
                     ? which.query()
                     : which.query("to=" + to)), "stepped: " + which.subject());
+        }
+    }
+
+    /** {@code mailrace warmup complete}. */
+    @Command(name = "complete", description = "The source is warm at once; where no provider is"
+            + " named, at all it gets mail for now and later.")
+    static final class Complete implements Callable<Integer> {
+        @Mixin
+        private Which which = new Which();
+        @Mixin
+        private DaemonOption daemon = new DaemonOption();
+        @Spec
+        private CommandSpec spec = CommandSpec.create();
+
+        @Override
+        public Integer call() throws IOException {
+            return RulesCommand.changed(daemon, spec, PATH + "/complete?" + which.query(),
+                    "complete: " + which.subject());
         }
     }
 

@@ -2,6 +2,7 @@
 package io.mailrace.daemon;
 
 import io.mailrace.delivery.WarmupSimulation;
+import io.mailrace.delivery.WarmupSimulation.Arrivals;
 import io.mailrace.delivery.WarmupSimulation.Day;
 import io.mailrace.delivery.WarmupSimulation.Result;
 import io.mailrace.delivery.WarmupSimulation.Setting;
@@ -32,6 +33,14 @@ final class WarmupSimulateCommand implements Callable<Integer> {
     @Option(names = "--way", paramLabel = "WAY", defaultValue = "HEALTH_HOLD", description = {
             "${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE})."})
     private Way way = Way.HEALTH_HOLD;
+    @Option(names = "--arrivals", paramLabel = "SHAPE", defaultValue = "EVEN", description = {
+            "When mail comes: ${COMPLETION-CANDIDATES}; round the clock, from 8 to 18, or in one"
+                    + " hour of the day (default: ${DEFAULT-VALUE})."})
+    private Arrivals arrivals = Arrivals.EVEN;
+    @Option(names = "--greylisting", paramLabel = "PERCENT", defaultValue = "20", description = {
+            "Share of first attempts from new sources that small receivers greylist (default:"
+                    + " ${DEFAULT-VALUE})."})
+    private double greylisting;
     @Option(names = "--dip", paramLabel = "DAY", defaultValue = "0", description = {
             "On that day receivers think little of the new sources again (default: never)."})
     private int dip;
@@ -52,7 +61,9 @@ final class WarmupSimulateCommand implements Callable<Integer> {
     public Integer call() {
         Logging.quiet();
         Result result = new WarmupSimulation(DaemonConfig.load(config.file).delivery(),
-                new Setting(way, plan, days, volume, dip, restarts, seed)).run();
+                new Setting(way, plan, days, volume, arrivals, greylisting / 100, dip,
+                        restarts, seed))
+                .run();
         spec.commandLine().getOut().print(json ? Json.page(out -> write(out, result))
                 : EventText.printable(text(result)));
         spec.commandLine().getOut().flush();
@@ -72,10 +83,13 @@ final class WarmupSimulateCommand implements Callable<Integer> {
                 && !line.contains(": begin,")).limit(100)
                 .forEach(line -> text.append(line).append('\n'));
         return text.append(String.format(Locale.ROOT, "The new sources carry their part of the"
-                + " mail %s. Put off %.2f %%, blocked %.2f %% of what they sent.%n"
+                + " mail %s. Put off %.2f %%, blocked %.2f %%, greylisted %.2f %% of what they"
+                + " sent.%n"
                 + "Delivered %,d, bounced %,d, waiting %,d; beyond a cap %d; %d restarts, %d"
                 + " crashes.%n", result.fullOn() == 0 ? "never" : "from day " + result.fullOn(),
-                100 * result.laterShare(), 100 * result.blockedShare(), result.delivered(),
+                100 * result.laterShare(), 100 * result.blockedShare(), result.sentByNew() == 0 ? 0
+                        : 100.0 * result.greylisted() / result.sentByNew(),
+                result.delivered(),
                 result.bounced(), result.waiting(), result.over(), result.restarts(),
                 result.crashes())).toString();
     }
@@ -87,6 +101,7 @@ final class WarmupSimulateCommand implements Callable<Integer> {
         json.writeNumberProperty("over", result.over());
         json.writeNumberProperty("put-off-share", result.laterShare());
         json.writeNumberProperty("blocked-share", result.blockedShare());
+        json.writeNumberProperty("greylisted", result.greylisted());
         json.writeNumberProperty("delivered", result.delivered());
         json.writeNumberProperty("bounced", result.bounced());
         json.writeNumberProperty("waiting", result.waiting());

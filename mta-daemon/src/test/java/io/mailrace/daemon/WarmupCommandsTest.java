@@ -42,7 +42,7 @@ class WarmupCommandsTest {
                 include "warmup.conf"
                 listeners { relay { bind = "127.0.0.1:0", tls = off,
                                     relay-from = ["127.0.0.0/8"] } }
-                sources { a { warmup { plan = fast } }, b {} }
+                sources { a { warmup { plan = fast, unchecked = true } }, b {} }
                 spool { path = "%1$s/spool", min-free = 1m }
                 admin { socket = "%1$s/admin.sock", bind = "" }
                 users.file = "%1$s/users"
@@ -93,8 +93,8 @@ class WarmupCommandsTest {
 
     @Test
     void changes_areDoneOrRefusedWithASentence() {
-        assertThat(run("warmup", "start", "b", "--plan", "standard").out()).isEqualTo(
-                "started: b\n");
+        assertThat(run("warmup", "start", "b", "--plan", "standard", "--unchecked").out())
+                .isEqualTo("started: b\n");
         assertThat(run("warmup", "status").out()).contains("b       -         waiting  standard");
         assertThat(run("warmup", "start", "b").err()).contains("is warmed up already");
         assertThat(run("warmup", "start", "c", "--plan", "fast").err()).contains(
@@ -103,9 +103,31 @@ class WarmupCommandsTest {
                 "there is no plan named slow");
         assertThat(run("warmup", "pause", "a", "--provider", "gmial").err()).contains(
                 "there is no provider named gmial");
-        assertThat(run("warmup", "pause", "a").err()).contains("had no mail there yet");
+        assertThat(run("warmup", "pause", "nobody").err()).contains(
+                "there is no source named nobody");
         assertThat(run("warmup", "complaints", "a", "3", "--provider", "gmail").err()).contains(
                 "source a is not warmed up at gmail");
+    }
+
+    @Test
+    void wholeSource_isPausedCompletedAndStopped() {
+        assertThat(run("warmup", "pause", "a", "--why", "holidays").out()).isEqualTo(
+                "paused: a\n");
+        assertThat(run("warmup", "status").out()).contains("a       -         paused  fast",
+                "a: the warm-up of source a is paused: holidays");
+        assertThat(run("warmup", "resume", "a").out()).isEqualTo("resumed: a\n");
+        assertThat(run("warmup", "pause", "b").err()).contains("source b is not warmed up");
+        assertThat(run("warmup", "complete", "a", "--provider", "gmail").out()).isEqualTo(
+                "complete: a at gmail\n");
+        assertThat(run("warmup", "complete", "a").out()).isEqualTo("complete: a\n");
+        assertThat(run("warmup", "status").out()).contains("a       gmail     warm");
+        assertThat(run("warmup", "stop", "a").err()).contains(
+                "the configuration says that source a is warmed up");
+        assertThat(run("warmup", "stop", "b").err()).contains("source b is not warmed up");
+        assertThat(run("warmup", "start", "b", "--plan", "fast").code()).isZero();
+        assertThat(run("warmup", "stop", "b").out()).isEqualTo("stopped: b\n");
+        assertThat(run("warmup", "status").out()).doesNotContain("b   ");
+        assertThat(run("warmup", "--help").out()).contains("complete", "stop");
     }
 
     @Test

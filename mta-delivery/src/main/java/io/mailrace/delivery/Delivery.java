@@ -96,7 +96,7 @@ public final class Delivery {
         DnsClient dns = new DnsClient(config.dns(), metrics);
         warmup = new Warmup(config, time, spool.memos(), metrics,
                 WarmupGate.checking(dns, time, senderDomains));
-        warmup.onChange(this::warmupChanged);
+        warmup.onChange(this::warmupChanged, this::measuresChanged);
         PeerTlsConfig peerTls = config.delivery().peerTls();
         WebHosts web = new WebHosts(config, dns, time, new Https(() -> bootstrap(loops.next()),
                 Https.trusting(peerTls.authorities()), peerTls.stsTimeout()));

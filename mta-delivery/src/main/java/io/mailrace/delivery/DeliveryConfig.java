@@ -104,7 +104,7 @@ public record DeliveryConfig(String hostname, Settings delivery,
         PoolConfig.checkOverflows(pools, readers);
         Providers providers = Providers.from(root);
         WarmupConfig warmup = WarmupConfig.from(root.section("warmup"), providers.names());
-        warmup.check(named, sources);
+        warmup.check(named, sources, pools);
         return new DeliveryConfig(hostname, settings(root.section("delivery")), sources, pools,
                 providers, MailLimit.listFrom(root, providers), SmartHostConfig.allFrom(root),
                 ProviderRoute.listFrom(root, providers, pools.keySet()),

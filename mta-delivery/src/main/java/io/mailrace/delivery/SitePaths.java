@@ -74,7 +74,7 @@ final class SitePaths {
         path.refused(ruling.category(), !ruling.fails());
         if (warmsUp() && (ruling.category() == ReplyClass.BLOCKED
                 || ruling.category() == ReplyClass.LISTED)) {
-            warmup.blocked(path.source().name(), provider.name(), reply.toString());
+            warmup.blocked(path.source().name(), provider.name(), site, reply.toString());
         }
         if (attempt != null && !ruling.fails()) {
             remember(ruling, attempt, connection);
@@ -138,17 +138,23 @@ final class SitePaths {
     private static Optional<WarmupDay.Outcome> outcome(Attempt attempt) {
         boolean bounced = false;
         boolean deferred = false;
+        boolean greylisted = false;
         for (int i = 0; i < attempt.recipients(); i++) {
             Disposition disposition = attempt.disposition(i);
             bounced |= disposition instanceof Disposition.Bounced;
-            deferred |= disposition instanceof Disposition.Deferred later
-                    && later.next().counted();
+            if (disposition instanceof Disposition.Deferred later && later.next().counted()) {
+                boolean grey = later.cause().category() == ReplyClass.GREYLISTED;
+                greylisted |= grey;
+                deferred |= !grey;
+            }
         }
         if (attempt.delivered()) {
             return Optional.of(WarmupDay.Outcome.ACCEPTED);
         }
         return bounced ? Optional.of(WarmupDay.Outcome.BOUNCED)
-                : deferred ? Optional.of(WarmupDay.Outcome.DEFERRED) : Optional.empty();
+                : deferred ? Optional.of(WarmupDay.Outcome.DEFERRED)
+                        : greylisted ? Optional.of(WarmupDay.Outcome.GREYLISTED)
+                                : Optional.empty();
     }
 
     /** For how long all mail of a queue must wait; null when it may go now. */

@@ -9,7 +9,10 @@ import io.mailrace.delivery.SpfCheck.Verdict;
 import java.net.InetAddress;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import org.xbill.DNS.PTRRecord;
 import org.xbill.DNS.Record;
@@ -30,11 +33,15 @@ final class SourceCheck {
      * What was found.
      *
      * @param addresses as the world sees them; none when the system or a proxy chooses
+     * @param findings all of them
+     * @param senders of them, those about senders' domains, by domain
      */
-    record Report(String source, List<InetAddress> addresses, List<Finding> findings) {
+    record Report(String source, List<InetAddress> addresses, List<Finding> findings,
+            Map<String, List<Finding>> senders) {
         Report {
             addresses = List.copyOf(addresses);
             findings = List.copyOf(findings);
+            senders = Collections.unmodifiableMap(new LinkedHashMap<>(senders));
         }
 
         /** The worst of what was found. */
@@ -78,8 +85,10 @@ final class SourceCheck {
             check.ehloAlone();
         }
         SenderSpf spf = new SenderSpf(dns);
-        senderDomains.forEach(domain -> check.findings.addAll(spf.of(domain, addresses)));
-        return new Report(source.name(), addresses, check.findings);
+        Map<String, List<Finding>> senders = new LinkedHashMap<>();
+        senderDomains.forEach(domain -> senders.put(domain, spf.of(domain, addresses)));
+        senders.values().forEach(check.findings::addAll);
+        return new Report(source.name(), addresses, check.findings, senders);
     }
 
     /** The addresses receivers see; says why when one of them is not known. */

@@ -16,16 +16,16 @@ import java.time.LocalDate;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicLong;
-import java.util.function.Function;
-import java.util.function.LongSupplier;
+import java.util.function.ToLongFunction;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.slf4j.event.Level;
 
 /**
  * Warm-up at work: a {@link WarmupTrack} for each source that is warmed up and each provider it has
@@ -37,11 +37,9 @@ import org.slf4j.LoggerFactory;
  */
 final class Warmup implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Warmup.class);
-    private static final String TRACK = "warmup/track/";
-    private static final String COUNT = "warmup/count/";
-    private static final String VOLUME = "warmup/volume/";
     private static final int MAX_WHY = 500;
-    private static final int KEPT_DAYS = 60;
+    /** Stands for all providers in events about a whole source. */
+    private static final String EVERYWHERE = "*";
     private static final long WRITING_NANOS = TimeUnit.MILLISECONDS.toNanos(5);
     private static final long PART_NANOS = TimeUnit.MINUTES.toNanos(1);
     /** Mail under way is not counted yet: so much more may begin. */
@@ -51,7 +49,7 @@ final class Warmup implements AutoCloseable {
     /** A source at a provider. */
     record Key(String source, String provider) {
         /** Not to be confused, whatever is in the names. */
-        private String memo() {
+        String memo() {
             return source.length() + ":" + source + "/" + provider;
         }
     }
@@ -68,31 +66,20 @@ final class Warmup implements AutoCloseable {
         static final Room NONE = new Room(0, 0);
     }
 
-    /** A track with what is needed around it. Guards the track. */
-    private static final class Place {
-        final Key key;
-        final WarmupTrack track;
-        final double part;
-        AtomicLong volume = new AtomicLong();
-        long volumeDay = Long.MIN_VALUE;
-        boolean writing;
-        long failedUntilNanos;
-        boolean failed;
-
-        Place(Key key, WarmupTrack track, double part) {
-            this.key = key;
-            this.part = part;
-            this.track = track;
-        }
-    }
+    /** A track of a source whose plan is gone; what was warm by it is warm. */
+    private record Shelved(WarmupDisk.Stored stored, boolean warm) {}
 
     private final TimeSource time;
     private final Memos memos;
     private final WarmupMeters meters;
     private final WarmupSources sources;
-    private final Map<Key, Place> places = new ConcurrentHashMap<>();
-    private final Map<String, AtomicLong> volumes = new ConcurrentHashMap<>();
-    private volatile Runnable changed = () -> {};
+    private final WarmupDisk disk;
+    private final WarmupVolumes volumes;
+    private final Map<Key, WarmupPlace> places = new ConcurrentHashMap<>();
+    /** Of sources whose plan is gone: until they get another one. */
+    private final Map<Key, Shelved> shelved = new ConcurrentHashMap<>();
+    private volatile Runnable opened = () -> {};
+    private volatile Runnable closed = () -> {};
 
     /** Takes up what is on disk: blocks. */
     Warmup(DeliveryConfig config, TimeSource time, Memos memos, Metrics metrics,
@@ -101,81 +88,86 @@ final class Warmup implements AutoCloseable {
         this.memos = memos;
         meters = new WarmupMeters(metrics);
         sources = new WarmupSources(config, time, memos, gate);
-        forgetOld();
-        memos.beginningWith(VOLUME).forEach((name, value) -> volumes.put(name, new AtomicLong(
-                numbers(value).stream().findFirst().orElse(0L))));
-        Map<String, byte[]> tracks = memos.beginningWith(TRACK);
-        for (String source : config.sources().keySet()) {
-            for (String provider : config.providers().names()) {
-                byte[] stored = tracks.get(TRACK + new Key(source, provider).memo());
-                if (stored != null && sources.plan(source).isPresent()) {
-                    restore(new Key(source, provider), stored);
-                }
+        disk = new WarmupDisk(memos, time.epochMillis());
+        write(disk.removeOld(), List.of());
+        volumes = new WarmupVolumes(memos, disk.firstDay());
+        Map<String, String> moved = sources.moved();
+        for (String source : sources.names()) {
+            Map<Key, WarmupDisk.Stored> tracks = disk.tracks(source, config.providers().names());
+            if (moved.containsKey(source)) {
+                beginAnew(source, tracks, moved.get(source));
+            } else if (sources.plan(source).isPresent()) {
+                tracks.forEach(this::restore);
+            } else {
+                tracks.forEach((key, stored) -> shelved.put(key, new Shelved(stored,
+                        stored.warm(key, sources.anyPlan()))));
             }
         }
     }
 
-    private static List<Long> numbers(byte[] value) {
-        return Memos.Addition.numbers(value);
+    /** The source sends from an address no receiver knows: as if nothing had been sent. */
+    private void beginAnew(String source, Map<Key, WarmupDisk.Stored> tracks, String why) {
+        List<Memos.Change> changes = new ArrayList<>(List.of(sources.change(source)));
+        List<Event> events = new ArrayList<>();
+        tracks.forEach((key, stored) -> {
+            changes.addAll(stored.removal(key));
+            sources.plan(source).ifPresent(plan -> {
+                WarmupPlace place = add(key, new WarmupTrack(plan, key.provider()));
+                synchronized (place) {
+                    place.begun = true;
+                    events.addAll(told(place, List.of(new Decision(Action.RESET, why))));
+                    changes.add(change(place));
+                }
+            });
+        });
+        LOG.warn("warm-up begins anew source={} reason=\"{}\"", source, why);
+        write(changes, events);
     }
 
-    private void restore(Key key, byte[] stored) {
-        Map<String, byte[]> counts = memos.beginningWith(COUNT + key.memo() + "/");
-        Function<Long, List<Long>> ofDay = day -> numbers(counts.getOrDefault(countOf(key, day),
-                new byte[0]));
+    private void restore(Key key, WarmupDisk.Stored stored) {
         WarmupPlan plan = sources.plan(key.source()).orElseThrow();
-        Optional<WarmupTrack.Restored> restored = WarmupTrack.decode(stored, plan, key.provider(),
-                ofDay);
+        Optional<WarmupTrack.Restored> restored = WarmupTrack.decode(stored.track(), plan,
+                key.provider(), stored::countsOf);
         if (restored.isEmpty()) {
             LOG.error("warm-up not understood, begins anew source={} provider={}", key.source(),
                     key.provider());
             return;
         }
-        Place place = add(key, restored.get().track());
-        restored.get().changed().ifPresent(decision -> {
-            synchronized (place) {
-                decided(place, List.of(decision));
-            }
-        });
-    }
-
-    /** The counts of days long gone. */
-    private void forgetOld() {
-        List<Memos.Change> old = new ArrayList<>();
-        long first = Math.floorDiv(time.epochMillis(), TimeUnit.DAYS.toMillis(1)) - KEPT_DAYS;
-        for (String prefix : List.of(COUNT, VOLUME)) {
-            memos.each(prefix, (name, value) -> {
-                String day = name.substring(name.lastIndexOf('/') + 1);
-                if (old.size() < 10_000 && Long.parseLong(day) < first) {
-                    old.add(Memos.Change.remove(name));
-                }
-            });
-        }
-        if (!old.isEmpty()) {
-            write(old, List.of());
+        WarmupPlace place = add(key, restored.get().track());
+        synchronized (place) {
+            place.begun = true;
+            restored.get().changed().ifPresent(decision -> decided(place, List.of(decision)));
         }
     }
 
-    private Place add(Key key, WarmupTrack track) {
-        Place made = new Place(key, track, sources.part(key.source()));
-        Place known = places.putIfAbsent(key, made);
+    private WarmupPlace add(Key key, WarmupTrack track) {
+        WarmupPlace made = new WarmupPlace(key, track, sources.part(key.source()),
+                meters.outcomes(key));
+        track.offered(day -> (long) (made.part * volume(key.provider(), track.plan().hours(),
+                day)));
+        WarmupPlace known = places.putIfAbsent(key, made);
         if (known == null) {
-            meters.track(key, () -> read(made, () -> track.cap(volume(made))),
-                    () -> read(made, () -> today(made).used()),
-                    () -> read(made, () -> today(made).accepted()),
-                    () -> read(made, () -> track.step() + 1L),
-                    () -> read(made, () -> track.paused(time.epochMillis()) ? 1L : 0L));
+            meters.track(key, () -> read(key, place -> place.track.cap(volume(place))),
+                    () -> read(key, place -> today(place).used()),
+                    () -> read(key, place -> today(place).accepted()),
+                    () -> read(key, place -> place.track.step() + 1L),
+                    () -> read(key, place -> sources.paused(key.source())
+                            || place.track.paused(time.epochMillis()) ? 1L : 0L));
         }
         return known == null ? made : known;
     }
 
-    private static long read(Place place, LongSupplier value) {
+    private long read(Key key, ToLongFunction<WarmupPlace> value) {
+        WarmupPlace place = places.get(key);
+        if (place == null) {
+            return 0;
+        }
         synchronized (place) {
-            return value.getAsLong();
+            return value.applyAsLong(place);
         }
     }
 
-    private WarmupDay today(Place place) {
+    private WarmupDay today(WarmupPlace place) {
         return place.track.day(place.track.plan().hours().dayOf(time.epochMillis()));
     }
 
@@ -183,15 +175,27 @@ final class Warmup implements AutoCloseable {
         return sources;
     }
 
-    /** Runs {@code listener}, on any thread, when an operator or a gate changed something. */
-    void onChange(Runnable listener) {
-        changed = listener;
-        sources.onChange(listener);
+    /**
+     * What to do, on any thread, when something was decided beside the course of days.
+     *
+     * @param opens an operator or a gate: mail that waited may go
+     * @param closes a receiver blocked a source: less may go than was thought
+     */
+    void onChange(Runnable opens, Runnable closes) {
+        opened = opens;
+        closed = closes;
+        sources.onChange(opens);
     }
 
-    /** Asks the gate about sources that wait for it. Now and then. */
+    /** Asks the gate about sources that wait for it, and forgets old days. Now and then. */
     void sweep() {
         sources.ask();
+        long before = disk.firstDay();
+        List<Memos.Change> old = disk.trim(time.epochMillis(), places.keySet());
+        if (disk.firstDay() != before) {
+            old.addAll(volumes.trim(disk.firstDay()));
+            write(old, List.of());
+        }
     }
 
     // ------------------------------------------------------------------ for dispatchers
@@ -203,10 +207,15 @@ final class Warmup implements AutoCloseable {
 
     /** Whether a source is not warm yet at a provider. */
     boolean cold(String source, String provider) {
-        if (sources.plan(source).isEmpty()) {
+        if (!sources.has(source)) {
             return false;
         }
-        Place place = place(new Key(source, provider));
+        Key key = new Key(source, provider);
+        WarmupPlace place = place(key);
+        if (place == null) {
+            Shelved known = shelved.get(key);
+            return sources.has(source) && (known == null || !known.warm());
+        }
         synchronized (place) {
             turn(place);
             return !place.track.warm();
@@ -218,28 +227,73 @@ final class Warmup implements AutoCloseable {
         return sources.plan(source).filter(plan -> plan.engaged(tag)).isPresent();
     }
 
-    private Place place(Key key) {
-        Place known = places.get(key);
-        if (known != null) {
+    /** Null: its source is not warmed up, or its plan is gone. */
+    private @Nullable WarmupPlace place(Key key) {
+        WarmupPlace known = places.get(key);
+        Optional<WarmupPlan> plan = known != null ? Optional.empty() : sources.plan(key.source());
+        if (plan.isEmpty()) {
             return known;
         }
-        WarmupPlan plan = sources.plan(key.source()).orElseThrow();
-        Place place = add(key, new WarmupTrack(plan, key.provider()));
-        synchronized (place) {
-            if (!place.writing && place.track.days().isEmpty() && place.track.step() == 0) {
-                decided(place, List.of(new Decision(Action.BEGIN, plan.steps(key.provider())
-                        + " steps")));
-            }
+        WarmupPlace made = add(key, new WarmupTrack(plan.get(), key.provider()));
+        if (!sources.has(key.source())) {
+            places.remove(key, made);
+            return null;
         }
-        return place;
+        return made;
+    }
+
+    /** It begins when its source does; not before. */
+    private void begin(WarmupPlace place) {
+        String source = place.key.source();
+        if (place.begun || !(sources.sends(source) || sources.complete(source))) {
+            return;
+        }
+        place.begun = true;
+        WarmupTrack track = place.track;
+        int steps = track.plan().steps(place.key.provider());
+        if (sources.complete(source)) {
+            decided(place, List.of(track.step(steps, "it is complete at all providers")));
+            return;
+        }
+        String why = steps + " steps";
+        int to = track.step() > 0 || track.warm() ? 0 : stepOfDefault(place.key, track);
+        if (to > 0) {
+            track.step(to, why);
+            why += ", on as far as it came at " + WarmupPlan.DEFAULT
+                    + ", where this mail was counted before";
+        }
+        decided(place, List.of(new Decision(Action.BEGIN, why)));
+    }
+
+    /** How far it came while there was no such provider; the lock of that one is the inner one. */
+    private int stepOfDefault(Key key, WarmupTrack track) {
+        WarmupPlace base = sources.isNewer(key.provider(), key.source())
+                ? places.get(new Key(key.source(), WarmupPlan.DEFAULT))
+                : null;
+        if (base == null || key.equals(base.key)) {
+            return 0;
+        }
+        synchronized (base) {
+            turn(base);
+            int steps = track.plan().steps(key.provider());
+            if (base.track.warm() || base.track.step() == 0) {
+                return base.track.warm() ? steps : 0;
+            }
+            long size = base.track.plan().size(WarmupPlan.DEFAULT, base.track.step());
+            int to = 0;
+            while (to < steps - 1 && track.plan().size(key.provider(), to + 1) <= size) {
+                to++;
+            }
+            return to;
+        }
     }
 
     /** How many first attempts may begin from a cold source now. */
     Room room(String source, String provider) {
-        if (!sources.admitted(source)) {
+        WarmupPlace place = sources.sends(source) ? place(new Key(source, provider)) : null;
+        if (place == null) {
             return Room.NONE;
         }
-        Place place = place(new Key(source, provider));
         synchronized (place) {
             turn(place);
             long now = time.epochMillis();
@@ -263,11 +317,11 @@ final class Warmup implements AutoCloseable {
     /** Why mail that servers have seen may not go by a cold source; null: it may. */
     @Nullable
     Wait waitAgain(String source, String provider) {
-        if (!sources.admitted(source)) {
+        WarmupPlace place = sources.sends(source) ? place(new Key(source, provider)) : null;
+        if (place == null) {
             return new Wait(TimeUnit.MILLISECONDS.toNanos(sources.waitMillis(source)),
                     sources.whyNot(source));
         }
-        Place place = place(new Key(source, provider));
         synchronized (place) {
             turn(place);
             long now = time.epochMillis();
@@ -282,11 +336,11 @@ final class Warmup implements AutoCloseable {
     /** Why no first attempt may begin from a cold source; null: one may. */
     @Nullable
     Wait wait(String source, String provider) {
-        if (!sources.admitted(source)) {
+        WarmupPlace place = sources.sends(source) ? place(new Key(source, provider)) : null;
+        if (place == null) {
             return new Wait(TimeUnit.MILLISECONDS.toNanos(sources.waitMillis(source)),
                     sources.whyNot(source));
         }
-        Place place = place(new Key(source, provider));
         synchronized (place) {
             turn(place);
             long now = time.epochMillis();
@@ -313,30 +367,30 @@ final class Warmup implements AutoCloseable {
     }
 
     /** What is left of what a warm source would get of today's mail, and some more to begin. */
-    private long ofItsPart(Place place) {
+    private long ofItsPart(WarmupPlace place) {
         if (place.part >= 1 || place.track.plan().byShare()) {
             return Long.MAX_VALUE;
         }
-        return Math.max(0, (long) (place.part * volume(place)) + AHEAD + place.track.cap(0) / 20
+        long ahead = AHEAD + place.track.cap(0) / 20;
+        return Math.max(0, (long) Math.ceil(place.part * (volume(place) + ahead))
                 - today(place).used());
     }
 
     /** Messages it may send today; 0: it is warm, or not warmed up. */
     long cap(Key key) {
-        Place place = places.get(key);
-        return place == null ? 0 : read(place, () -> place.track.cap(volume(place)));
+        return read(key, place -> place.track.cap(volume(place)));
     }
 
     /** Takes the right to begin a first attempt from a cold source; null: there is none now. */
     @Nullable
     Pass take(String source, String provider) {
-        if (!sources.admitted(source)) {
+        WarmupPlace place = sources.sends(source) ? place(new Key(source, provider)) : null;
+        if (place == null) {
             return null;
         }
-        Place place = place(new Key(source, provider));
         synchronized (place) {
             turn(place);
-            if (ofItsPart(place) < 1) {
+            if (place.gone || ofItsPart(place) < 1) {
                 return null;
             }
             grant(place);
@@ -348,7 +402,7 @@ final class Warmup implements AutoCloseable {
 
     /** The message did not begin after all. */
     void giveBack(Pass pass) {
-        Place place = places.get(pass.key());
+        WarmupPlace place = places.get(pass.key());
         if (place != null) {
             synchronized (place) {
                 place.track.giveBack(pass.ticket());
@@ -356,20 +410,29 @@ final class Warmup implements AutoCloseable {
         }
     }
 
-    /** A reply to mail from a source says that the provider blocks it. */
-    void blocked(String source, String provider, String reply) {
-        Place place = places.get(new Key(source, provider));
+    /**
+     * A reply to mail from a source says that the provider blocks it.
+     *
+     * @param site at the default provider nothing is decided before so many of them say so
+     */
+    void blocked(String source, String provider, String site, String reply) {
+        WarmupPlace place = places.get(new Key(source, provider));
         if (place == null) {
             return;
         }
         synchronized (place) {
-            place.track.blocked(time.epochMillis(), Ascii.clean(reply, MAX_WHY))
-                    .ifPresent(decision -> {
-                        meters.alert();
-                        decided(place, List.of(decision));
-                    });
+            String why = provider.equals(WarmupPlan.DEFAULT) && !place.track.warm()
+                    ? place.blockedBySeveral(site, reply, time.epochMillis())
+                    : reply;
+            Optional<Decision> decision = why.isEmpty() ? Optional.empty()
+                    : place.track.blocked(time.epochMillis(), Ascii.clean(why, MAX_WHY));
+            if (decision.isEmpty()) {
+                return;
+            }
+            meters.alert();
+            decided(place, List.of(decision.get()));
         }
-        changed.run();
+        closed.run();
     }
 
     /**
@@ -391,12 +454,10 @@ final class Warmup implements AutoCloseable {
         if (first && !provider.isEmpty()) {
             long now = time.epochMillis();
             for (WarmupPlan.Hours hours : sources.zones()) {
-                String name = volumeOf(provider, hours, hours.dayOf(now));
-                volumes.computeIfAbsent(name, key -> new AtomicLong()).incrementAndGet();
-                additions.add(new Memos.Addition(name, List.of(1L)));
+                additions.add(volumes.add(provider, hours, now));
             }
         }
-        Place place = pass.isPresent() ? places.get(pass.get().key())
+        WarmupPlace place = pass.isPresent() ? places.get(pass.get().key())
                 : places.get(new Key(source, provider));
         if (place != null) {
             synchronized (place) {
@@ -406,7 +467,7 @@ final class Warmup implements AutoCloseable {
         return additions;
     }
 
-    private void count(Place place, Optional<Pass> pass, WarmupDay.Outcome outcome,
+    private void count(WarmupPlace place, Optional<Pass> pass, WarmupDay.Outcome outcome,
             List<Memos.Addition> additions) {
         if (pass.isEmpty()) {
             if (place.track.warm() && place.track.touch(time.epochMillis())) {
@@ -416,17 +477,17 @@ final class Warmup implements AutoCloseable {
         }
         place.track.finished(pass.get().ticket(), outcome).ifPresent(decision -> decided(place,
                 List.of(decision)));
-        additions.add(new Memos.Addition(countOf(place.key, pass.get().ticket().day()),
-                outcome.one()));
-        meters.finished(place.key, outcome);
+        additions.add(new Memos.Addition(WarmupDisk.countOf(place.key,
+                pass.get().ticket().day()), outcome.one()));
+        Objects.requireNonNull(place.outcomes.get(outcome)).increment();
     }
 
     /** One line for people on a cold source. */
     String sentence(String source, String provider) {
-        if (!sources.admitted(source)) {
+        WarmupPlace place = sources.sends(source) ? place(new Key(source, provider)) : null;
+        if (place == null) {
             return sources.whyNot(source);
         }
-        Place place = place(new Key(source, provider));
         synchronized (place) {
             turn(place);
             return sentence(place);
@@ -439,7 +500,7 @@ final class Warmup implements AutoCloseable {
                 && why.contains(" warms up at "));
     }
 
-    private String sentence(Place place) {
+    private String sentence(WarmupPlace place) {
         WarmupTrack track = place.track;
         String subject = "source " + place.key.source() + " warms up at " + place.key.provider();
         long now = time.epochMillis();
@@ -462,67 +523,90 @@ final class Warmup implements AutoCloseable {
 
     // ------------------------------------------------------------------ on disk
 
-    private static String countOf(Key key, long day) {
-        return COUNT + key.memo() + "/" + day;
-    }
-
-    private static String volumeOf(String provider, WarmupPlan.Hours hours, long day) {
-        return VOLUME + hours.zone() + "/" + provider + "/" + day;
-    }
-
     /** First attempts of all sources at the provider today. */
-    private long volume(Place place) {
+    private long volume(WarmupPlace place) {
         WarmupPlan.Hours hours = place.track.plan().hours();
         long day = hours.dayOf(time.epochMillis());
         if (day != place.volumeDay) {
             place.volumeDay = day;
-            place.volume = volumes.computeIfAbsent(volumeOf(place.key.provider(), hours, day),
-                    key -> new AtomicLong());
+            place.volume = volumes.counter(place.key.provider(), hours, day);
         }
         return place.volume.get();
     }
 
     /** First attempts of all sources at a provider on a day. */
     long volume(String provider, WarmupPlan.Hours hours, long day) {
-        AtomicLong count = volumes.get(volumeOf(provider, hours, day));
-        return count == null ? 0 : count.get();
+        return volumes.of(provider, hours, day);
     }
 
-    private void turn(Place place) {
-        List<Decision> decisions = place.track.turn(time.epochMillis());
+    /** What the day, the plan of its source and the word of its gate make of a track. */
+    private void turn(WarmupPlace place) {
+        WarmupPlan plan = sources.plan(place.key.source()).orElse(place.track.plan());
+        if (!plan.equals(place.track.plan())) {
+            follow(place, plan);
+        }
+        begin(place);
+        List<Decision> decisions = place.track.turn(time.epochMillis(), time.nanos());
         if (!decisions.isEmpty()) {
             decided(place, decisions);
         }
     }
 
-    private Memos.Change change(Place place) {
-        return Memos.Change.put(TRACK + place.key.memo(), place.track.encode());
+    /** One that has not begun yet begins with the first step of the other plan. */
+    private void follow(WarmupPlace place, WarmupPlan plan) {
+        boolean first = !place.begun && place.track.step() == 0 && !place.track.warm();
+        place.volumeDay = Long.MIN_VALUE;
+        Optional<Decision> decision = place.track.follow(plan);
+        if (first) {
+            place.track.step(0, "");
+        } else {
+            decision.ifPresent(one -> decided(place, List.of(one)));
+        }
     }
 
-    private void decided(Place place, List<Decision> decisions) {
+    private static Memos.Change change(WarmupPlace place) {
+        return Memos.Change.put(WarmupDisk.trackOf(place.key), place.track.encode());
+    }
+
+    private void decided(WarmupPlace place, List<Decision> decisions) {
+        if (!place.gone) {
+            write(List.of(change(place)), told(place, decisions));
+        }
+    }
+
+    private List<Event> told(WarmupPlace place, List<Decision> decisions) {
         List<Event> events = new ArrayList<>();
         for (Decision one : decisions) {
-            String why = Ascii.clean(one.why(), MAX_WHY);
             WarmupTrack track = place.track;
-            events.add(new Event.WarmupStep(time.epochMillis(), place.key.source(),
-                    place.key.provider(), track.plan().name(), one.action().word(),
-                    track.step() + 1, track.cap(volume(place)), why));
-            meters.decided(one.action());
-            if (one.action() == Action.BLOCK) {
-                LOG.warn("warm-up source={} provider={} action={} reason=\"{}\"",
-                        place.key.source(), place.key.provider(), one.action().word(), why);
-            } else {
-                LOG.info("warm-up source={} provider={} action={} step={} reason=\"{}\"",
-                        place.key.source(), place.key.provider(), one.action().word(),
-                        track.step() + 1, why);
-            }
+            events.add(event(place.key.source(), place.key.provider(), track.plan().name(),
+                    new Decision(one.action(), Ascii.clean(
+                            one.why(), MAX_WHY)),
+                    track.step(), track.cap(volume(place))));
         }
-        write(List.of(change(place)), events);
+        return events;
+    }
+
+    private Event event(String source, String provider, String plan, Decision of, int step,
+            long cap) {
+        meters.decided(of.action());
+        return new Event.WarmupStep(time.epochMillis(), source, provider, plan,
+                of.action().word(), step + 1, cap, of.why());
+    }
+
+    private static void say(Event event) {
+        if (!(event instanceof Event.WarmupStep step)) {
+            return;
+        }
+        boolean alert = step.action().equals(Action.BLOCK.word());
+        LOG.atLevel(alert ? Level.WARN : Level.INFO).log(
+                "warm-up source={} provider={} action={} step={} reason=\"{}\"", step.source(),
+                step.provider(), step.action(), step.step(), step.why());
     }
 
     /** Has more written ahead when little is left. Changes of one track are in order: its lock. */
-    private void grant(Place place) {
-        if (place.writing || (place.failed && place.failedUntilNanos - time.nanos() > 0)) {
+    private void grant(WarmupPlace place) {
+        if (place.writing || place.gone
+                || (place.failed && place.failedUntilNanos - time.nanos() > 0)) {
             return;
         }
         WarmupTrack.Grant grant = place.track.wanted(time.epochMillis(), volume(place));
@@ -555,10 +639,27 @@ final class Warmup implements AutoCloseable {
     }
 
     private void write(List<Memos.Change> changes, List<Event> events) {
-        memos.write(changes, events, Runnable::run,
-                CommitListener.onFailure(why -> LOG.error(
-                        "warm-up decided but not on disk: a restart decides again reason=\"{}\"",
-                        why.getMessage())));
+        if (changes.isEmpty() && events.isEmpty()) {
+            return;
+        }
+        // said when written: event loops wait for the lock of a place, which may be held here
+        memos.write(changes, events, Runnable::run, new CommitListener() {
+            @Override
+            public void committed() {
+                events.forEach(Warmup::say);
+            }
+
+            @Override
+            public void failed(SpoolException why) {
+                events.forEach(Warmup::say);
+                notWritten(why);
+            }
+        });
+    }
+
+    private static void notWritten(SpoolException why) {
+        LOG.error("warm-up decided but not on disk: a restart decides again reason=\"{}\"",
+                why.getMessage());
     }
 
     // ------------------------------------------------------------------ for operators
@@ -568,32 +669,106 @@ final class Warmup implements AutoCloseable {
         Decision on(WarmupTrack track);
     }
 
-    /** Does something to the tracks of a source, at one provider or at all; how many. */
-    int order(String source, String provider, Order order) {
-        int done = 0;
-        for (Place place : places.values()) {
-            if (place.key.source().equals(source)
-                    && (provider.isEmpty() || place.key.provider().equals(provider))) {
-                synchronized (place) {
-                    turn(place);
-                    decided(place, List.of(order.on(place.track)));
+    /** Does something to the track of a source at a provider, which is made if need be. */
+    boolean order(String source, String provider, Order order) {
+        WarmupPlace place = place(new Key(source, provider));
+        if (place != null) {
+            order(place, order);
+            opened.run();
+        }
+        return place != null;
+    }
+
+    private void order(WarmupPlace place, Order order) {
+        synchronized (place) {
+            turn(place);
+            decided(place, List.of(order.on(place.track)));
+        }
+    }
+
+    /** Does something to all tracks of a source that there are. */
+    void orderAll(String source, Order order) {
+        of(source).forEach(place -> order(place, order));
+        opened.run();
+    }
+
+    private List<WarmupPlace> of(String source) {
+        return places.values().stream().filter(place -> place.key.source().equals(source))
+                .toList();
+    }
+
+    /** Pauses a source at all providers, now and later, or ends that. */
+    void pause(String source, boolean on, String why) {
+        sources.pause(source, on ? Optional.of(why) : Optional.empty());
+        tell(source, new Decision(on ? Action.PAUSE : Action.RESUME, why));
+        opened.run();
+    }
+
+    /** Of a whole source. */
+    private void tell(String source, Decision decision) {
+        LOG.info("warm-up source={} action={} reason=\"{}\"", source, decision.action().word(),
+                decision.why());
+        write(List.of(), List.of(event(source, EVERYWHERE, sources.planName(source), decision, 0,
+                0)));
+    }
+
+    /** A source is warm at all providers, now and later. */
+    void complete(String source, String why) {
+        sources.complete(source, true);
+        tell(source, new Decision(Action.FINISH, why));
+        for (WarmupPlace place : of(source)) {
+            synchronized (place) {
+                turn(place);
+                if (!place.track.warm()) {
+                    decided(place, List.of(place.track.step(place.track.plan().steps(
+                            place.key.provider()), why)));
                 }
-                done++;
             }
         }
-        changed.run();
-        return done;
+        opened.run();
+    }
+
+    /** At providers it gets mail for later it begins as if it had not been complete. */
+    void notComplete(String source) {
+        sources.complete(source, false);
     }
 
     /** Begins a source by an operator's word, without asking the gate when it says so. */
     void start(String source, String plan, Optional<LocalDate> first, boolean unasked) {
         sources.join(source, plan, first, unasked);
-        changed.run();
+        shelved.forEach((key, known) -> {
+            if (key.source().equals(source) && shelved.remove(key, known)) {
+                restore(key, known.stored());
+            }
+        });
+        opened.run();
+    }
+
+    /** A source is not warmed up any more: what is known of it is forgotten. */
+    void stop(String source, String why) {
+        tell(source, new Decision(Action.STOP, why));
+        sources.leave(source);
+        List<Memos.Change> changes = new ArrayList<>();
+        for (WarmupPlace place : of(source)) {
+            synchronized (place) {
+                place.gone = true;
+                places.remove(place.key, place);
+                changes.addAll(WarmupDisk.removal(place.key, place.track.days().stream().map(
+                        WarmupDay::day).toList()));
+            }
+        }
+        shelved.forEach((key, known) -> {
+            if (key.source().equals(source) && shelved.remove(key, known)) {
+                changes.addAll(known.stored().removal(key));
+            }
+        });
+        write(changes, List.of());
+        opened.run();
     }
 
     /** Messages of today that recipients called spam. */
     boolean complained(String source, String provider, long count) {
-        Place place = places.get(new Key(source, provider));
+        WarmupPlace place = places.get(new Key(source, provider));
         if (place == null) {
             return false;
         }
@@ -604,20 +779,24 @@ final class Warmup implements AutoCloseable {
         return true;
     }
 
-    /** What a visitor is shown of each track, in order of source and provider. */
+    /** What a visitor is shown: a copy of each track, in order of source and provider. */
     interface Visitor {
         void track(Key key, WarmupTrack track, long volume);
     }
 
-    /** Shows each track, up to date; the visitor must not keep it. */
+    /** Shows each track, up to date. The visitor may take its time: no lock is held. */
     void each(Visitor visitor) {
-        Map<String, Place> sorted = new TreeMap<>();
+        Map<String, WarmupPlace> sorted = new TreeMap<>();
         places.forEach((key, place) -> sorted.put(key.source() + " " + key.provider(), place));
-        for (Place place : sorted.values()) {
+        for (WarmupPlace place : sorted.values()) {
+            WarmupTrack track;
+            long volume;
             synchronized (place) {
                 turn(place);
-                visitor.track(place.key, place.track, volume(place));
+                track = place.track.copy();
+                volume = volume(place);
             }
+            visitor.track(place.key, track, volume);
         }
     }
 
@@ -628,9 +807,9 @@ final class Warmup implements AutoCloseable {
     /** Writes what is not used of what was written ahead. The spool must still take writes. */
     @Override
     public void close() {
-        for (Place place : places.values()) {
+        for (WarmupPlace place : places.values()) {
             synchronized (place) {
-                if (!place.writing) {
+                if (!place.writing && place.begun) {
                     place.track.settleGrants();
                     write(List.of(change(place)), List.of());
                 }

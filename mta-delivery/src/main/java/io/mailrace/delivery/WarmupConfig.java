@@ -9,6 +9,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Collectors;
 
 /**
  * Section {@code warmup}.
@@ -58,15 +59,46 @@ record WarmupConfig(Map<String, WarmupPlan> plans) {
                 : Optional.of(new Joined(plan, day, unchecked));
     }
 
-    /** Notes plans that are not there. */
-    void check(Map<String, ConfigReader> sources, Map<String, SourceConfig> known) {
+    /** Notes plans that are not there, and shares of a pool that has nothing but new sources. */
+    void check(Map<String, ConfigReader> sources, Map<String, SourceConfig> known,
+            Map<String, PoolConfig> pools) {
+        Set<String> warm = known.entrySet().stream()
+                .filter(entry -> entry.getValue().warmup().isEmpty()).map(Map.Entry::getKey)
+                .collect(Collectors.toSet());
         sources.forEach((name, reader) -> {
             SourceConfig source = known.get(name);
             Optional<Joined> joined = source == null ? Optional.empty() : source.warmup();
-            if (joined.isPresent() && !plans.containsKey(joined.get().plan())) {
+            WarmupPlan plan = joined.map(one -> plans.get(one.plan())).orElse(null);
+            if (joined.isPresent() && plan == null) {
                 reader.problem("warmup", "there is no plan named " + joined.get().plan()
                         + "; known are: " + String.join(", ", plans.keySet()));
+            } else if (plan != null) {
+                lacksWarm(plan, name, pools, warm).ifPresent(why -> reader.problem("warmup",
+                        why));
             }
         });
+    }
+
+    /**
+     * Why a source cannot have that plan: a share of the mail needs warm sources that send the
+     * rest; alone it would be a message a day. Empty: it can.
+     *
+     * @param warm names of the sources that are not warmed up
+     */
+    static Optional<String> lacksWarm(WarmupPlan plan, String source,
+            Map<String, PoolConfig> pools, Set<String> warm) {
+        if (!plan.byShare()) {
+            return Optional.empty();
+        }
+        for (PoolConfig pool : pools.values()) {
+            if (pool.sources().getOrDefault(source, 0) > 0 && PoolConfig.chain(pools, pool)
+                    .stream().flatMap(one -> one.sources().entrySet().stream())
+                    .noneMatch(one -> one.getValue() > 0 && warm.contains(one.getKey()))) {
+                return Optional.of("plan " + plan.name() + " gives a share of the mail, but pool "
+                        + pool.name() + " and those it overflows to have no warm source for the"
+                        + " rest: take a plan with caps, or add one");
+            }
+        }
+        return Optional.empty();
     }
 }

@@ -3,6 +3,7 @@ package io.mailrace.delivery;
 
 import io.mailrace.core.Ascii;
 import io.mailrace.delivery.WarmupTrack.Decision;
+import java.time.Instant;
 import java.time.LocalDate;
 import java.time.ZoneId;
 import java.util.ArrayList;
@@ -28,11 +29,12 @@ public final class WarmupControl {
      * @param volume first attempts of all sources at the provider today
      * @param health shares of today in words
      * @param tomorrow what is decided if today ends as it is now
-     * @param why why it does not send; empty: it does
+     * @param why why it does not send, or what its receivers may mind; empty: nothing
      */
     public record Row(String source, String provider, String plan, String state, int step,
             int steps, LocalDate day, long cap, long used, long accepted, long deferred,
-            long bounced, long complained, long volume, String health, String tomorrow,
+            long greylisted, long bounced, long complained, long volume, String health,
+            String tomorrow,
             String why) {}
 
     private final DeliveryConfig config;
@@ -51,32 +53,50 @@ public final class WarmupControl {
             missing.remove(key.source());
             rows.add(row(key, track, volume));
         });
-        for (String source : missing) {
-            warmup.sources().plan(source).ifPresent(plan -> rows.add(new Row(source, "-",
-                    plan.name(), "waiting", 1, plan.steps(WarmupPlan.DEFAULT),
-                    LocalDate.ofEpochDay(plan.hours().dayOf(warmup.now())), 0, 0, 0, 0, 0, 0, 0,
-                    "", "", warmup.sources().admitted(source) ? "it had no mail yet"
-                            : warmup.sources().whyNot(source))));
-        }
+        missing.forEach(source -> rows.add(row(source)));
         return List.copyOf(rows);
+    }
+
+    /** Of one that had no mail yet, or whose plan is gone. */
+    private Row row(String source) {
+        WarmupSources sources = warmup.sources();
+        Optional<WarmupPlan> plan = sources.plan(source);
+        ZoneId zone = plan.map(one -> one.hours().zone()).orElse(ZoneId.of("UTC"));
+        boolean warm = plan.isPresent() && sources.complete(source);
+        int steps = plan.map(one -> one.steps(WarmupPlan.DEFAULT)).orElse(0);
+        return new Row(source, "-", sources.planName(source), warm ? "warm"
+                : sources.paused(source) ? "paused" : "waiting", Math.min(1, steps), steps,
+                LocalDate.ofInstant(Instant.ofEpochMilli(warmup.now()), zone), 0, 0, 0, 0, 0, 0, 0,
+                0, "", "", warm ? ""
+                        : sources.sends(source) ? "it had no mail yet" + warning(source)
+                                : sources.whyNot(source));
+    }
+
+    private String warning(String source) {
+        String text = warmup.sources().warning(source);
+        return text.isEmpty() ? "" : "; warning: " + text;
     }
 
     private Row row(Warmup.Key key, WarmupTrack track, long volume) {
         long now = warmup.now();
         WarmupPlan.Hours hours = track.plan().hours();
         WarmupDay day = track.day(hours.dayOf(now));
-        boolean may = warmup.sources().admitted(key.source());
+        WarmupSources sources = warmup.sources();
+        boolean may = sources.sends(key.source());
         String state = track.warm() ? "warm"
-                : !may ? "waiting" : track.paused(now) ? "paused" : "warming";
+                : track.paused(now) || sources.paused(key.source()) ? "paused"
+                        : may ? "warming" : "waiting";
         List<String> ills = track.ills(day);
         return new Row(key.source(), key.provider(), track.plan().name(), state,
                 track.step() + 1, track.plan().steps(key.provider()),
                 LocalDate.ofEpochDay(day.day()), track.cap(volume), day.used(), day.accepted(),
-                day.deferred(), day.bounced(), day.complained(), volume,
+                day.deferred(), day.greylisted(), day.bounced(), day.complained(), volume,
                 ills.isEmpty() ? day.finished() == 0 ? "" : "good" : String.join(", ", ills),
                 tomorrow(track, day.day()),
-                !may ? warmup.sources().whyNot(key.source())
-                        : track.paused(now) ? track.pausedWhy() : "");
+                track.warm() ? ""
+                        : !may ? sources.whyNot(key.source())
+                                : track.paused(now) ? track.pausedWhy()
+                                        : warning(key.source()).replaceFirst("^; ", ""));
     }
 
     private static String tomorrow(WarmupTrack track, long today) {
@@ -127,8 +147,11 @@ public final class WarmupControl {
                     || (provider.isEmpty() && (volumeOf(name, which) > 0
                             || (all.isEmpty() && name.equals(Provider.DEFAULT))));
             if (asked && done.add(name)) {
-                all.add(WarmupForecast.of(new Warmup.Key(source, name),
-                        new WarmupTrack(which, name),
+                WarmupTrack track = new WarmupTrack(which, name);
+                if (asItIs && warmup.sources().complete(source)) {
+                    track.step(which.steps(name), "");
+                }
+                all.add(WarmupForecast.of(new Warmup.Key(source, name), track,
                         volume.orElseGet(() -> volumeOf(name, which)),
                         warmup.sources().part(source), warmup.now()));
             }
@@ -158,7 +181,7 @@ public final class WarmupControl {
                 .or(() -> known.warmup().map(WarmupConfig.Joined::plan))
                 .orElseThrow(() -> new IllegalArgumentException("name a plan of "
                         + String.join(", ", config.warmup().plans().keySet())));
-        planOf(name);
+        checkWarm(planOf(name), source);
         if (warmup.sources().admitted(source)) {
             throw new IllegalArgumentException("source " + source + " is warmed up already; see"
                     + " mailrace warmup status");
@@ -170,28 +193,101 @@ public final class WarmupControl {
         warmup.start(source, name, first, unchecked);
     }
 
-    /** Sends nothing from the source until it is resumed; its first attempts go otherwise. */
-    public int pause(String source, String provider, String why) {
-        return order(source, provider, track -> track.pause(reason(why)));
+    private void checkWarm(WarmupPlan plan, String source) {
+        Set<String> warm = new LinkedHashSet<>(config.sources().keySet());
+        warm.removeAll(warmup.sources().names());
+        warm.remove(source);
+        WarmupConfig.lacksWarm(plan, source, config.pools(), warm).ifPresent(why -> {
+            throw new IllegalArgumentException(why);
+        });
+    }
+
+    /**
+     * Ends what {@link #start} began: the source sends as any other, from now on.
+     *
+     * @throws IllegalArgumentException when it is not warmed up, or by the configuration
+     */
+    public void stop(String source, String why) {
+        SourceConfig known = checkSource(source);
+        if (known.warmup().isPresent()) {
+            throw new IllegalArgumentException("the configuration says that source " + source
+                    + " is warmed up: take warmup out of it there, or use mailrace warmup"
+                    + " complete");
+        }
+        if (!warmup.sources().has(source)) {
+            throw new IllegalArgumentException("source " + source + " is not warmed up");
+        }
+        warmup.stop(source, reason(why));
+    }
+
+    /**
+     * Sends nothing new from the source until it is resumed; its first attempts go otherwise.
+     *
+     * @param provider empty: at all of them, also those it gets mail for later
+     * @return whether it is warmed up; the same below
+     */
+    public boolean pause(String source, String provider, String why) {
+        if (!provider.isEmpty()) {
+            return order(source, provider, track -> track.pause(reason(why)));
+        }
+        boolean known = isOne(source);
+        if (known) {
+            warmup.pause(source, true, reason(why));
+        }
+        return known;
     }
 
     /** Ends a pause, whoever began it. */
-    public int resume(String source, String provider, String why) {
+    public boolean resume(String source, String provider, String why) {
+        if (!provider.isEmpty() && warmup.sources().paused(source)) {
+            throw new IllegalArgumentException("source " + source + " is paused at all providers:"
+                    + " resume it without one");
+        }
+        if (provider.isEmpty() && isOne(source) && warmup.sources().paused(source)) {
+            warmup.pause(source, false, reason(why));
+        }
         return order(source, provider, track -> track.resume(reason(why)));
     }
 
-    /** Goes to a step, 1 for the first; beyond the last: it is warm. Empty: the next one. */
-    public int step(String source, String provider, OptionalLong to, String why) {
+    /**
+     * Goes to a step, 1 for the first; beyond the last: it is warm. Empty: the next one. At all
+     * providers means those it had mail for; but it is warm, or not, at later ones too.
+     */
+    public boolean step(String source, String provider, OptionalLong to, String why) {
         if (to.isPresent() && (to.getAsLong() < 1 || to.getAsLong() > 10_000)) {
             throw new IllegalArgumentException("a step is a number from 1");
+        }
+        if (provider.isEmpty() && to.isPresent() && isOne(source)) {
+            WarmupPlan plan = warmup.sources().plan(source).orElseThrow();
+            int steps = config.providers().names().stream().mapToInt(plan::steps).max().orElse(0);
+            if (to.getAsLong() > steps) {
+                return complete(source, provider, why);
+            }
+            warmup.notComplete(source);
         }
         return order(source, provider, track -> track.step(to.isPresent()
                 ? (int) to.getAsLong() - 1
                 : track.step() + 1, reason(why)));
     }
 
+    /** It is warm at once, at one provider or at all, also those it gets mail for later. */
+    public boolean complete(String source, String provider, String why) {
+        if (!provider.isEmpty()) {
+            return order(source, provider, track -> track.step(track.plan().steps(provider),
+                    reason(why)));
+        }
+        boolean known = isOne(source);
+        if (known) {
+            warmup.complete(source, reason(why));
+        }
+        return known;
+    }
+
     /** Begins the plan anew. */
-    public int reset(String source, String provider, String why) {
+    public boolean reset(String source, String provider, String why) {
+        if (provider.isEmpty() && isOne(source)) {
+            warmup.notComplete(source);
+        }
         return order(source, provider, track -> track.reset(reason(why)));
     }
 
@@ -208,10 +304,22 @@ public final class WarmupControl {
         }
     }
 
-    private int order(String source, String provider, Warmup.Order order) {
-        checkSource(source);
+    private boolean order(String source, String provider, Warmup.Order order) {
+        boolean known = isOne(source);
         checkProvider(provider);
-        return warmup.order(source, provider, order);
+        if (known && provider.isEmpty()) {
+            warmup.orderAll(source, order);
+        }
+        return known && (provider.isEmpty() || warmup.order(source, provider, order));
+    }
+
+    /** Whether a source is warmed up; by a plan that there is. */
+    private boolean isOne(String source) {
+        checkSource(source);
+        if (warmup.sources().has(source) && warmup.sources().plan(source).isEmpty()) {
+            throw new IllegalArgumentException(warmup.sources().whyNot(source));
+        }
+        return warmup.sources().has(source);
     }
 
     private static String reason(String why) {

@@ -17,7 +17,9 @@ final class WarmupDay {
 
     /** What became of a message; the place is that of its count on disk. */
     enum Outcome {
-        ACCEPTED(0), DEFERRED(1), BOUNCED(2);
+        ACCEPTED(0), DEFERRED(1), BOUNCED(2),
+        /** Deferred because it was the first contact: says nothing about the source. */
+        GREYLISTED(3);
 
         private final int place;
 
@@ -43,6 +45,8 @@ final class WarmupDay {
     private final long[] promised = new long[HOURS];
     private final long[] counts = new long[COUNTS];
     private long cap;
+    private long size;
+    private boolean mixed;
     private long complained;
     private long blocked;
     private long lost;
@@ -100,8 +104,31 @@ final class WarmupDay {
         return cap;
     }
 
-    void cap(long messages) {
+    /** Mail of it is sent now: under that cap, in a step of that size. */
+    void under(long messages, long ofSize) {
+        mixed |= size != 0 && size != ofSize && used() > 0;
         cap = messages;
+        size = ofSize;
+    }
+
+    /** Whether all its mail was sent in steps of that size, as far as is known. */
+    boolean allAt(long ofSize) {
+        return !mixed && (size == 0 || size == ofSize);
+    }
+
+    /** The step of a size is one of another size in the plan that holds now. */
+    void resize(long from, long to) {
+        size = size == from ? to : size;
+    }
+
+    /** Whether its mail was sent in different steps. */
+    boolean mixed() {
+        return mixed;
+    }
+
+    /** An operator chose another step: what was sent so far says nothing about it. */
+    void mix() {
+        mixed |= used() > 0;
     }
 
     /** That much is about to be written. */
@@ -170,7 +197,16 @@ final class WarmupDay {
 
     /** Messages of which it is known what became of them. */
     long finished() {
-        return counts[0] + counts[1] + counts[2];
+        return LongStream.of(counts).sum();
+    }
+
+    /** Those of them that say something about the source. */
+    long sample() {
+        return finished() - greylisted();
+    }
+
+    long greylisted() {
+        return counts[Outcome.GREYLISTED.place];
     }
 
     long accepted() {
@@ -193,14 +229,13 @@ final class WarmupDay {
         return blocked;
     }
 
-    /** Share of finished messages a count makes up. */
+    /** Share of the messages that say something a count makes up. */
     double share(long count) {
-        return finished() == 0 ? 0 : (double) count / finished();
+        return sample() <= 0 ? 0 : (double) count / sample();
     }
 
-    /** As if so many had been sent and accepted under a cap. */
-    void suppose(int hour, long messages, long under) {
-        cap = under;
+    /** As if so many had been sent and accepted. */
+    void suppose(int hour, long messages) {
         used[hour] += messages;
         counts[Outcome.ACCEPTED.place] += messages;
     }
@@ -212,6 +247,8 @@ final class WarmupDay {
         System.arraycopy(promised, 0, copy.promised, 0, HOURS);
         System.arraycopy(counts, 0, copy.counts, 0, COUNTS);
         copy.cap = cap;
+        copy.size = size;
+        copy.mixed = mixed;
         copy.complained = complained;
         copy.blocked = blocked;
         copy.lost = lost;
@@ -225,17 +262,24 @@ final class WarmupDay {
         out.writeLong(cap);
         out.writeLong(complained);
         out.writeLong(blocked);
+        out.writeLong(size);
+        out.writeBoolean(mixed);
         for (long hour : promised) {
             out.writeLong(hour);
         }
     }
 
-    static WarmupDay read(DataInputStream in) throws IOException {
+    /** @param sized whether it was written with its size: not by version 1 of the track */
+    static WarmupDay read(DataInputStream in, boolean sized) throws IOException {
         WarmupDay day = new WarmupDay(in.readLong());
         day.judged = in.readBoolean();
         day.cap = in.readLong();
         day.complained = in.readLong();
         day.blocked = in.readLong();
+        if (sized) {
+            day.size = in.readLong();
+            day.mixed = in.readBoolean();
+        }
         for (int hour = 0; hour < HOURS; hour++) {
             long count = in.readLong();
             day.used[hour] = count;

@@ -8,7 +8,8 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * How a warm-up goes on when each day has so much mail and all of it is accepted.
+ * How a warm-up goes on when each day has so much mail and all of it is accepted. When in the day
+ * it comes does not change the steps, but what goes by other sources.
  *
  * @param volume first attempts a day to the provider, of all sources
  * @param part of them that the source's weight in its pool gives it
@@ -37,6 +38,7 @@ public record WarmupForecast(String source, String provider, String plan, long v
             long now) {
         long part = track.plan().byShare() ? volume : (long) Math.ceil(volume * share);
         WarmupTrack copy = track.copy();
+        copy.offered(day -> part);
         WarmupPlan.Hours hours = copy.plan().hours();
         LocalDate today = LocalDate.ofEpochDay(hours.dayOf(now));
         List<Day> days = new ArrayList<>();

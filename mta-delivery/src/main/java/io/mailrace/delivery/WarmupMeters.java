@@ -3,6 +3,7 @@ package io.mailrace.delivery;
 
 import io.mailrace.core.Ascii;
 import io.mailrace.core.Metrics;
+import java.util.EnumMap;
 import java.util.Map;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.LongSupplier;
@@ -35,11 +36,16 @@ final class WarmupMeters {
         return Map.of("source", key.source(), "provider", key.provider());
     }
 
-    void finished(Warmup.Key key, WarmupDay.Outcome outcome) {
-        metrics.counter("warmup_messages_total", "First attempts from sources that are warmed up",
-                Map.of("source", key.source(), "provider", key.provider(), "outcome",
-                        Ascii.lower(outcome.name())))
-                .increment();
+    /** What became of messages of one track, by outcome; to be kept. */
+    Map<WarmupDay.Outcome, LongAdder> outcomes(Warmup.Key key) {
+        Map<WarmupDay.Outcome, LongAdder> counters = new EnumMap<>(WarmupDay.Outcome.class);
+        for (WarmupDay.Outcome outcome : WarmupDay.Outcome.values()) {
+            counters.put(outcome, metrics.counter("warmup_messages_total",
+                    "First attempts from sources that are warmed up",
+                    Map.of("source", key.source(), "provider", key.provider(), "outcome",
+                            Ascii.lower(outcome.name()))));
+        }
+        return counters;
     }
 
     void decided(WarmupTrack.Action action) {

@@ -81,6 +81,11 @@ record WarmupPlan(String name, Map<String, List<Long>> caps, List<Double> shares
             return hour >= from && hour < to ? hour : -1;
         }
 
+        /** Milliseconds since the hour began, there: not all zones are whole hours off. */
+        long intoHour(long epochMillis) {
+            return Math.floorMod(local(epochMillis), HOUR_MILLIS);
+        }
+
         /** When the next hour begins in which mail is sent, after the present one. */
         long nextHour(long epochMillis) {
             ZonedDateTime next = at(epochMillis).withMinute(0).withSecond(0).withNano(0)
@@ -147,6 +152,16 @@ record WarmupPlan(String name, Map<String, List<Long>> caps, List<Double> shares
     long cap(String provider, int step) {
         long cap = stepsOf(provider).get(step);
         return hours.per() == Per.HOUR ? cap * hours.count() : cap;
+    }
+
+    /** Messages in an hour of a day with that cap, when so many went in the hours before it. */
+    long ofHour(int hour, long cap, long before) {
+        long count = hours.count();
+        if (hours.per() == Per.HOUR) {
+            return Math.max(1, cap / count);
+        }
+        long byNow = Math.ceilDiv(cap * (hour - hours.from() + 1), count);
+        return Math.min(byNow - before, 2 * Math.ceilDiv(cap, count));
     }
 
     private List<Long> stepsOf(String provider) {

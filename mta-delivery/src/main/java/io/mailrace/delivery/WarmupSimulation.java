@@ -12,18 +12,20 @@ import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BiConsumer;
 
 /**
- * Weeks of warm-up in simulated time: two warm sources and two new ones, steady mail to five
+ * Weeks of warm-up in simulated time: two warm sources and two new ones, mail to five
  * providers, each a {@link ReceiverModel} that thinks little of the new sources. The warm-up,
  * gates, rates, rules and measures are those of delivery; orderly restarts and crashes with writes
  * under way come in between. Confined to its thread; a run holds the mail that waits in memory.
@@ -31,6 +33,8 @@ import java.util.function.BiConsumer;
 public final class WarmupSimulation {
     private static final String DOMAIN = "sender.test";
     private static final long MINUTE = TimeUnit.MINUTES.toNanos(1);
+    private static final SmtpReply FIRST_CONTACT = SmtpReply.of(451, "4.7.1",
+            "Greylisting in action, please come back in 00:05:00");
     private static final SmtpReply LATER = SmtpReply.of(451, "4.7.1",
             "you are sending too fast, rate limited");
     private static final int MINUTES_A_DAY = 24 * 60;
@@ -52,18 +56,50 @@ public final class WarmupSimulation {
         HEALTH_HOLD
     }
 
+    /** When in the day mail comes, in the hours of UTC. */
+    public enum Arrivals {
+        /** Evenly round the clock. */
+        EVEN(0, 24),
+        OFFICE(8, 18),
+        /** All in one hour. */
+        CAMPAIGN(9, 10);
+
+        private final int from;
+        private final int to;
+
+        Arrivals(int from, int to) {
+            this.from = from;
+            this.to = to;
+        }
+
+        /** How many times the even rate it is while mail comes. */
+        private double peak() {
+            return 24.0 / (to - from);
+        }
+
+        /** The rate at a minute of the day, 1 for even. */
+        private double at(int minute) {
+            return minute >= from * 60 && minute < to * 60 ? peak() : 0;
+        }
+    }
+
     /**
      * What is simulated.
      *
      * @param plan name of a plan of the configuration
      * @param volume messages a day to all providers together
+     * @param greylisting share of first attempts from new sources that small receivers put off
+     *        because they are the first contact
      * @param dipDay on that day, 1 for the first, all providers think little of the new sources
      *        again; 0: never
      * @param stops orderly restarts and crashes a day, half of each; 0: none
      */
-    public record Setting(Way way, String plan, int days, long volume, int dipDay, int stops,
-            long seed) {
+    public record Setting(Way way, String plan, int days, long volume, Arrivals arrivals,
+            double greylisting, int dipDay, int stops, long seed) {
         public Setting {
+            if (!(greylisting >= 0 && greylisting <= 1)) {
+                throw new IllegalArgumentException("the share of greylisting is from 0 to 1");
+            }
             if (days < 1 || days > 3650 || volume < 24 || volume > 100_000_000) {
                 throw new IllegalArgumentException("a simulation has 1 to 3650 days of 24 to"
                         + " 100000000 messages");
@@ -89,12 +125,14 @@ public final class WarmupSimulation {
      * @param over messages that began beyond the cap of an hour or a day
      * @param attempts of all sources
      * @param later refusals for now, of the new sources
+     * @param greylisted of the new sources' attempts, beside those
      * @param blocked refusals of the new sources that say they are blocked
      * @param waiting messages not delivered at the end, each with a place in the queue
      * @param events decisions in words, the oldest first
      */
     public record Result(Setting setting, List<Day> days, int fullOn, long over, long attempts,
-            long sentByNew, long later, long blocked, long delivered, long bounced, long waiting,
+            long sentByNew, long later, long greylisted, long blocked, long delivered, long bounced,
+            long waiting,
             int restarts, int crashes, List<String> events) {
 
         /** Share of the new sources' attempts that were put off. */
@@ -219,8 +257,9 @@ public final class WarmupSimulation {
                 time)));
         shares.forEach((name, share) -> {
             Provider provider = config.providers().named(name).orElseThrow();
-            // an address of good name could send three times its even part
-            int perHour = (int) Math.max(24, setting.volume() * share / 4 / 24 * 3);
+            // an address of good name could send three times its even part while mail comes
+            int perHour = (int) Math.max(24, setting.volume() * share / 4 / 24 * 3
+                    * setting.arrivals().peak());
             ReceiverModel model = new ReceiverModel(new ReceiverModel.Rules(
                     ReceiverModel.Counting.SLIDING_HOUR, perHour, 0, repliesOf(name)), time);
             receivers.put(name, model);
@@ -308,9 +347,10 @@ public final class WarmupSimulation {
             if (due != null) {
                 waiting.addAll(due);
             }
+            long of = minute;
             shares.forEach((provider, share) -> {
-                double now = arrived.merge(provider, setting.volume() * share / MINUTES_A_DAY,
-                        Double::sum);
+                double now = arrived.merge(provider, setting.volume() * share / MINUTES_A_DAY
+                        * setting.arrivals().at((int) (of % MINUTES_A_DAY)), Double::sum);
                 for (; now >= 1; now--) {
                     waiting.add(new Mail(provider, true, 0));
                 }
@@ -342,13 +382,14 @@ public final class WarmupSimulation {
     /** Sends what may go now; the minute is spread over what is sent. */
     private void minute(long minute) {
         int count = waiting.size();
-        Map<String, Boolean> stuck = new HashMap<>();
+        Set<String> stuckFirst = new HashSet<>();
+        Set<String> stuckAgain = new HashSet<>();
         for (int i = 0; i < count; i++) {
             time.nanos = minute * MINUTE + MINUTE * i / Math.max(1, count);
             Mail mail = waiting.removeFirst();
-            String key = mail.provider() + mail.first();
-            if (stuck.containsKey(key) || !send(mail, minute)) {
-                stuck.put(key, true);
+            Set<String> stuck = mail.first() ? stuckFirst : stuckAgain;
+            if (stuck.contains(mail.provider()) || !send(mail, minute)) {
+                stuck.add(mail.provider());
                 waiting.addLast(mail);
             }
             if (disk.late.size() >= BATCH) {
@@ -410,11 +451,14 @@ public final class WarmupSimulation {
         boolean cold = COLD.contains(source);
         pass.ifPresent(one -> {
             WarmupPlan plan = warmup.sources().plan(source).orElseThrow();
-            tally.began(one.key(), one.ticket(), warmup.cap(one.key()),
-                    plan.byShare() ? 0 : plan.hours().count());
+            long cap = warmup.cap(one.key());
+            tally.began(one.key(), one.ticket(), cap, mostInAnHour(plan, cap));
         });
-        SmtpReply reply = java.util.Objects.requireNonNull(receivers.get(mail.provider())).offer(
-                source, DOMAIN, random.nextDouble() >= UNKNOWN_USERS);
+        boolean greylists = cold && mail.first() && mail.provider().equals(Provider.DEFAULT)
+                && setting.greylisting() > 0 && random.nextDouble() < setting.greylisting();
+        SmtpReply reply = greylists ? FIRST_CONTACT
+                : java.util.Objects.requireNonNull(receivers.get(mail.provider())).offer(source,
+                        DOMAIN, random.nextDouble() >= UNKNOWN_USERS);
         WarmupDay.Outcome outcome = WarmupDay.Outcome.ACCEPTED;
         boolean blocked = false;
         if (reply.isPositive()) {
@@ -424,10 +468,13 @@ public final class WarmupSimulation {
             blocked = ruling.category() == ReplyClass.BLOCKED
                     || ruling.category() == ReplyClass.LISTED;
             if (blocked && setting.way() == Way.HEALTH_HOLD) {
-                warmup.blocked(source, mail.provider(), reply.toString());
+                // of the small receivers not always the same
+                warmup.blocked(source, mail.provider(), "site" + minute % 10, reply.toString());
             }
-            outcome = ruling.fails() ? WarmupDay.Outcome.BOUNCED : WarmupDay.Outcome.DEFERRED;
-            if (outcome == WarmupDay.Outcome.DEFERRED) {
+            outcome = ruling.fails() ? WarmupDay.Outcome.BOUNCED
+                    : ruling.category() == ReplyClass.GREYLISTED ? WarmupDay.Outcome.GREYLISTED
+                            : WarmupDay.Outcome.DEFERRED;
+            if (outcome != WarmupDay.Outcome.BOUNCED) {
                 long due = minute + RETRY_MINUTES;
                 retries.computeIfAbsent(due, key -> new ArrayList<>()).add(new Mail(
                         mail.provider(), false, due));
@@ -437,6 +484,14 @@ public final class WarmupSimulation {
                 outcome)));
         tally.finished(cold, outcome, blocked);
         unsettled.add(mail);
+    }
+
+    private static long mostInAnHour(WarmupPlan plan, long cap) {
+        if (plan.byShare()) {
+            return Long.MAX_VALUE;
+        }
+        long even = Math.ceilDiv(cap, (long) plan.hours().count());
+        return plan.hours().per() == WarmupPlan.Per.HOUR ? even : 2 * even;
     }
 
     private Ruling refused(SmtpReply reply, String provider, EgressPath path) {

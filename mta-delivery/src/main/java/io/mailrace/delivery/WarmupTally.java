@@ -27,6 +27,7 @@ final class WarmupTally {
     private long sent;
     private long accepted;
     private long later;
+    private long greylisted;
     private long blocked;
     private long allSent;
     private long allLater;
@@ -34,13 +35,9 @@ final class WarmupTally {
     private int events;
     private int fullOn;
 
-    /** @param hours of the day in which mail is sent; 0: the cap is a share, which has no hours */
-    void began(Warmup.Key key, WarmupTrack.Ticket ticket, long cap, int hours) {
+    void began(Warmup.Key key, WarmupTrack.Ticket ticket, long cap, long mostInAnHour) {
         boolean tooMany = byDay.merge(new DayOf(key, ticket.day()), 1L, Long::sum) > cap;
-        if (hours > 0) {
-            tooMany |= byHour.merge(new HourOf(key, ticket), 1L, Long::sum) > 2 * Math.ceilDiv(
-                    cap, (long) hours);
-        }
+        tooMany |= byHour.merge(new HourOf(key, ticket), 1L, Long::sum) > mostInAnHour;
         over += tooMany ? 1 : 0;
     }
 
@@ -50,7 +47,7 @@ final class WarmupTally {
         switch (outcome) {
             case ACCEPTED -> delivered++;
             case BOUNCED -> bounced++;
-            case DEFERRED -> {
+            case DEFERRED, GREYLISTED -> {
                 // tried again
             }
         }
@@ -58,6 +55,7 @@ final class WarmupTally {
             sent++;
             accepted += outcome == WarmupDay.Outcome.ACCEPTED ? 1 : 0;
             later += outcome == WarmupDay.Outcome.DEFERRED ? 1 : 0;
+            greylisted += outcome == WarmupDay.Outcome.GREYLISTED ? 1 : 0;
             blocked += saysBlocked ? 1 : 0;
         }
     }
@@ -84,7 +82,8 @@ final class WarmupTally {
     WarmupSimulation.Result result(WarmupSimulation.Setting setting, long waiting, int restarts,
             int crashes, List<String> lines) {
         return new WarmupSimulation.Result(setting, List.copyOf(days), fullOn, over, attempts,
-                allSent, allLater, allBlocked, delivered, bounced, waiting, restarts, crashes,
+                allSent, allLater, greylisted, allBlocked, delivered, bounced, waiting, restarts,
+                crashes,
                 lines);
     }
 }

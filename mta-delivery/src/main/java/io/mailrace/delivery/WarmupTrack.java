@@ -13,34 +13,46 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.function.Function;
+import java.util.function.LongUnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /**
  * How far one source has come at one provider, and how much it may send now: the state machine of
  * warm-up. Does no I/O and asks no clock; each time is told to it, and may go either way. Knows at
- * most {@value #MAX_DAYS} days. Not thread-safe: guarded by its user.
+ * most {@value #MAX_DAYS} days. Not thread-safe: guarded by its user. Long because what moves it,
+ * what it answers and what is written of it are about the same few fields.
  */
 final class WarmupTrack {
     /*
      * Days. A day is judged once, when a later one has come: so a clock that runs ahead and comes
      * back takes no more than one step for each day that had mail, and finds the counts of a day
-     * again. A leap forward over days without mail takes none.
+     * again. A leap forward over days without mail takes none. The day not used for longest makes
+     * room for a new one: the furthest from a wrong date would be the right one. Only a clock that
+     * comes back to a day after sixteen others finds it unused.
      *
      * Hours. By the end of the n-th of N sending hours at most n/N of the day's cap is used, and in
      * one hour at most twice an even share: what an hour leaves goes to the next ones, but never
      * all at once. Counts are kept for each hour, so going back an hour gives nothing twice.
+     *
+     * Doubt. That weeks have gone by without mail can be a leap of the clock, or true: the process
+     * slept, or did not run. Until the clock has said so for an hour of time that cannot leap, it
+     * sends as in its first step, which is right in both cases, but nothing is decided: no step is
+     * taken or lost, no pause ends. The same hour must pass before a pause that is longer than
+     * pauses are, begun under a date to come, is cut short.
      */
-    private static final int VERSION = 1;
-    static final int MAX_DAYS = 8;
+    private static final int VERSION = 2;
+    private static final int UNSIZED_VERSION = 1;
+    static final int MAX_DAYS = 16;
     /** Until an operator says so. */
     static final long FOR_GOOD = Long.MAX_VALUE;
     private static final int ADVANCES = 50;
     private static final long HOUR_MILLIS = 3_600_000;
+    private static final long HOUR_NANOS = HOUR_MILLIS * 1_000_000;
 
     /** What happened to a track; part of the event. */
     enum Action {
         BEGIN, ADVANCE, FINISH, HOLD, STEP_BACK, CUT, BLOCK, PAUSE, RESUME, SET_STEP, RESET,
-        RE_WARM, PLAN_CHANGED;
+        DOUBT, RE_WARM, PLAN_CHANGED, STOP;
 
         String word() {
             return name().toLowerCase(Locale.ROOT).replace('_', '-');
@@ -56,9 +68,31 @@ final class WarmupTrack {
     /** What is to be written ahead: for that hour of that day so much may be used. */
     record Grant(long day, int hour, long upTo) {}
 
+    /** Something the clock says, believed when it has said so for an hour of time that is sure. */
+    private static final class Doubt {
+        private boolean on;
+        private long sinceNanos;
+
+        boolean outlasted(long nanos) {
+            if (!on) {
+                on = true;
+                sinceNanos = nanos;
+            }
+            return nanos - sinceNanos >= HOUR_NANOS;
+        }
+
+        void end() {
+            on = false;
+        }
+    }
+
     private WarmupPlan plan;
     private final String provider;
+    /** That of least recent use first. */
     private final List<WarmupDay> days = new ArrayList<>();
+    private final Doubt idle = new Doubt();
+    private final Doubt longPause = new Doubt();
+    private LongUnaryOperator offered = day -> 0;
     private int step;
     private int bad;
     private boolean warm;
@@ -72,6 +106,11 @@ final class WarmupTrack {
         this.provider = provider;
     }
 
+    /** @param ofDay tells the source's part of the first attempts of a day at the provider */
+    void offered(LongUnaryOperator ofDay) {
+        offered = ofDay;
+    }
+
     // ------------------------------------------------------------------ what it says
 
     WarmupPlan plan() {
@@ -80,16 +119,16 @@ final class WarmupTrack {
 
     /** From 0. */
     int step() {
-        return step;
+        return idle.on ? 0 : step;
     }
 
     /** Through with the plan: it sends as any other. */
     boolean warm() {
-        return warm;
+        return warm && !idle.on;
     }
 
     boolean paused(long now) {
-        return pausedUntil > now;
+        return pausedUntil > now || (pausedUntil != 0 && idle.on);
     }
 
     long pausedUntil() {
@@ -130,20 +169,20 @@ final class WarmupTrack {
 
     /** @param volume first attempts of all sources at the provider on that day */
     long cap(long volume) {
-        if (warm) {
+        if (warm()) {
             return 0;
         }
         if (plan.byShare()) {
-            return 1 + (long) (plan.shares().get(step) * volume);
+            return 1 + (long) (plan.shares().get(step()) * volume);
         }
-        long whole = plan.cap(provider, step);
+        long whole = plan.cap(provider, step());
         return cut ? Math.max(1, (long) (whole * plan.rules().cutTo())) : whole;
     }
 
     /** How many messages may begin at this moment. */
     long room(long now, long volume) {
         int hour = plan.hours().hourOf(now);
-        if (warm || paused(now) || hour < 0) {
+        if (warm() || paused(now) || hour < 0) {
             return 0;
         }
         WarmupDay day = day(plan.hours().dayOf(now));
@@ -152,35 +191,32 @@ final class WarmupTrack {
         if (plan.byShare()) {
             return Math.max(0, left);
         }
-        return Math.max(0, Math.min(left, hourCap(day, hour, cap) - day.used(hour)));
-    }
-
-    /** How many may begin in an hour, those that did included. */
-    private long hourCap(WarmupDay day, int hour, long cap) {
-        int hours = plan.hours().count();
-        int from = plan.hours().from();
-        long byNow = Math.ceilDiv(cap * (hour - from + 1), (long) hours);
-        long even = Math.ceilDiv(cap, (long) hours);
-        return Math.min(byNow - day.used(0, hour), 2 * even);
+        return Math.max(0, Math.min(left, plan.ofHour(hour, cap, day.used(0, hour))
+                - day.used(hour)));
     }
 
     /** The cap of the present hour; 0 outside the sending hours. */
     long hourCap(long now, long volume) {
         int hour = plan.hours().hourOf(now);
-        return hour < 0 || warm || plan.byShare() ? 0
-                : Math.max(0, hourCap(day(plan.hours().dayOf(now)), hour, cap(volume)));
+        return hour < 0 || warm() || plan.byShare() ? 0
+                : Math.max(0, plan.ofHour(hour, cap(volume), day(plan.hours().dayOf(now))
+                        .used(0, hour)));
     }
 
-    /** How many of the present hour's messages may have begun by now when they come evenly. */
+    /**
+     * How many of the present hour's messages may have begun by now when they come evenly; of the
+     * day's by share, which comes evenly by itself.
+     */
     long evenly(long now, long volume) {
-        long cap = plan.byShare() ? cap(volume) : hourCap(now, volume);
-        return Math.ceilDiv(cap * (Math.floorMod(now, HOUR_MILLIS) + 1), HOUR_MILLIS);
+        return plan.byShare() ? cap(volume)
+                : Math.ceilDiv(hourCap(now, volume) * (plan.hours().intoHour(now) + 1),
+                        HOUR_MILLIS);
     }
 
     /** When there may be room again though there is none now. */
     long nextRoom(long now) {
         if (paused(now)) {
-            return pausedUntil;
+            return Math.max(pausedUntil, now + (idle.on ? 60_000 : 0));
         }
         return plan.byShare() && plan.hours().hourOf(now) >= 0 ? now + 60_000
                 : plan.hours().nextHour(now);
@@ -199,9 +235,8 @@ final class WarmupTrack {
         if (day.spare(hour) < 1) {
             return null;
         }
+        sent(day, volume);
         day.use(hour);
-        day.cap(cap(volume));
-        lastUsed = Math.max(lastUsed, day.day());
         return new Ticket(day.day(), hour);
     }
 
@@ -226,10 +261,16 @@ final class WarmupTrack {
             return null;
         }
         day.closeOthers(hour);
+        sent(day, volume);
         day.promise(hour, upTo);
-        day.cap(cap(volume));
-        lastUsed = Math.max(lastUsed, day.day());
         return new Grant(day.day(), hour, upTo);
+    }
+
+    private void sent(WarmupDay day, long volume) {
+        day.under(cap(volume), plan.size(provider, step()));
+        if (!idle.on) {
+            lastUsed = Math.max(lastUsed, day.day());
+        }
     }
 
     /** It is on disk. */
@@ -258,22 +299,19 @@ final class WarmupTrack {
 
     /** What became of a message; a decision when bounces cut the cap. */
     Optional<Decision> finished(Ticket ticket, WarmupDay.Outcome outcome) {
-        WarmupDay day = open(ticket.day());
+        WarmupDay day = find(ticket.day());
+        if (day == null) {
+            return Optional.empty();
+        }
         day.count(outcome);
-        if (cut || warm || !tooManyBounces(day)) {
+        if (cut || warm || !WarmupJudge.tooManyBounces(plan, day)) {
             return Optional.empty();
         }
         cut = true;
         return Optional.of(new Decision(Action.CUT, "bounces " + WarmupPlan.percent(
                 day.share(day.bounced())) + " above "
-                + WarmupPlan.percent(
-                        plan.rules().cutBounces())
-                + ": the cap is cut to " + WarmupPlan.percent(plan.rules().cutTo())));
-    }
-
-    private boolean tooManyBounces(WarmupDay day) {
-        return plan.rules().cutBounces() < 1 && day.finished() >= plan.rules().minSample()
-                && day.share(day.bounced()) > plan.rules().cutBounces();
+                + WarmupPlan.percent(plan.rules().cutBounces()) + ": the cap is cut to "
+                + WarmupPlan.percent(plan.rules().cutTo())));
     }
 
     /** A warm source sent something: it is not idle. True when that was not known of the day. */
@@ -289,43 +327,63 @@ final class WarmupTrack {
         open(day).complain(count);
     }
 
-    /** Every kept day but the one furthest from the present makes room for a new one. */
     private WarmupDay open(long day) {
         WarmupDay known = find(day);
-        if (known != null) {
+        if (known != null && known == days.getLast()) {
             return known;
         }
-        if (days.size() >= MAX_DAYS) {
-            days.stream().max(Comparator.comparingLong(one -> Math.abs(one.day() - day)))
-                    .ifPresent(days::remove);
+        if (known != null) {
+            days.remove(known);
+        } else if (days.size() >= MAX_DAYS) {
+            days.removeFirst();
         }
-        WarmupDay made = new WarmupDay(day);
-        days.add(made);
-        days.sort(Comparator.comparingLong(WarmupDay::day));
-        return made;
+        WarmupDay latest = known == null ? new WarmupDay(day) : known;
+        days.add(latest);
+        return latest;
     }
 
     // ------------------------------------------------------------------ deciding
 
-    /** Time goes by: judges the days that are over. */
+    /**
+     * Time goes by: judges the days that are over.
+     *
+     * @param nanos of a clock that cannot leap
+     */
+    List<Decision> turn(long now, long nanos) {
+        long today = plan.hours().dayOf(now);
+        long gone = lastUsed == 0 ? 0 : today - lastUsed;
+        if (gone < plan.rules().idleDays()) {
+            idle.end();
+        } else {
+            boolean known = idle.on;
+            if (!idle.outlasted(nanos)) {
+                return known || (!warm && step == 0) ? List.of()
+                        : List.of(new Decision(Action.DOUBT, "no mail for " + gone
+                                + " days, so says the clock: as in the first step until it has"
+                                + " said so for an hour"));
+            }
+        }
+        long pause = plan.rules().blockPause().toMillis();
+        if (pausedUntil == FOR_GOOD || pause == 0 || pausedUntil - now <= pause) {
+            longPause.end();
+        } else if (longPause.outlasted(nanos)) {
+            pausedUntil = now + pause;
+        }
+        return turn(now);
+    }
+
+    /** As {@link #turn(long, long)} when the time is sure, as that of a copy is. */
     List<Decision> turn(long now) {
+        idle.end();
         List<Decision> decisions = new ArrayList<>(1);
         long today = plan.hours().dayOf(now);
         if (pausedUntil != 0 && pausedUntil <= now) {
             decisions.add(resume("the pause is over"));
         }
-        for (WarmupDay day : days) {
-            if (day.day() < today && !day.judged()) {
-                day.judge();
-                if (!warm && day.used() > 0) {
-                    decisions.add(judge(day));
-                }
-            }
-        }
-        int idle = plan.rules().idleDays();
-        if (lastUsed > 0 && today - lastUsed >= idle) {
-            long gone = today - lastUsed;
-            lastUsed = today;
+        judgeDaysBefore(today, decisions);
+        long gone = today - lastUsed;
+        if (lastUsed > 0 && gone >= plan.rules().idleDays()) {
+            lastUsed = 0;
             if (warm || step > 0) {
                 begin(0);
                 decisions.add(new Decision(Action.RE_WARM, "no mail for " + gone
@@ -335,35 +393,45 @@ final class WarmupTrack {
         return decisions;
     }
 
+    private void judgeDaysBefore(long today, List<Decision> decisions) {
+        List<WarmupDay> over = new ArrayList<>(0);
+        for (WarmupDay day : days) {
+            if (day.day() < today && !day.judged()) {
+                over.add(day);
+            }
+        }
+        over.sort(Comparator.comparingLong(WarmupDay::day));
+        for (WarmupDay day : over) {
+            day.judge();
+            if (!warm && day.used() > 0) {
+                decisions.add(judge(day));
+            }
+        }
+    }
+
     private Decision judge(WarmupDay day) {
         String date = java.time.LocalDate.ofEpochDay(day.day()) + ": ";
+        if (day.mixed()) {
+            return new Decision(Action.HOLD, date + "the step was another one for a part of it");
+        }
         List<String> ills = ills(day);
         if (!ills.isEmpty()) {
-            bad++;
-            String why = date + String.join(", ", ills);
-            if (bad < plan.badDays()) {
-                return new Decision(Action.HOLD, why + "; bad day " + bad + " of "
-                        + plan.badDays());
-            }
-            begin(lower());
-            return new Decision(Action.STEP_BACK, why + "; " + plan.badDays()
-                    + " bad days in a row");
+            return bad(date + String.join(", ", ills));
         }
         bad = 0;
         if (cut) {
-            cut = tooManyBounces(day);
+            cut = WarmupJudge.tooManyBounces(plan, day);
             return new Decision(Action.HOLD, date + "bounces " + WarmupPlan.percent(day.share(
                     day.bounced())) + (cut ? ": the cap stays cut" : ": the cap is whole again"));
         }
-        long cap = plan.byShare() ? day.used() : day.cap();
-        long needed = Math.max(1, (long) Math.ceil(plan.advanceAt() * Math.max(0,
-                cap - day.lost())));
-        if (day.accepted() < needed && plan.advanceAt() > 0) {
-            return new Decision(Action.HOLD, date + day.accepted() + " of " + cap
-                    + " accepted, " + needed + " needed (" + WarmupPlan.percent(plan.advanceAt())
-                    + (day.lost() > 0 ? ", " + day.lost() + " lost by restarts" : "") + ")");
+        if (!day.allAt(plan.size(provider, step))) {
+            return new Decision(Action.HOLD, date + "its mail was sent in another step");
         }
-        String why = date + day.accepted() + " of " + cap + " accepted, " + health(day);
+        WarmupJudge.Use use = WarmupJudge.use(plan, day, offered.applyAsLong(day.day()));
+        if (!use.enough()) {
+            return new Decision(Action.HOLD, date + use.words());
+        }
+        String why = date + use.words() + ", " + WarmupJudge.health(day);
         step++;
         if (step >= plan.steps(provider)) {
             step = plan.steps(provider) - 1;
@@ -373,32 +441,18 @@ final class WarmupTrack {
         return new Decision(Action.ADVANCE, why);
     }
 
+    private Decision bad(String why) {
+        bad++;
+        if (bad < plan.badDays()) {
+            return new Decision(Action.HOLD, why + "; bad day " + bad + " of " + plan.badDays());
+        }
+        begin(lower());
+        return new Decision(Action.STEP_BACK, why + "; " + plan.badDays() + " bad days in a row");
+    }
+
     /** What was wrong with a day; nothing: it was good. */
     List<String> ills(WarmupDay day) {
-        List<String> ills = new ArrayList<>();
-        if (day.blocked() > 0) {
-            ills.add(day.blocked() + " blocked");
-        }
-        if (day.finished() >= plan.rules().minSample()) {
-            ill(ills, "bounces", day.share(day.bounced()), plan.rules().maxBounces());
-            ill(ills, "deferrals", day.share(day.deferred()), plan.rules().maxDeferrals());
-            ill(ills, "complaints", day.share(day.complained()), plan.rules().maxComplaints());
-        }
-        return ills;
-    }
-
-    private static void ill(List<String> ills, String what, double share, double limit) {
-        if (share > limit) {
-            ills.add(what + " " + WarmupPlan.percent(share) + " above " + WarmupPlan.percent(
-                    limit));
-        }
-    }
-
-    /** The shares of a day in words. */
-    static String health(WarmupDay day) {
-        return "bounces " + WarmupPlan.percent(day.share(day.bounced())) + ", deferrals "
-                + WarmupPlan.percent(day.share(day.deferred())) + ", complaints "
-                + WarmupPlan.percent(day.share(day.complained()));
+        return WarmupJudge.ills(plan, day);
     }
 
     /** The last step that is smaller than the present one. */
@@ -448,16 +502,32 @@ final class WarmupTrack {
     /** To a step, from 0; beyond the last one it is warm. */
     Decision step(int to, String why) {
         int last = plan.steps(provider) - 1;
-        begin(Math.min(to, last));
+        chosen(Math.min(to, last));
         warm = to > last;
         return new Decision(warm ? Action.FINISH : Action.SET_STEP, why);
     }
 
     Decision reset(String why) {
-        begin(0);
+        chosen(0);
         pausedUntil = 0;
         pausedWhy = "";
         return new Decision(Action.RESET, why);
+    }
+
+    private void chosen(int to) {
+        begin(to);
+        days.forEach(WarmupDay::mix);
+        idle.end();
+        lastUsed = 0;
+    }
+
+    /** Goes on by another plan, at the step of at most the same size. */
+    Optional<Decision> follow(WarmupPlan other) {
+        String name = plan.name();
+        boolean byShare = plan.byShare();
+        long size = plan.size(provider, step);
+        plan = other;
+        return adopt(name, byShare, size);
     }
 
     // ------------------------------------------------------------------ what would be
@@ -473,13 +543,18 @@ final class WarmupTrack {
         copy.pausedUntil = pausedUntil;
         copy.pausedWhy = pausedWhy;
         copy.lastUsed = lastUsed;
+        copy.offered = offered;
+        copy.idle.on = idle.on;
+        copy.idle.sinceNanos = idle.sinceNanos;
         return copy;
     }
 
     /** As if so many messages had been sent and accepted on a day. */
     void suppose(long day, long messages) {
         if (messages > 0) {
-            open(day).suppose(plan.hours().from(), messages, cap(messages));
+            WarmupDay made = open(day);
+            made.under(cap(messages), plan.size(provider, step()));
+            made.suppose(plan.hours().from(), messages);
             lastUsed = Math.max(lastUsed, day);
         }
     }
@@ -522,7 +597,8 @@ final class WarmupTrack {
     static Optional<Restored> decode(byte[] stored, WarmupPlan plan, String provider,
             Function<Long, List<Long>> counts) {
         try (DataInputStream in = new DataInputStream(new ByteArrayInputStream(stored))) {
-            if (in.readByte() != VERSION) {
+            int version = in.readByte();
+            if (version != VERSION && version != UNSIZED_VERSION) {
                 return Optional.empty();
             }
             WarmupTrack track = new WarmupTrack(plan, provider);
@@ -537,7 +613,7 @@ final class WarmupTrack {
             track.pausedWhy = in.readUTF();
             track.lastUsed = in.readLong();
             for (int left = in.readInt(); left > 0; left--) {
-                WarmupDay day = WarmupDay.read(in);
+                WarmupDay day = WarmupDay.read(in, version != UNSIZED_VERSION);
                 day.restore(counts.apply(day.day()));
                 track.days.add(day);
             }
@@ -564,6 +640,7 @@ final class WarmupTrack {
                 && plan.size(provider, step + 1) <= size) {
             step++;
         }
+        days.forEach(day -> day.resize(size, plan.size(provider, step)));
         return Optional.of(new Decision(Action.PLAN_CHANGED, "from plan " + name));
     }
 

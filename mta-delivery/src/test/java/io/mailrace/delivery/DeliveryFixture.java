@@ -2,6 +2,7 @@
 package io.mailrace.delivery;
 
 import io.mailrace.core.ConfigSource;
+import io.mailrace.core.ContentFacts;
 import io.mailrace.core.Content;
 import io.mailrace.core.ContentFacts;
 import io.mailrace.core.Event;
@@ -116,6 +117,15 @@ final class DeliveryFixture implements AutoCloseable {
                 message(body), recipient);
     }
 
+    /** With a tag, as header X-Mailrace-Tag sets it. */
+    SpoolId submitTagged(String tag, String body, String recipient) {
+        byte[] content = message(body);
+        ContentFacts facts = TestMail.facts(content, false, false);
+        return submit("default", "app@example.com", MailOptions.NONE, new ContentFacts(
+                facts.sizeBytes(), false, false, false, false, facts.fromDomain(),
+                facts.messageId(), tag), content, recipient);
+    }
+
     SpoolId submitMail(String sender, byte[] content, String recipient) {
         return submit("default", sender, content, recipient);
     }
@@ -134,6 +144,12 @@ final class DeliveryFixture implements AutoCloseable {
 
     private SpoolId submit(String tenant, String sender, MailOptions options, byte[] content,
             String... recipients) {
+        return submit(tenant, sender, options, TestMail.facts(content, false, false), content,
+                recipients);
+    }
+
+    private SpoolId submit(String tenant, String sender, MailOptions options, ContentFacts facts,
+            byte[] content, String... recipients) {
         IncomingContent incoming = spool.newContent(Runnable::run, () -> {});
         for (int at = 0; at < content.length; at += 60_000) {
             int from = at;
@@ -144,7 +160,7 @@ final class DeliveryFixture implements AutoCloseable {
         List<Recipient> to = Arrays.stream(recipients).map(one -> new Recipient(
                 TestMail.address(one))).toList();
         incoming.accept(new Submission(TestMail.address(sender), to,
-                options, TestMail.facts(content, false, false), tenant,
+                options, facts, tenant,
                 new Event.Intake("relay", "127.0.0.1", "", "test", "")), new CommitListener() {
                     @Override
                     public void committed() {

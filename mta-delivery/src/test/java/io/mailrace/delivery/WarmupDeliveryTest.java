@@ -16,7 +16,9 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
@@ -89,7 +91,7 @@ class WarmupDeliveryTest {
     /** Answers a command by the name the client gave in EHLO; null: the usual reply. */
     private interface Script {
         @Nullable
-        String reply(String verb, String client);
+        String reply(String verb, String line, String client);
     }
 
     private TestPeer peer(Script script) throws IOException {
@@ -98,7 +100,7 @@ class WarmupDeliveryTest {
                     if (verb.equals("EHLO")) {
                         names.put(connection, line.substring(5));
                     }
-                    return script.reply(verb, names.getOrDefault(connection, ""));
+                    return script.reply(verb, line, names.getOrDefault(connection, ""));
                 });
         open.add(peer);
         return peer;
@@ -122,7 +124,7 @@ class WarmupDeliveryTest {
 
     @Test
     void cap_isReached_warmSourceOfThePoolSendsTheRest() throws IOException {
-        TestPeer peer = peer((verb, client) -> null);
+        TestPeer peer = peer((verb, line, client) -> null);
         DeliveryFixture fixture = deliver(peer.port(), "");
         for (int i = 0; i < 60; i++) {
             fixture.submit("n" + i, "r" + i + "@d.test");
@@ -138,7 +140,7 @@ class WarmupDeliveryTest {
     @Test
     void cap_isReachedAndNoSourceIsWarm_restWaitsWithTheReasonAndIsNotLost()
             throws IOException {
-        TestPeer peer = peer((verb, client) -> null);
+        TestPeer peer = peer((verb, line, client) -> null);
         DeliveryFixture fixture = deliver(peer.port(), "pools.default.sources { cold = 1 }");
         for (int i = 0; i < 30; i++) {
             fixture.submit("n" + i, "r" + i + "@d.test");
@@ -158,7 +160,7 @@ class WarmupDeliveryTest {
 
     @Test
     void cap_isReached_overflowSendsTheRest() throws IOException {
-        TestPeer peer = peer((verb, client) -> null);
+        TestPeer peer = peer((verb, line, client) -> null);
         DeliveryFixture fixture = deliver(peer.port(), """
                 pools { default { sources { cold = 1 }, overflow = spare }
                   spare { sources { warm = 1 } } }
@@ -173,7 +175,7 @@ class WarmupDeliveryTest {
 
     @Test
     void firstAttempt_isDeferred_nextGoesByAWarmSourceAndCostsNothing() throws IOException {
-        TestPeer peer = peer((verb, client) -> verb.equals("RCPT")
+        TestPeer peer = peer((verb, line, client) -> verb.equals("RCPT")
                 && client.equals("cold") ? "451 4.3.0 try later" : null);
         DeliveryFixture fixture = deliver(peer.port(), "");
         List<SpoolId> ids = new ArrayList<>();
@@ -190,8 +192,26 @@ class WarmupDeliveryTest {
     }
 
     @Test
+    void firstAttempt_isGreylisted_isCountedByItself() throws IOException {
+        TestPeer peer = peer((verb, line, client) -> verb.equals("RCPT")
+                && client.equals("cold") ? "451 4.7.1 greylisted" : null);
+        DeliveryFixture fixture = deliver(peer.port(), """
+                pools.default { sources { warm = 1, cold = 1 }, sticky = false }
+                providers.x.rules = [ { name = grey, code = 451, words = "greylisted",
+                  class = greylisted } ]
+                """);
+        for (int i = 0; i < 20; i++) {
+            fixture.submit("n" + i, "r" + i + "@d.test");
+        }
+        fixture.awaitEmpty();
+        assertThat(row(fixture).greylisted()).isEqualTo(row(fixture).used()).isPositive();
+        assertThat(row(fixture).deferred()).isZero();
+        assertThat(row(fixture).health()).isEqualTo("good");
+    }
+
+    @Test
     void block_bySourceThatWarmsUp_pausesItAndItsMailGoesByOthers() throws IOException {
-        TestPeer peer = peer((verb, client) -> verb.equals("MAIL")
+        TestPeer peer = peer((verb, line, client) -> verb.equals("MAIL")
                 && client.equals("cold") ? "550 5.7.1 you are blocked" : null);
         DeliveryFixture fixture = deliver(peer.port(), """
                 providers.x.rules = [ { name = wall, code = 550, words = "you are blocked",
@@ -207,9 +227,162 @@ class WarmupDeliveryTest {
         assertThat(fixture.metrics.counter("warmup_alerts_total", "").sum()).isEqualTo(1);
     }
 
+    /** Puts off the first attempt for one recipient, as if it were greylisting. */
+    private static Script greylisting(String recipient) {
+        AtomicInteger seen = new AtomicInteger();
+        return (verb, line, client) -> verb.equals("RCPT") && line.contains(recipient)
+                && seen.getAndIncrement() == 0 ? "451 4.7.1 greylisted, come again" : null;
+    }
+
+    private static final String GREYLIST_RULE = """
+            providers.x.rules = [ { name = grey, code = "4xx", words = "greylisted",
+              class = greylisted, scope = message, retry-after = 1ms } ]
+            """;
+
+    @Test
+    void allCold_firstAttemptsWait_deferredMailGoesOnAndCostsNothing() throws IOException {
+        TestPeer peer = peer(greylisting("r0@"));
+        DeliveryFixture fixture = deliver(peer.port(), GREYLIST_RULE
+                + "pools.default.sources { cold = 1 }");
+        for (int i = 0; i < 40; i++) {
+            fixture.submit("n" + i, "r" + i + "@d.test");
+        }
+        await(() -> peer.received.size() == 24);
+        assertThat(clients(peer)).containsOnly(COLD);
+        assertThat(recipients(peer)).contains("r0@d.test");
+        assertThat(row(fixture).used()).isEqualTo(24);
+        await(() -> fixture.spool.queues().waiting() == 16);
+        assertThat(fixture.delivery.why(TestMail.key("d.test"))).contains("24 of 24 sent today");
+    }
+
+    @Test
+    void allCold_paused_deferredMailWaitsToo() throws IOException {
+        CountDownLatch paused = new CountDownLatch(1);
+        AtomicInteger seen = new AtomicInteger();
+        TestPeer peer = peer((verb, line, client) -> {
+            if (!verb.equals("RCPT") || seen.getAndIncrement() > 0) {
+                return null;
+            }
+            DeliveryFixture.pass(paused);
+            return "451 4.7.1 greylisted, come again";
+        });
+        DeliveryFixture fixture = deliver(peer.port(), GREYLIST_RULE
+                + "pools.default.sources { cold = 1 }");
+        fixture.submit("n", "r@d.test");
+        await(() -> seen.get() == 1);
+        fixture.delivery.warmup().pause("cold", "", "holidays");
+        paused.countDown();
+        await(() -> fixture.delivery.why(TestMail.key("d.test")).contains("paused: holidays"));
+        assertThat(peer.received).isEmpty();
+        fixture.delivery.warmup().resume("cold", "", "test");
+        fixture.awaitEmpty();
+        assertThat(clients(peer)).containsExactly(COLD);
+    }
+
+    @Test
+    void greylisted_fromAColdSource_goesByTheSameOneAgain() throws IOException {
+        TestPeer peer = peer(greylisting("r0@"));
+        DeliveryFixture fixture = deliver(peer.port(), GREYLIST_RULE);
+        fixture.submit("n0", "r0@d.test");
+        fixture.awaitEmpty();
+        assertThat(clients(peer)).containsExactly(COLD);
+        assertThat(row(fixture).used()).isEqualTo(1);
+    }
+
+    @Test
+    void coldSourceOfAnOverflow_getsNothingWhileThePoolsOwnMaySend() throws IOException {
+        TestPeer peer = peer((verb, line, client) -> null);
+        DeliveryFixture fixture = deliver(peer.port(), """
+                pools { default { sources { warm = 1 }, overflow = spare }
+                  spare { sources { cold = 1 } } }
+                """);
+        for (int i = 0; i < 20; i++) {
+            fixture.submit("n" + i, "r" + i + "@d.test");
+        }
+        fixture.awaitEmpty();
+        assertThat(clients(peer)).hasSize(20).containsOnly(WARM);
+    }
+
+    @Test
+    void coldSource_isTurnedAwayAtTheDoor_warmOnesSendWithoutAWait() throws IOException {
+        TestPeer peer = peer((verb, line, client) -> verb.equals("EHLO")
+                && line.contains("cold") ? "554 5.7.1 who are you" : null);
+        DeliveryFixture fixture = deliver(peer.port(), "");
+        for (int i = 0; i < 20; i++) {
+            fixture.submit("n" + i, "r" + i + "@d.test");
+        }
+        fixture.awaitEmpty();
+        assertThat(clients(peer)).hasSize(20).containsOnly(WARM);
+        assertThat(fixture.metrics.counter("delivery_sites_parked_total", "").sum()).isZero();
+        assertThat(row(fixture).used()).isZero();
+    }
+
+    @Test
+    void attemptsThatMetNoServer_areFirstAttemptsStill() throws IOException {
+        dns.mx("late.test", 10, "mx.late.test").a("mx.late.test", "127.0.0.77");
+        TestPeer other = peer((verb, line, client) -> null);
+        DeliveryFixture fixture = deliver(other.port(), """
+                pools.default.sources { cold = 1 }
+                delivery { park-first = 1s, park-max = 1s }
+                """);
+        List<SpoolId> ids = new ArrayList<>();
+        for (int i = 0; i < 7; i++) {
+            ids.add(fixture.submit("n" + i, "r" + i + "@late.test"));
+        }
+        await(() -> ids.stream().noneMatch(id -> fixture.attempts(id).isEmpty()));
+        TestPeer peer = TestPeer.on("127.0.0.77", other.port(), List.of("PIPELINING", "SIZE"),
+                (verb, line, at, connection) -> null);
+        open.add(peer);
+        await(() -> fixture.delivery.why(TestMail.key("late.test")).contains(
+                "4 of 4 sent today"));
+        await(() -> fixture.spool.queues().waiting() == 3);
+        assertThat(peer.received).hasSize(4);
+    }
+
+    @Test
+    void reset_whileConnectionsAreOpen_capsThemToo() throws IOException {
+        TestPeer peer = peer((verb, line, client) -> null);
+        DeliveryFixture fixture = deliver(peer.port(), "pools.default.sources { cold = 1 }");
+        fixture.submit("first", "r@d.test");
+        fixture.awaitEmpty();
+        fixture.delivery.warmup().step("cold", "x", OptionalLong.of(99), "test");
+        for (int i = 0; i < 40; i++) {
+            fixture.submit("n" + i, "r" + i + "@d.test");
+        }
+        fixture.awaitEmpty();
+        fixture.delivery.warmup().reset("cold", "x", "test");
+        for (int i = 0; i < 40; i++) {
+            fixture.submit("m" + i, "r" + i + "@d.test");
+        }
+        await(() -> fixture.delivery.why(TestMail.key("d.test")).contains("24 of 24 sent today"));
+        await(() -> peer.received.size() == 41 + 23);
+        await(() -> fixture.spool.queues().waiting() == 17);
+    }
+
+    @Test
+    void engaged_goesFirstFromAColdSource() throws IOException {
+        TestPeer peer = peer((verb, line, client) -> null);
+        DeliveryFixture fixture = deliver(peer.port(), """
+                pools.default.sources { cold = 1 }
+                warmup.plans.p.engaged = ["vip-*"]
+                """);
+        for (int i = 0; i < 40; i++) {
+            fixture.submit("n" + i, "r" + i + "@d.test");
+        }
+        for (int i = 0; i < 10; i++) {
+            fixture.submitTagged("vip-" + i, "v" + i, "v" + i + "@d.test");
+        }
+        await(() -> recipients(peer).stream().filter(one -> one.startsWith("v")).count() == 10);
+        assertThat(recipients(peer)).hasSizeLessThan(15);
+    }
+
+    private static List<String> recipients(TestPeer peer) {
+        return peer.received.stream().flatMap(one -> one.to().stream()).toList();
+    }
+
     @Test
     void restart_afterSomeMail_countsGoOn() throws IOException {
-        TestPeer peer = peer((verb, client) -> null);
+        TestPeer peer = peer((verb, line, client) -> null);
         DeliveryFixture fixture = deliver(peer.port(), "pools.default.sources { cold = 1 }");
         for (int i = 0; i < 10; i++) {
             fixture.submit("n" + i, "r" + i + "@d.test");
@@ -238,7 +411,7 @@ class WarmupDeliveryTest {
         dns.ptr("192.0.2.9", "cold.test").a("cold.test", "192.0.2.9")
                 .moreTxt("cold.test", "v=spf1 a -all")
                 .moreTxt("example.com", "v=spf1 ip4:192.0.2.9 -all");
-        TestPeer peer = peer((verb, client) -> null);
+        TestPeer peer = peer((verb, line, client) -> null);
         DeliveryFixture fixture = deliver(peer.port(), CHECKED);
         fixture.submit("n", "r@d.test");
         fixture.awaitEmpty();
@@ -249,7 +422,7 @@ class WarmupDeliveryTest {
     void identity_isNotInOrder_sourceWaitsAndSaysWhyUntilStartedByName() throws IOException {
         dns.a("cold.test", "192.0.2.9").moreTxt("cold.test", "v=spf1 a -all")
                 .moreTxt("example.com", "v=spf1 ip4:192.0.2.8 -all");
-        TestPeer peer = peer((verb, client) -> null);
+        TestPeer peer = peer((verb, line, client) -> null);
         DeliveryFixture fixture = deliver(peer.port(), CHECKED);
         fixture.submit("n", "r@d.test");
         await(() -> row(fixture).why().contains("192.0.2.9 has no PTR name"));

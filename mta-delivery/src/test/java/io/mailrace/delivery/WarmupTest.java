@@ -2,6 +2,7 @@
 package io.mailrace.delivery;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.mailrace.core.ConfigSource;
 import io.mailrace.core.Event;
@@ -171,7 +172,9 @@ class WarmupTest {
         Warmup warmup = start("");
         day(warmup, 0);
         assertThat(take(warmup)).isPresent();
-        warmup.blocked("cold", "default", "550 5.7.1 on our block list");
+        for (String site : List.of("one", "two", "three")) {
+            warmup.blocked("cold", "default", site, "550 5.7.1 on our block list");
+        }
         assertThat(take(warmup)).isEmpty();
         assertThat(why(warmup)).contains("paused until",
                 "on our block list");
@@ -198,7 +201,7 @@ class WarmupTest {
     void share_isThatPartOfAllFirstAttempts() {
         toMidnight();
         Warmup warmup = startAs("""
-                sources { cold { warmup { plan = p } } }
+                sources { warm {}, cold { warmup { plan = p } } }
                 warmup.plans.p { shares = ["10%", "50%"] }
                 """, WarmupGate.OPEN);
         List<Integer> sent = new ArrayList<>();
@@ -219,10 +222,37 @@ class WarmupTest {
         assertThat(sent.get(2)).isZero();
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"", "pools { default.sources { cold = 1 }, more.sources { warm = 1 } }",
+            "pools { default { sources { cold = 1, warm = 0 }, overflow = more }\n"
+                    + "more.sources { cold = 1 } }"})
+    void share_noWarmSourceInThePool_isSaidAtTheStart(String pools) {
+        String sources = pools.isEmpty() ? "" : "sources.warm {}\n";
+        ConfigSource source = ConfigSource.ofText(sources + """
+                sources.cold { warmup { plan = p } }
+                warmup.plans.p { shares = ["10%", "50%"] }
+                """ + pools);
+        DeliveryConfig.from(source.root(), "mta.test");
+        assertThatThrownBy(source::finish).hasMessageContainingAll("sources.cold.warmup",
+                "gives a share of the mail, but pool default", "no warm source");
+    }
+
+    @Test
+    void share_overflowHasAWarmSource_isTaken() {
+        ConfigSource source = ConfigSource.ofText("""
+                sources { warm {}, cold { warmup { plan = p } } }
+                warmup.plans.p { shares = ["10%", "50%"] }
+                pools { default { sources { cold = 1 }, overflow = more }
+                  more.sources { warm = 1 } }
+                """);
+        DeliveryConfig.from(source.root(), "mta.test");
+        assertThatThrownBy(source::finish).message().doesNotContain("gives a share");
+    }
+
     @Test
     void gate_hasSomethingAgainstIt_waitsWithThatReasonUnlessToldOtherwise() {
         Warmup warmup = startAs(PLAN.formatted(""), source -> CompletableFuture.completedFuture(
-                List.of("192.0.2.1 has no PTR")));
+                WarmupGate.Answer.of(List.of("192.0.2.1 has no PTR"))));
         assertThat(take(warmup)).isEmpty();
         assertThat(why(warmup)).isEqualTo(
                 "the warm-up of source cold does not begin: 192.0.2.1 has no PTR");
@@ -230,7 +260,7 @@ class WarmupTest {
         memos.writeAll();
         assertThat(take(warmup)).isPresent();
         assertThat(take(startAs(PLAN.formatted(""), source -> CompletableFuture
-                .completedFuture(List.of("no PTR"))))).isPresent();
+                .completedFuture(WarmupGate.Answer.of(List.of("no PTR")))))).isPresent();
     }
 
     @Test
@@ -268,25 +298,39 @@ class WarmupTest {
     /** An hour of one day of the wall clock, as the plan sees it. */
     private record Hour(long day, int hour) {}
 
+    private static List<String> plans() {
+        String plain = PLAN.formatted("");
+        String caps = "caps { default = [100, 200, 400, 800] }";
+        return List.of(plain, plain.replace("[100, 200", "[60, 90"),
+                PLAN.formatted(", sending-hours = 6-18"),
+                PLAN.formatted(", per = hour").replace("[100, 200, 400, 800]", "[5, 9, 17, 40]"),
+                PLAN.formatted(", per = hour, sending-hours = 8-18, timezone = Asia/Kolkata")
+                        .replace("[100, 200, 400, 800]", "[5, 9, 17, 40]"),
+                PLAN.formatted(", timezone = America/New_York, block-pause = 6h"),
+                PLAN.formatted(", timezone = Australia/Lord_Howe, sending-hours = 1-12"),
+                PLAN.formatted(", cut-bounces = 1%, advance-at = 10%"),
+                "sources.warm {}\n" + plain.replace(caps, "shares = [\"20%\", \"50%\", \"80%\"]"));
+    }
+
     /**
      * Whatever happens (crashes with writes on their way, orderly restarts, the clock stepping both
-     * ways, plans edited): never more than the cap in an hour or a day; and when it is over, the
-     * next whole day gives the whole cap again.
+     * ways and leaping years, plans edited, blocks, operators): never more than the cap in an hour
+     * or a day; and when it is over, the next whole day gives the whole cap again.
      */
     @ParameterizedTest
     @ValueSource(longs = {1, 2, 3, 4, 5, 6, 7, 8})
     void anything_happens_neverMoreThanTheCapAndNothingIsLostForEver(long seed) {
         Random random = new Random(seed);
         toMidnight();
-        String[] plans = {PLAN.formatted(""), PLAN.formatted("").replace("[100, 200", "[60, 90"),
-                PLAN.formatted(", sending-hours = 6-18"), PLAN.formatted(", per = hour")
-                        .replace("[100, 200, 400, 800]", "[5, 9, 17, 40]")};
-        Warmup warmup = startAs(plans[0], WarmupGate.OPEN);
+        List<String> plans = plans();
+        Warmup warmup = startAs(plans.getFirst(), WarmupGate.OPEN);
         Map<Long, Long> byDay = new HashMap<>();
         Map<Hour, Long> byHour = new HashMap<>();
         List<Warmup.Pass> flying = new ArrayList<>();
+        Duration leapt = Duration.ZERO;
         int restarts = 0;
-        for (int turn = 0; turn < 4000; turn++) {
+        int leaps = 0;
+        for (int turn = 0; turn < 2500; turn++) {
             for (int i = random.nextInt(12); i > 0; i--) {
                 Optional<Warmup.Pass> pass = Optional.ofNullable(warmup.take("cold", "default"));
                 memos.write(random.nextInt(3));
@@ -296,8 +340,7 @@ class WarmupTest {
                 }
             }
             while (!flying.isEmpty() && random.nextInt(3) > 0) {
-                finish(warmup, flying.removeLast(), random.nextInt(30) == 0 ? Outcome.BOUNCED
-                        : Outcome.ACCEPTED);
+                finish(warmup, flying.removeLast(), outcome(random));
             }
             int what = random.nextInt(60);
             if (what < 3) {
@@ -313,31 +356,67 @@ class WarmupTest {
                     warmup.close();
                 }
                 memos.writeAll();
-                warmup = startAs(plans[random.nextInt(plans.length)], WarmupGate.OPEN);
+                warmup = startAs(plans.get(random.nextInt(plans.size())), WarmupGate.OPEN);
             } else if (what == 3) {
                 time.stepWallClock(Duration.ofMinutes(random.nextInt(-26 * 60, 13 * 60)));
+            } else if (what == 4) {
+                // never twice to the same days: what is known of them is bounded
+                Duration to = leapt.isZero() || random.nextInt(3) == 0
+                        ? Duration.ofDays(90L * (leaps % 2 == 0 ? ++leaps : -++leaps))
+                        : Duration.ZERO;
+                time.stepWallClock(to.minus(leapt));
+                leapt = to;
+            } else if (what == 5) {
+                order(warmup, random);
             }
             time.advance(Duration.ofMinutes(random.nextInt(0, 40)));
         }
-        assertThat(restarts).isGreaterThan(100);
+        assertThat(restarts).isGreaterThan(80);
+        time.stepWallClock(leapt.negated());
         memos.writeAll();
         recovers(startAs(PLAN.formatted(""), WarmupGate.OPEN));
     }
 
+    private static Outcome outcome(Random random) {
+        return switch (random.nextInt(60)) {
+            case 0, 1 -> Outcome.BOUNCED;
+            case 2 -> Outcome.GREYLISTED;
+            default -> Outcome.ACCEPTED;
+        };
+    }
+
+    private void order(Warmup warmup, Random random) {
+        int what = random.nextInt(7);
+        if (what == 0) {
+            for (String site : List.of("a", "b", "c")) {
+                warmup.blocked("cold", "default", site, "550 5.7.1 on our block list");
+            }
+            return;
+        }
+        warmup.order("cold", "default", track -> switch (what) {
+            case 1 -> track.pause("test");
+            case 2 -> track.step(random.nextInt(5), "test");
+            case 3 -> track.reset("test");
+            default -> track.resume("test");
+        });
+    }
+
     private void count(Warmup warmup, Warmup.Pass pass, Map<Long, Long> byDay,
             Map<Hour, Long> byHour) {
-        WarmupTrack track = track(warmup);
-        WarmupPlan.Hours hours = track.plan().hours();
+        WarmupPlan plan = track(warmup).plan();
+        WarmupPlan.Hours hours = plan.hours();
+        long cap = warmup.cap(pass.key());
         long day = hours.dayOf(time.epochMillis());
         Hour hour = new Hour(day, hours.hourOf(time.epochMillis()));
         assertThat(pass.ticket()).isEqualTo(new WarmupTrack.Ticket(hour.day(), hour.hour()));
-        assertThat(byDay.merge(day, 1L, Long::sum)).as("seed day %s", day).isLessThanOrEqualTo(
-                track.cap(0));
+        assertThat(byDay.merge(day, 1L, Long::sum)).as("day %s", day).isLessThanOrEqualTo(cap);
+        long even = Math.ceilDiv(cap, (long) hours.count());
         assertThat(byHour.merge(hour, 1L, Long::sum)).as("hour %s", hour).isLessThanOrEqualTo(
-                2 * Math.ceilDiv(track.cap(0), (long) hours.count()));
+                plan.byShare() ? cap : hours.per() == WarmupPlan.Per.HOUR ? even : 2 * even);
     }
 
     private void recovers(Warmup warmup) {
+        warmup.order("cold", "default", track -> track.resume("test"));
         time.advance(Duration.ofDays(5));
         toMidnight();
         warmup.cold("cold", "default");

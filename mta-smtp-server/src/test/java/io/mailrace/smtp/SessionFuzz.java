@@ -96,7 +96,8 @@ public final class SessionFuzz {
             }
         }
         for (String argument : new String[]{text, "TO:" + text, "TO:<a@b.example> " + text}) {
-            if (RcptCommand.parse(argument, true, true, "mta.test") instanceof RcptCommand.Add add) {
+            RcptCommand command = RcptCommand.parse(argument, true, true, "mta.test");
+            if (command instanceof RcptCommand.Add add) {
                 must(add.recipient().orcpt().length() <= 500, "ORCPT has a bound");
             }
         }

@@ -39,6 +39,7 @@ public final class IntakePressure {
      * The policy: what is looked at, and what it brings about when it is high and when it is full.
      * Clients we know are those in relay-from and addresses with a good login lately.
      */
+    @SuppressWarnings("ImmutableEnumChecker") // all are Set.of
     public enum Input {
         /** Turned away one by one, exactly: see {@link ConnectionLimits}. */
         CONNECTIONS(Set.of(), Set.of()),

@@ -46,15 +46,18 @@ final class SmtpMeters {
     /** Shows what mail intake depends on. */
     void show(IntakePressure pressure) {
         metrics.gauge("smtp_intake_level", "0: mail is taken, 1: slower, 2: some is refused.",
-                () -> pressure.snapshot().level().ordinal());
+                () -> switch (pressure.snapshot().level()) {
+                    case ACCEPT -> 0;
+                    case SLOW -> 1;
+                    case REFUSE -> 2;
+                });
         for (IntakePressure.Input input : IntakePressure.Input.values()) {
             Map<String, String> label = Map.of("input", input.word());
             metrics.gauge("smtp_intake_value", "What intake looks at; see pressure in the manual.",
                     label, () -> reading(pressure, input).map(IntakePressure.Reading::value)
                             .orElse(0L));
             metrics.gauge("smtp_intake_state", "0: low, 1: high, 2: full.", label,
-                    () -> reading(pressure, input).map(r -> (long) r.state().ordinal())
-                            .orElse(0L));
+                    () -> reading(pressure, input).map(SmtpMeters::number).orElse(0L));
         }
         for (IntakePressure.Answer answer : IntakePressure.Answer.values()) {
             intakeRefused.put(answer, metrics.counter("smtp_intake_answers_total",
@@ -67,6 +70,14 @@ final class SmtpMeters {
             IntakePressure.Input input) {
         return pressure.snapshot().readings().stream().filter(r -> r.input() == input)
                 .findFirst();
+    }
+
+    private static long number(IntakePressure.Reading reading) {
+        return switch (reading.state()) {
+            case LOW -> 0;
+            case HIGH -> 1;
+            case FULL -> 2;
+        };
     }
 
     void intakeRefused(IntakePressure.Answer answer) {

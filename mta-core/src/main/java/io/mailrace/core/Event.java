@@ -28,6 +28,15 @@ public sealed interface Event {
             implements
                 OfMessage {}
 
+    /**
+     * A message that was accepted broke rules for senders; {@link LintRule} has their words.
+     *
+     * @param findings the rules it broke as it came
+     * @param fixed those of them that were mended
+     */
+    record LintFound(long epochMillis, SpoolId id, String tenant, LintMode mode,
+            List<String> findings, List<String> fixed) implements OfMessage {}
+
     /** A client's command or message was refused. The text is our reply. */
     record Rejected(long epochMillis, Intake from, String stage, SmtpReply reply)
             implements

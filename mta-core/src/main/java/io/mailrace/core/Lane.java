@@ -13,6 +13,8 @@ public enum Lane {
     /** Campaigns: leaves last, but is never starved. */
     BULK(2);
 
+    private static final int HIGH_PRIORITY = 4;
+
     private final int code;
 
     Lane(int code) {
@@ -36,6 +38,18 @@ public enum Lane {
             }
         }
         return Optional.empty();
+    }
+
+    /**
+     * What a priority of RFC 6710 means here. Those of its MIXER profile are -4, 0 and 4.
+     *
+     * @param priority from -9 to 9
+     */
+    public static Lane ofPriority(int priority) {
+        if (priority >= HIGH_PRIORITY) {
+            return TRANSACTIONAL;
+        }
+        return priority <= -HIGH_PRIORITY ? BULK : DEFAULT;
     }
 
     /** Reads the stored form. */

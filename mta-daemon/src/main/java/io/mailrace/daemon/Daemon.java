@@ -116,7 +116,8 @@ public final class Daemon implements AutoCloseable {
                 time, metrics, config.dkim().keys().keySet().stream().sorted().toList());
         delivery = delivering;
         parts.push(new Part("delivery", () -> delivering.close(stopRest(1))));
-        SmtpServer listening = SmtpServer.start(config.smtp(), open, loops, time, metrics);
+        SmtpServer listening = SmtpServer.start(config.smtp(), open, loops, time, metrics,
+                config.dkim().facts());
         server = listening;
         // half of the time: delivery needs the other
         parts.push(new Part("listeners", () -> listening.close(stopRest(2))));

@@ -22,6 +22,7 @@ final class EventJson {
     static String kind(Event event) {
         return switch (event) {
             case Event.Received e -> "received";
+            case Event.LintFound e -> "lint-found";
             case Event.Rejected e -> "rejected";
             case Event.Attempted e -> "attempted";
             case Event.Expired e -> "expired";
@@ -55,6 +56,12 @@ final class EventJson {
         }
         switch (event) {
             case Event.Received e -> received(json, e);
+            case Event.LintFound e -> {
+                json.writeStringProperty("tenant", e.tenant());
+                json.writeStringProperty("mode", e.mode().word());
+                words(json, "findings", e.findings());
+                words(json, "fixed", e.fixed());
+            }
             case Event.Rejected e -> {
                 intake(json, e.from());
                 json.writeStringProperty("stage", e.stage());
@@ -176,6 +183,14 @@ final class EventJson {
             json.writeString(recipient.toString());
         }
         json.writeEndArray();
+    }
+
+    private static void words(JsonGenerator json, String name, List<String> words) {
+        if (!words.isEmpty()) {
+            json.writeArrayPropertyStart(name);
+            words.forEach(json::writeString);
+            json.writeEndArray();
+        }
     }
 
     private static void reply(JsonGenerator json, SmtpReply reply) {

@@ -29,6 +29,7 @@ final class EventText {
                     .append(", ").append(e.sizeBytes()).append(" bytes, tenant ")
                     .append(e.tenant()).append(", lane ").append(e.lane().word())
                     .append(e.messageId().isEmpty() ? "" : ", Message-ID " + e.messageId());
+            case Event.LintFound e -> lint(text, e);
             case Event.Rejected e -> text.append("rejected at ").append(e.stage())
                     .append(" from ").append(intake(e.from())).append(": ").append(e.reply());
             case Event.Attempted e -> attempted(text, e);
@@ -58,6 +59,14 @@ final class EventText {
                     .append(": ").append(e.why());
         }
         return printable(text.append('\n'));
+    }
+
+    private static void lint(StringBuilder text, Event.LintFound e) {
+        text.append("breaks rules for senders (").append(e.mode().word()).append("): ")
+                .append(String.join(", ", e.findings()));
+        if (!e.fixed().isEmpty()) {
+            text.append("; mended: ").append(String.join(", ", e.fixed()));
+        }
     }
 
     private static void attempted(StringBuilder text, Event.Attempted e) {

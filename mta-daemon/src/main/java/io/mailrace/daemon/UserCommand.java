@@ -10,9 +10,16 @@ import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.CharBuffer;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -27,8 +34,8 @@ import picocli.CommandLine.Spec;
  * the first line of standard input; never from the command line, where other users see them.
  */
 @Command(name = "user", description = "Who may submit mail.", subcommands = {
-        UserCommand.Add.class, UserCommand.Passwd.class,
-        UserCommand.ListUsers.class, UserCommand.Remove.class})
+        UserCommand.Add.class, UserCommand.Passwd.class, UserCommand.SetFields.class,
+        UserCommand.ListUsers.class, UserCommand.Show.class, UserCommand.Remove.class})
 final class UserCommand implements Callable<Integer> {
     private static final int MAX_PASSWORD = 1024;
 
@@ -57,18 +64,50 @@ final class UserCommand implements Callable<Integer> {
         }
 
         UserFile open() throws IOException {
-            return UserFile.open(path());
+            return UserFile.open(path(), pools());
         }
+
+        /** By which mail can leave; empty when a file was named and there is no config. */
+        private Set<String> pools() {
+            if (!Files.exists(config.file)) {
+                return Set.of();
+            }
+            ConfigReader root = config.sourceOrDefaults().root();
+            Set<String> pools = new TreeSet<>(Set.of("default"));
+            if (root.has("pools")) {
+                pools.addAll(root.sections("pools", "pool-defaults").keySet());
+            }
+            return pools;
+        }
+    }
+
+    /** What follows a user's name: {@code key=value}, an empty value takes the key out. */
+    private static Map<String, String> fields(List<String> words) {
+        Map<String, String> fields = new LinkedHashMap<>();
+        for (String word : words) {
+            int sign = word.indexOf('=');
+            if (sign < 1) {
+                throw new IllegalArgumentException("not key=value: " + word);
+            }
+            fields.put(word.substring(0, sign), word.substring(sign + 1));
+        }
+        return fields;
     }
 
     /** {@code mailrace user add}. */
     @Command(name = "add", description = "Add a user; asks for the password.")
     static final class Add implements Callable<Integer> {
-        @Parameters(paramLabel = "NAME", description = "The user's name.")
+        @Parameters(index = "0", paramLabel = "NAME", description = "The user's name.")
         private String name = "";
         @Option(names = "--tenant", defaultValue = "", description = {
                 "Whom the mail is counted for (default: the user's name)."})
         private String tenant = "";
+        @Option(names = "--scram", description = {
+                "Also for SCRAM-SHA-256; give it to all users or to none."})
+        private boolean scram;
+        @Parameters(index = "1..*", paramLabel = "KEY=VALUE", description = {
+                "What the user may do: see users in reference.conf."})
+        private List<String> words = new ArrayList<>();
         @Mixin
         private FileOption file = new FileOption();
         @Spec
@@ -79,10 +118,9 @@ final class UserCommand implements Callable<Integer> {
             UserFile users = file.open();
             char[] password = password(System.in);
             try {
-                if (tenant.isEmpty()) {
-                    users.add(name, password);
-                } else {
-                    users.add(name, password, tenant);
+                users.add(name, password, tenant, fields(words));
+                if (scram) {
+                    users.setScram(name, password);
                 }
             } finally {
                 Arrays.fill(password, '\0');
@@ -97,6 +135,9 @@ final class UserCommand implements Callable<Integer> {
     static final class Passwd implements Callable<Integer> {
         @Parameters(paramLabel = "NAME", description = "The user's name.")
         private String name = "";
+        @Option(names = "--scram", description = {
+                "Also for SCRAM-SHA-256; a user who has it keeps it without this."})
+        private boolean scram;
         @Mixin
         private FileOption file = new FileOption();
         @Spec
@@ -108,6 +149,9 @@ final class UserCommand implements Callable<Integer> {
             char[] password = password(System.in);
             try {
                 users.setPassword(name, password);
+                if (scram) {
+                    users.setScram(name, password);
+                }
             } finally {
                 Arrays.fill(password, '\0');
             }
@@ -127,9 +171,58 @@ final class UserCommand implements Callable<Integer> {
         @Override
         public Integer call() throws IOException {
             for (UserFile.User user : file.open().list()) {
-                spec.commandLine().getOut().println(user.name() + " (tenant " + user.tenant()
-                        + ")");
+                spec.commandLine().getOut().println(line(user));
             }
+            return 0;
+        }
+    }
+
+    private static String line(UserFile.User user) {
+        return user.name() + " (tenant " + user.tenant() + ")"
+                + (user.fields().isEmpty() ? "" : " " + user.fields());
+    }
+
+    /** {@code mailrace user show}. */
+    @Command(name = "show", description = "One user and what he may do.")
+    static final class Show implements Callable<Integer> {
+        @Parameters(paramLabel = "NAME", description = "The user's name.")
+        private String name = "";
+        @Mixin
+        private FileOption file = new FileOption();
+        @Spec
+        private CommandSpec spec = CommandSpec.create();
+
+        @Override
+        public Integer call() throws IOException {
+            UserFile.User user = file.open().list().stream()
+                    .filter(one -> one.name().equals(name)).findFirst()
+                    .orElseThrow(() -> new IOException(
+                            "there is no user " + name + " in " + file.path()));
+            spec.commandLine().getOut().println(line(user));
+            return 0;
+        }
+    }
+
+    /** {@code mailrace user set}. */
+    @Command(name = "set", description = {
+            "Change what a user may do: lane=bulk rate=100/min; an empty value takes a key out."})
+    static final class SetFields implements Callable<Integer> {
+        @Parameters(index = "0", paramLabel = "NAME", description = "The user's name.")
+        private String name = "";
+        @Parameters(index = "1..*", arity = "1..*", paramLabel = "KEY=VALUE", description = {
+                "See users in reference.conf."})
+        private List<String> words = new ArrayList<>();
+        @Mixin
+        private FileOption file = new FileOption();
+        @Spec
+        private CommandSpec spec = CommandSpec.create();
+
+        @Override
+        public Integer call() throws IOException {
+            UserFile users = file.open();
+            users.set(name, fields(words));
+            users.list().stream().filter(user -> user.name().equals(name))
+                    .forEach(user -> spec.commandLine().getOut().println(line(user)));
             return 0;
         }
     }

@@ -4,6 +4,7 @@ package io.mailrace.daemon;
 import io.mailrace.core.Disposition;
 import io.mailrace.core.Event;
 import io.mailrace.core.Lane;
+import io.mailrace.core.LintMode;
 import io.mailrace.core.MailAddress;
 import io.mailrace.core.RecipientOutcome;
 import io.mailrace.core.SmtpReply;
@@ -49,6 +50,8 @@ final class Events {
     static List<Event> all() {
         SmtpReply reply = SmtpReply.of(550, "5.1.1", "no such user");
         return List.of(received(), attempted(),
+                new Event.LintFound(TIME, ID, "app", LintMode.FIX,
+                        List.of("date-missing", "from-unsigned"), List.of("date-missing")),
                 new Event.Rejected(TIME, INTAKE, "RCPT", reply),
                 new Event.Expired(TIME, ID, 0, "app", "one.test", List.of(BOB), reply),
                 new Event.DsnSent(TIME, ID, new SpoolId(99), ALICE, "failed"),

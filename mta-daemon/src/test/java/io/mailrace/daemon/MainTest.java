@@ -128,6 +128,56 @@ class MainTest {
     }
 
     @Test
+    void user_setShowScram_changeTheLine() throws IOException {
+        Path users = folder.resolve("users");
+        String file = config("hostname = mta1.example.com\nusers.file = \"" + users + "\"\n"
+                + "pools { b {} }");
+        assertThat(runWithInput("secret-1\n", "user", "add", "alice", "lane=bulk", "pool=b",
+                "--scram", "--config", file)).as(err.toString()).isZero();
+        assertThat(Files.readString(users)).contains("::lane=bulk pool=b scram=SCRAM-SHA-256$");
+        assertThat(run("user", "set", "alice", "rate=100/min", "pool=", "--config", file))
+                .isZero();
+        assertThat(run("user", "show", "alice", "--config", file)).isZero();
+        assertThat(out.toString())
+                .contains("alice (tenant alice) lane=bulk scram=yes rate=100/min");
+        String before = Files.readString(users);
+        assertThat(run("user", "set", "alice", "pool=c", "--config", file)).isEqualTo(1);
+        assertThat(err.toString()).contains("there is no pool c; known are b, default");
+        assertThat(run("user", "set", "alice", "lnae=bulk", "--config", file)).isEqualTo(1);
+        assertThat(err.toString()).contains("unknown key lnae; known are cert, control, from");
+        assertThat(run("user", "set", "alice", "bulk", "--config", file)).isEqualTo(1);
+        assertThat(run("user", "set", "alice", "--config", file)).isEqualTo(2);
+        assertThat(run("user", "show", "bob", "--config", file)).isEqualTo(1);
+        assertThat(Files.readString(users)).isEqualTo(before);
+        assertThat(runWithInput("secret-2\n", "user", "passwd", "alice", "--config", file))
+                .isZero();
+        assertThat(Files.readString(users)).contains("lane=bulk", "rate=100/min", "scram=");
+    }
+
+    /** Each file by itself, so that one sentence is all there is. */
+    @Test
+    void check_filesThatCannotBeUsed_areNamedWithWhatIsWrong() throws IOException {
+        Path users = folder.resolve("users");
+        Path junk = Files.writeString(folder.resolve("junk.pem"), "nothing");
+        String listeners = "hostname = mta1.example.com\nlisteners { s { bind = \"127.0.0.1:0\""
+                + ", auth = required } }\nusers.file = \"" + users + "\"\n";
+        assertThat(run("check", "--config", config(listeners))).isZero();
+        assertThat(out.toString()).contains("warning: users.file: " + users + " is not there");
+        Files.writeString(users, "alice:$1$x$y\n");
+        assertThat(run("check", "--config", config(listeners))).isEqualTo(1);
+        assertThat(err.toString()).contains("mailrace.conf: users.file: " + users
+                + " line 1 has no argon2id or bcrypt hash", "1 problem");
+        Files.delete(users);
+        assertThat(run("check", "--config", config(listeners + "tls { certificate = \"" + junk
+                + "\", key = \"" + folder.resolve("none.pem") + "\", client-authorities = \""
+                + folder + "\" }"))).isEqualTo(1);
+        assertThat(err.toString()).contains("tls.certificate: " + junk + " is no PEM file",
+                "tls.key: " + folder.resolve("none.pem") + " is not there",
+                "tls.client-authorities: " + folder + " is a directory", "3 problems")
+                .doesNotContain("\tat ");
+    }
+
+    @Test
     void firstLine_takesOneLineAndIsBounded() throws IOException {
         assertThat(UserCommand.firstLine(in("p\u00e4ss word\r\nrest")))
                 .isEqualTo("p\u00e4ss word".toCharArray());

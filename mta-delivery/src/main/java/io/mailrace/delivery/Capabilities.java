@@ -14,10 +14,11 @@ import java.util.Set;
  * @param auth names of mechanisms, in capitals
  * @param limits what it takes at most
  * @param sizeLimit octets of RFC 1870; 0 when no limit was named
+ * @param deliverBySeconds least time of RFC 2852 it takes; negative when it does not offer that
  */
 record Capabilities(boolean pipelining, boolean size, long sizeLimit, boolean eightBitMime,
         boolean smtpUtf8, boolean dsn, boolean chunking, boolean startTls, boolean requireTls,
-        Set<String> auth, Limits limits) {
+        boolean priorities, long deliverBySeconds, Set<String> auth, Limits limits) {
 
     /**
      * What it takes at most (RFC 9422); {@code Integer.MAX_VALUE} when it does not say.
@@ -48,7 +49,7 @@ record Capabilities(boolean pipelining, boolean size, long sizeLimit, boolean ei
     }
 
     static final Capabilities NONE = new Capabilities(false, false, 0, false, false, false, false,
-            false, false, Set.of(), Limits.NONE);
+            false, false, false, -1, Set.of(), Limits.NONE);
 
     Capabilities {
         auth = Set.copyOf(auth);
@@ -64,6 +65,8 @@ record Capabilities(boolean pipelining, boolean size, long sizeLimit, boolean ei
         boolean chunking = false;
         boolean tls = false;
         boolean requireTls = false;
+        boolean priorities = false;
+        long deliverBy = -1;
         Set<String> auth = new HashSet<>();
         Limits limits = Limits.NONE;
         List<String> lines = ehlo.lines();
@@ -84,12 +87,16 @@ record Capabilities(boolean pipelining, boolean size, long sizeLimit, boolean ei
                 case "LIMITS" -> limits = Limits.of(line);
                 case "AUTH" -> auth.addAll(List.of(Ascii.upper(line).split(" +")));
                 case "REQUIRETLS" -> requireTls = true;
+                case "MT-PRIORITY" -> priorities = true;
+                case "DELIVERBY" -> deliverBy = blank < 0
+                        ? 0
+                        : number(line.substring(blank + 1).strip());
                 default -> {
                 }
             }
         }
         return new Capabilities(pipelining, size, limit, eightBit, utf8, dsn, chunking, tls,
-                requireTls, auth, limits);
+                requireTls, priorities, deliverBy, auth, limits);
     }
 
     /** What cannot be read is no limit. */

@@ -5,6 +5,7 @@ import io.mailrace.core.Ascii;
 import io.mailrace.core.Disposition;
 import io.mailrace.core.MailAddress;
 import io.mailrace.core.MailOptions;
+import io.mailrace.core.MailOptions.DeliverBy;
 import io.mailrace.core.Recipient;
 import io.mailrace.core.SmtpReply;
 import io.mailrace.queue.Envelope;
@@ -13,6 +14,8 @@ import java.util.Optional;
 
 /** MAIL and RCPT with the parameters a peer can take, and what a peer cannot take at all. */
 final class MailCommands {
+    private static final long MAX_BY_SECONDS = 999_999_999;
+
     private MailCommands() {}
 
     /** Why this peer can take this message for nobody; a rule of the RFCs, so it bounces. */
@@ -35,7 +38,26 @@ final class MailCommands {
             return Optional.of(SmtpReply.of(550, "5.7.30",
                     peer + " does not support REQUIRETLS, which the message needs"));
         }
+        DeliverBy by = envelope.options().deliverBy();
+        if (by.mode() == DeliverBy.Mode.RETURN && secondsLeft(attempt) < offered
+                .deliverBySeconds()) {
+            return Optional.of(SmtpReply.of(554, "5.4.7", peer + " needs at least "
+                    + offered.deliverBySeconds() + " seconds to deliver, "
+                    + secondsLeft(attempt) + " are left"));
+        }
         return Optional.empty();
+    }
+
+    /** Whether the time has passed after which it must be returned (RFC 2852 2). */
+    static boolean tooLate(Attempt attempt) {
+        return attempt.envelope().options().deliverBy().mode() == DeliverBy.Mode.RETURN
+                && secondsLeft(attempt) < 1;
+    }
+
+    private static long secondsLeft(Attempt attempt) {
+        long left = attempt.envelope().options().deliverBy().epochMillis()
+                - attempt.queue().now();
+        return Math.clamp(Math.floorDiv(left, 1000), -MAX_BY_SECONDS, MAX_BY_SECONDS);
     }
 
     /** Bounces recipients whose own address the peer cannot take (RFC 6531 3.5). */
@@ -69,8 +91,16 @@ final class MailCommands {
         if (envelope.options().requireTls()) {
             line.append(" REQUIRETLS");
         }
+        MailOptions options = envelope.options();
+        if (offered.priorities() && options.priority() != 0) {
+            line.append(" MT-PRIORITY=").append(options.priority());
+        }
+        if (offered.deliverBySeconds() >= 0 && options.deliverBy().mode() != DeliverBy.Mode.NONE) {
+            line.append(" BY=").append(secondsLeft(attempt)).append(
+                    options.deliverBy().mode() == DeliverBy.Mode.RETURN ? ";R" : ";N")
+                    .append(options.deliverBy().trace() ? "T" : "");
+        }
         if (offered.dsn()) {
-            MailOptions options = envelope.options();
             line.append(ret(options.ret()));
             if (safe(options.envid())) {
                 line.append(" ENVID=").append(options.envid());

@@ -400,6 +400,11 @@ final class SmtpClientSession {
             attempt.decideRest(new Disposition.Deferred(ours("4.7.10", "failed in TLS lately, but "
                     + "REQUIRETLS was asked for")));
         }
+        if (MailCommands.tooLate(attempt)) {
+            // the queue gives it up: to it that is mail grown too old
+            attempt.decideRest(new Disposition.Deferred(ours("4.4.7", "is asked no more: the time "
+                    + "to deliver by is over")));
+        }
         Optional<SmtpReply> never = MailCommands.obstacle(attempt, offered, terms.peer());
         never.ifPresent(reply -> attempt.decideRest(new Disposition.Bounced(reply)));
         if (tlsOnly && !attempt.decided() && !wire.authenticated()) {

@@ -130,6 +130,12 @@ final class Dialogue implements SmtpClientSession.Wire {
                 case "utf8" -> utf8 = true;
                 case "ret" -> options = options.with(MailOptions.Ret.valueOf(value));
                 case "envid" -> options = options.withEnvid(value);
+                case "priority" -> options = options.withPriority(Integer.parseInt(value));
+                case "by" -> options = options.with(new MailOptions.DeliverBy(
+                        value.contains("R") ? MailOptions.DeliverBy.Mode.RETURN
+                                : MailOptions.DeliverBy.Mode.NOTIFY,
+                        1000 * Long.parseLong(value.substring(0, value.indexOf(';'))),
+                        value.endsWith("T")));
                 case "require-tls" -> options = options.withRequireTls(true);
                 case "notify" -> notifyFlags = Integer.parseInt(value);
                 case "orcpt" -> orcpt = value;

@@ -24,6 +24,11 @@ class FairQueuesTest {
 
     private record Named(QueueKey key) implements MailQueue {
         @Override
+        public long now() {
+            return 0;
+        }
+
+        @Override
         public List<Envelope> take(int max) {
             return List.of();
         }

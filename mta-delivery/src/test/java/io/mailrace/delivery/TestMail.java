@@ -79,6 +79,11 @@ final class TestMail {
         }
 
         @Override
+        public long now() {
+            return 0;
+        }
+
+        @Override
         public List<Envelope> take(int max) {
             return List.of();
         }

@@ -4,14 +4,17 @@ package io.mailrace.dkim;
 import io.mailrace.core.Ascii;
 import io.mailrace.core.ConfigReader;
 import io.mailrace.core.MailAddress;
+import io.mailrace.core.SigningFacts;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * The section {@code dkim}: how to sign, and with which keys. The key files are read with it, so
@@ -67,6 +70,30 @@ public record DkimConfig(Engine engine, RsaProvider rsaProvider, Duration signat
     public String signedBy(String fromDomain) {
         KeyRing.Keys found = new KeyRing(this.keys).find(fromDomain);
         return found == null ? "" : found.signedBy();
+    }
+
+    /** What these keys do for mail. */
+    public SigningFacts facts() {
+        KeyRing ring = new KeyRing(keys);
+        Set<String> covered = new HashSet<>();
+        signHeaders.forEach(name -> covered.add(Ascii.lower(name)));
+        oversignHeaders.forEach(name -> covered.add(Ascii.lower(name)));
+        return new SigningFacts() {
+            @Override
+            public boolean signsAny() {
+                return !keys.isEmpty();
+            }
+
+            @Override
+            public boolean signs(String fromDomain) {
+                return ring.find(fromDomain) != null;
+            }
+
+            @Override
+            public boolean covers(String field) {
+                return covered.contains(field);
+            }
+        };
     }
 
     /** The keys that sign mail of an author's domain; none: it goes out unsigned. */

@@ -23,6 +23,7 @@ final class Batch implements AutoCloseable {
         final List<Place> departures = new ArrayList<>();
         final List<Entry> arrivals = new ArrayList<>();
         long oldestMillis = Long.MAX_VALUE;
+        long expiryMillis = Long.MAX_VALUE;
         int held;
     }
 
@@ -111,7 +112,8 @@ final class Batch implements AutoCloseable {
                     Keys.state(Keys.QUEUE_COUNT, queue.number()),
                     QueueCodec.count(new QueueCodec.Count(after, oldest,
                             queue.held() + change.held,
-                            queue.headAfter(change.departures, change.arrivals))));
+                            queue.headAfter(change.departures, change.arrivals),
+                            Math.min(queue.expiryMillis(), change.expiryMillis))));
         }
         rocks.put(store.handle(Store.Family.STATE), Keys.PROGRESS, progress.encode());
         return rocks;
@@ -258,6 +260,10 @@ final class Batch implements AutoCloseable {
         }
         liveBytes += mail.envelopes().getFirst().entry().envelope().facts().sizeBytes();
         event(new Operation.Recorded(mail.id(), mail.received()));
+        byte[] lint = mail.lint();
+        if (lint != null) {
+            event(new Operation.Recorded(mail.id(), lint));
+        }
         counts.accepted(mail.id().value(), mail.envelopes().size());
         mails.add(mail);
     }
@@ -277,7 +283,8 @@ final class Batch implements AutoCloseable {
                 Keys.schedule(queue.number(), entry.place()), schedule);
         Change change = change(queue);
         change.arrivals.add(entry);
-        change.oldestMillis = Math.min(change.oldestMillis, entry.envelope().acceptedEpochMillis());
+        change.oldestMillis = Math.min(change.oldestMillis, entry.envelope().agesFrom());
+        change.expiryMillis = Math.min(change.expiryMillis, entry.envelope().expiresEpochMillis());
     }
 
     private void depart(QueueState queue, Place place) throws RocksDBException {

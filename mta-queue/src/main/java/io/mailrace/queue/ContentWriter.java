@@ -50,6 +50,11 @@ final class ContentWriter implements IncomingContent {
     }
 
     @Override
+    public RouteTerms terms(Draft draft) {
+        return builder.terms(draft);
+    }
+
+    @Override
     public SpoolId id() {
         return id;
     }

@@ -15,6 +15,7 @@ import java.util.List;
  * @param ordinal number of this envelope among those of its content, from 0
  * @param attempts tries made so far
  * @param tried whether one of them came as far as a server; false: no server has seen it yet
+ * @param options their times are spool time, as all others here
  * @param acceptedEpochMillis when the message was accepted
  * @param dueEpochMillis when it is or was due
  * @param expiresEpochMillis when it is given up
@@ -24,6 +25,11 @@ public record Envelope(SpoolId id, int ordinal, QueueKey queue, MailAddress send
         boolean tried, long acceptedEpochMillis, long dueEpochMillis, long expiresEpochMillis) {
     public Envelope {
         recipients = List.copyOf(recipients);
+    }
+
+    /** Since when it ages: not before its release. */
+    long agesFrom() {
+        return Math.max(acceptedEpochMillis, options.releaseEpochMillis());
     }
 
     /** The same with another due time and age. */

@@ -12,14 +12,20 @@ import org.jspecify.annotations.Nullable;
 
 /** Values of the families {@code envelope} and {@code schedule} (FORMAT.md). */
 final class EnvelopeCodec {
-    /** 2 added the tag, 3 REQUIRETLS and whether the sender knows of the delay. */
-    private static final int VERSION = 3;
+    /**
+     * 2 added the tag, 3 REQUIRETLS and whether the sender knows of the delay, 4 release, time to
+     * deliver by and priority.
+     */
+    private static final int VERSION = 4;
     private static final int EIGHT_BIT = 1;
     private static final int UTF8_HEADER = 2;
     private static final int LEADING_DOT = 4;
     private static final int LONG_LINE = 8;
     private static final int TOLD = 1;
     private static final int REQUIRE_TLS = 2;
+    /** Release, time to deliver by and priority follow: few messages have any of them. */
+    private static final int WISHES = 4;
+    private static final int BY_TRACE = 4;
 
     private EnvelopeCodec() {}
 
@@ -42,8 +48,38 @@ final class EnvelopeCodec {
             address(out, recipient.address());
             out.u8(recipient.notifyFlags()).text(recipient.orcpt());
         }
-        return out.u8((entry.delayTold() ? TOLD : 0) | (options.requireTls() ? REQUIRE_TLS : 0))
-                .finish();
+        boolean wishes = options.releaseEpochMillis() != 0 || options.priority() != 0
+                || options.deliverBy().mode() != MailOptions.DeliverBy.Mode.NONE;
+        out.u8((entry.delayTold() ? TOLD : 0) | (options.requireTls() ? REQUIRE_TLS : 0)
+                | (wishes ? WISHES : 0));
+        if (wishes) {
+            wishes(out, options);
+        }
+        return out.finish();
+    }
+
+    private static void wishes(RecordWriter out, MailOptions options) {
+        MailOptions.DeliverBy by = options.deliverBy();
+        out.i64(options.releaseEpochMillis()).u8(options.priority() + MailOptions.MAX_PRIORITY)
+                .u8((by.trace() ? BY_TRACE : 0) | switch (by.mode()) {
+                    case NONE -> 0;
+                    case NOTIFY -> 1;
+                    case RETURN -> 2;
+                }).i64(by.epochMillis());
+    }
+
+    private static MailOptions wishes(RecordReader in, MailOptions options) {
+        long release = in.i64();
+        int priority = in.u8() - MailOptions.MAX_PRIORITY;
+        int code = in.u8();
+        MailOptions.DeliverBy.Mode mode = switch (code & ~BY_TRACE) {
+            case 0 -> MailOptions.DeliverBy.Mode.NONE;
+            case 1 -> MailOptions.DeliverBy.Mode.NOTIFY;
+            case 2 -> MailOptions.DeliverBy.Mode.RETURN;
+            default -> throw new SpoolException("envelope record holds an unknown code " + code);
+        };
+        return options.withRelease(release).withPriority(priority).with(
+                new MailOptions.DeliverBy(mode, in.i64(), (code & BY_TRACE) != 0));
     }
 
     /**
@@ -91,9 +127,9 @@ final class EnvelopeCodec {
             QueueCodec.skipKey(in);
         }
         MailAddress sender = address(in);
-        MailOptions options = new MailOptions(
-                in.flag() ? MailOptions.Body.EIGHT_BIT_MIME : MailOptions.Body.SEVEN_BIT,
-                in.flag(), ret(in.u8()), in.text(), false);
+        MailOptions options = MailOptions.NONE.with(
+                in.flag() ? MailOptions.Body.EIGHT_BIT_MIME : MailOptions.Body.SEVEN_BIT)
+                .withSmtputf8(in.flag()).with(ret(in.u8())).withEnvid(in.text());
         ContentFacts facts = facts(in);
         int count = in.count();
         List<Recipient> recipients = new ArrayList<>(Math.min(count, 1000));
@@ -104,8 +140,9 @@ final class EnvelopeCodec {
             throw new SpoolException("envelope record holds an impossible value");
         }
         int marks = in.version() >= 3 ? in.u8() : 0;
+        options = options.withRequireTls((marks & REQUIRE_TLS) != 0);
         return new Stored(envelopesOfMessage, accepted, queue, sender,
-                options.withRequireTls((marks & REQUIRE_TLS) != 0), facts, recipients,
+                (marks & WISHES) != 0 ? wishes(in, options) : options, facts, recipients,
                 (marks & TOLD) != 0);
     }
 

@@ -21,7 +21,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Makes envelopes anew whose records were destroyed: the journal knows who a message was for and
- * who has had it, the content is there. What the submitter asked for (DSN options, ENVID) is gone;
+ * who has had it, the content is there. What the submitter asked for (DSN options, ENVID, a later
+ * release) is gone;
  * what is to be known of the content is read from it. One thread; reads the disk.
  */
 final class EnvelopeRebuild {
@@ -122,6 +123,8 @@ final class EnvelopeRebuild {
                 }
             }
             case Event.Received none -> {
+            }
+            case Event.LintFound none -> {
             }
             case Event.Rejected none -> {
             }

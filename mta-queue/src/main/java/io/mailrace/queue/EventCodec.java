@@ -5,6 +5,7 @@ import io.mailrace.core.Cause;
 import io.mailrace.core.Disposition;
 import io.mailrace.core.Event;
 import io.mailrace.core.Lane;
+import io.mailrace.core.LintMode;
 import io.mailrace.core.MailAddress;
 import io.mailrace.core.NextTry;
 import io.mailrace.core.RecipientOutcome;
@@ -16,8 +17,8 @@ import java.util.List;
 
 /** Values of the family {@code event} (FORMAT.md). */
 final class EventCodec {
-    /** 2 added why mail was not delivered, 3 the kind {@code WARMUP_STEP}. */
-    private static final int VERSION = 3;
+    /** 2 added why mail was not delivered, 3 the kind {@code WARMUP_STEP}, 4 {@code LINT_FOUND}. */
+    private static final int VERSION = 4;
     private static final int RECEIVED = 1;
     private static final int REJECTED = 2;
     private static final int ATTEMPTED = 3;
@@ -30,6 +31,7 @@ final class EventCodec {
     private static final int POSTPONED = 10;
     private static final int RULE_FIRED = 11;
     private static final int WARMUP_STEP = 12;
+    private static final int LINT_FOUND = 13;
     private static final int DELIVERED = 1;
     private static final int DEFERRED = 2;
     private static final int DEFERRED_POSSIBLE_DUPLICATE = 3;
@@ -47,6 +49,12 @@ final class EventCodec {
                 EnvelopeCodec.address(out, e.sender());
                 addresses(out, e.recipients());
                 out.i64(e.sizeBytes()).text(e.messageId());
+            }
+            case Event.LintFound e -> {
+                start(out, LINT_FOUND, e).i64(e.id().value()).text(e.tenant())
+                        .text(e.mode().word());
+                texts(out, e.findings());
+                texts(out, e.fixed());
             }
             case Event.Rejected e -> {
                 intake(start(out, REJECTED, e), e.from());
@@ -122,6 +130,8 @@ final class EventCodec {
                     in.text());
             case WARMUP_STEP -> new Event.WarmupStep(time, in.text(), in.text(), in.text(),
                     in.text(), in.number(), in.i64(), in.text());
+            case LINT_FOUND -> new Event.LintFound(time, id(in), in.text(),
+                    LintMode.ofWord(in.text()).orElse(LintMode.WARN), texts(in), texts(in));
             default -> throw new SpoolException("event record has unknown kind " + kind);
         };
     }
@@ -186,6 +196,20 @@ final class EventCodec {
             addresses.add(EnvelopeCodec.address(in));
         }
         return List.copyOf(addresses);
+    }
+
+    private static void texts(RecordWriter out, List<String> texts) {
+        out.count(texts.size());
+        texts.forEach(out::text);
+    }
+
+    private static List<String> texts(RecordReader in) {
+        int count = in.count();
+        List<String> texts = new ArrayList<>(Math.min(count, 1000));
+        for (int i = 0; i < count; i++) {
+            texts.add(in.text());
+        }
+        return List.copyOf(texts);
     }
 
     private static void outcomes(RecordWriter out, List<RecipientOutcome> outcomes) {

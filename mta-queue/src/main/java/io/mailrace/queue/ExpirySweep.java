@@ -4,12 +4,13 @@ package io.mailrace.queue;
 import io.mailrace.core.TimeSource;
 import java.time.Duration;
 import java.util.concurrent.atomic.AtomicBoolean;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
  * Gives up mail that is past its age and that no attempt will settle: in parked queues, or due for
- * long without being taken. Looks into queues only whose oldest mail may be that old, reads their
+ * long without being taken. Looks into queues only whose mail may have come so far, reads their
  * schedule in pages, has at most {@value #MAX_RUNNING} envelopes in hand. One run at a time, on
  * {@code spool-read}.
  */
@@ -30,20 +31,18 @@ final class ExpirySweep {
     private final SpoolClock clock;
     private final TimeSource time;
     private final long startedNanos;
-    private final RetrySchedule retry;
     private final QueueTable queues;
     private final QueueLoader loader;
     private final Settler settler;
     private final CommitSlots slots;
     private final AtomicBoolean busy = new AtomicBoolean();
 
-    ExpirySweep(Store store, SpoolClock clock, TimeSource time, RetrySchedule retry,
-            QueueTable queues, QueueLoader loader, Settler settler) {
+    ExpirySweep(Store store, SpoolClock clock, TimeSource time, QueueTable queues,
+            QueueLoader loader, Settler settler) {
         walk = new ScheduleWalk(store, loader);
         this.clock = clock;
         this.time = time;
         slots = new CommitSlots(MAX_RUNNING, time);
-        this.retry = retry;
         this.queues = queues;
         this.loader = loader;
         this.settler = settler;
@@ -56,8 +55,7 @@ final class ExpirySweep {
         }
         try {
             for (QueueState queue : queues.all()) {
-                if (queue.count() > 0 && queue.oldestMillis()
-                        + retry.maxAgeMillis(queue.key().lane()) <= clock.now()) {
+                if (queue.count() > 0 && queue.expiryMillis() <= clock.now()) {
                     sweep(queue);
                 }
             }
@@ -71,27 +69,32 @@ final class ExpirySweep {
     }
 
     private void sweep(QueueState queue) throws InterruptedException {
-        long[] oldest = {clock.now() - SLACK_MILLIS};
+        long[] least = {clock.now() - SLACK_MILLIS, Long.MAX_VALUE};
+        queue.beginSweep();
         walk.over(queue, row -> {
-            oldest[0] = Math.min(oldest[0], look(queue, row));
+            Schedule stays = look(queue, row);
+            if (stays != null) {
+                least[0] = Math.min(least[0], stays.sinceEpochMillis());
+                least[1] = Math.min(least[1], stays.expiresEpochMillis());
+            }
             return true;
         });
-        queue.oldestIs(oldest[0]);
+        queue.endSweep(least[0], least[1]);
     }
 
-    /** Gives the envelope up if it is time; else returns when it was accepted. */
-    private long look(QueueState queue, QueueLoader.Row row) throws InterruptedException {
+    /** Gives the envelope up if it is time; else returns how it stands. */
+    private @Nullable Schedule look(QueueState queue, QueueLoader.Row row)
+            throws InterruptedException {
         Schedule schedule = loader.schedule(queue, row);
         if (schedule == null) {
-            return Long.MAX_VALUE;
+            return null;
         }
-        long accepted = schedule.acceptedEpochMillis();
         long now = clock.now();
         boolean unserved = row.place().dueEpochMillis() + GRACE.toMillis() <= now
                 && schedule.expiresEpochMillis() + GRACE.toMillis() <= now;
-        if (!clock.expired(accepted, schedule.expiresEpochMillis())
+        if (!clock.expired(schedule.sinceEpochMillis(), schedule.expiresEpochMillis())
                 || !(unserved || queue.isParked()) || !queue.claim(row.place())) {
-            return accepted;
+            return schedule;
         }
         Operation.Told told = slots.take(() -> {}, () -> queue.unclaim(row.place()));
         try {
@@ -105,6 +108,6 @@ final class ExpirySweep {
             }
             loader.quarantine(queue, row, String.valueOf(damaged.getMessage()));
         }
-        return Long.MAX_VALUE;
+        return null;
     }
 }

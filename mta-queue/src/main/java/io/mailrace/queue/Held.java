@@ -28,7 +28,9 @@ record Held(Schedule schedule, long dueEpochMillis, long sinceEpochMillis, Strin
 
     /** The schedule it goes on with: older by the time before it was held only. */
     Schedule released(long nowEpochMillis) {
-        long rest = Math.max(0, nowEpochMillis - sinceEpochMillis);
+        // Before its own release (RFC 4865) it would not have aged anyway.
+        long rest = Math.max(0,
+                nowEpochMillis - Math.max(sinceEpochMillis, schedule.sinceEpochMillis()));
         return schedule.expiring(schedule.expiresEpochMillis() + rest);
     }
 }

@@ -16,6 +16,9 @@ public interface IncomingContent {
     /** Names of the header fields routes look at, in lower case: hints must have their values. */
     Set<String> routedFields();
 
+    /** What the routes of such a message ask of it. */
+    RouteTerms terms(Draft draft);
+
     /** Appends a copy of the bytes: see {@link io.mailrace.core.Content} for their form. */
     void append(byte[] bytes, int offset, int length);
 

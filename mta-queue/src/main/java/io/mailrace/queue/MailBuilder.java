@@ -4,7 +4,10 @@ package io.mailrace.queue;
 import io.mailrace.core.Content;
 import io.mailrace.core.Event;
 import io.mailrace.core.Lane;
+import io.mailrace.core.LintReport;
+import io.mailrace.core.LintRule;
 import io.mailrace.core.MailAddress;
+import io.mailrace.core.MailOptions;
 import io.mailrace.core.Recipient;
 import io.mailrace.core.SpoolId;
 import io.mailrace.core.TimeSource;
@@ -63,6 +66,11 @@ final class MailBuilder {
         return router.fields();
     }
 
+    /** What the routes of such a message ask of it. */
+    RouteTerms terms(Draft draft) {
+        return router.terms(Router.Mail.of(draft), draft.recipients());
+    }
+
     /** A chunk as it is stored. */
     byte[] stored(SpoolId id, int index, byte[] bytes, int offset, int length) {
         return seal.seal(id.value(), index, bytes, offset, length);
@@ -75,21 +83,44 @@ final class MailBuilder {
     private Operation.NewMail build(SpoolId id, Submission submission, List<Router.Part> parts,
             List<byte[]> chunks, int firstChunk, byte @Nullable [] fresh) {
         long now = clock.now();
+        MailOptions options = inSpoolTime(submission.options());
+        long since = Math.max(now, options.releaseEpochMillis());
         List<Operation.NewEnvelope> envelopes = new ArrayList<>(parts.size());
         for (int ordinal = 0; ordinal < parts.size(); ordinal++) {
             Router.Part part = parts.get(ordinal);
-            long expires = retry.expires(part.queue().lane(), now);
+            long expires = retry.expires(part.queue().lane(), since, options.deliverBy());
             Entry entry = new Entry(new Envelope(id, ordinal, part.queue(), submission.sender(),
-                    part.recipients(), submission.options(), submission.facts(), 0, false,
-                    now, now, expires), parts.size(), false);
+                    part.recipients(), options, submission.facts(), 0, false, now, since, expires),
+                    parts.size(), false);
             envelopes.add(new Operation.NewEnvelope(entry, EnvelopeCodec.encode(entry),
-                    Schedule.fresh(now, expires).encode()));
+                    Schedule.fresh(since, expires).encode()));
         }
         byte[] received = EventCodec.encode(new Event.Received(time.epochMillis(), id,
                 submission.from(), submission.tenant(), parts.getFirst().queue().lane(),
                 submission.sender(), addresses(submission.recipients()),
                 submission.facts().sizeBytes(), submission.facts().messageId()));
-        return new Operation.NewMail(id, chunks, firstChunk, envelopes, received, fresh);
+        LintReport lint = submission.lint();
+        byte[] found = lint.findings().isEmpty() ? null
+                : EventCodec.encode(new Event.LintFound(
+                        time.epochMillis(), id, submission.tenant(), lint.mode(),
+                        words(lint.findings()), words(lint.fixed())));
+        return new Operation.NewMail(id, chunks, firstChunk, envelopes, received, found, fresh);
+    }
+
+    private static List<String> words(Set<LintRule> rules) {
+        return rules.stream().map(LintRule::word).toList();
+    }
+
+    /** Times of the wall clock as the spool counts, in which they survive its steps. */
+    private MailOptions inSpoolTime(MailOptions options) {
+        MailOptions.DeliverBy by = options.deliverBy();
+        if (options.releaseEpochMillis() == 0 && by.mode() == MailOptions.DeliverBy.Mode.NONE) {
+            return options;
+        }
+        return options.with(by.at(clock.fromWall(by.epochMillis())))
+                .withRelease(options.releaseEpochMillis() == 0
+                        ? 0
+                        : clock.fromWall(options.releaseEpochMillis()));
     }
 
     static List<MailAddress> addresses(List<Recipient> recipients) {

@@ -37,4 +37,7 @@ public interface MailQueue {
     void parkUntried(long untilEpochMillis, String why);
 
     QueueStatus status();
+
+    /** Spool time, in which its envelopes are due and age. */
+    long now();
 }

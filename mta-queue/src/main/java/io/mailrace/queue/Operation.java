@@ -41,10 +41,12 @@ sealed interface Operation {
      * A message complete but for what stands on disk already.
      *
      * @param chunks as stored; those before {@code firstChunk} are on disk under a marker
+     * @param lint an event about what was found on it, null when nothing was
      * @param fresh bytes for the cache, null when there are several chunks
      */
     record NewMail(SpoolId id, List<byte[]> chunks, int firstChunk,
-            List<NewEnvelope> envelopes, byte[] received, byte @Nullable [] fresh) {
+            List<NewEnvelope> envelopes, byte[] received, byte @Nullable [] lint,
+            byte @Nullable [] fresh) {
 
         int bytes() {
             int bytes = received.length + 300 * envelopes.size();

@@ -6,20 +6,22 @@ import io.mailrace.core.Lane;
 /** Queue names, counts and reader positions in the family {@code state} (FORMAT.md). */
 final class QueueCodec {
     private static final int VERSION = 1;
-    /** 2 added what is held and when the head is due. */
-    private static final int COUNT_VERSION = 2;
+    /** 2 added what is held and when the head is due, 3 when the first expires. */
+    private static final int COUNT_VERSION = 3;
     private static final long UNKNOWN_HEAD = -1;
 
     /**
      * What is stored of a queue's content.
      *
      * @param envelopes in the schedule, exactly
-     * @param oldestEpochMillis lower bound of their acceptance times
+     * @param oldestEpochMillis lower bound of the times since which they age
      * @param held exactly
      * @param headDueEpochMillis lower bound of their due times, negative when unknown
+     * @param expiryEpochMillis lower bound of the times at which they are given up
      */
-    record Count(long envelopes, long oldestEpochMillis, long held, long headDueEpochMillis) {
-        static final Count NONE = new Count(0, 0, 0, Long.MAX_VALUE);
+    record Count(long envelopes, long oldestEpochMillis, long held, long headDueEpochMillis,
+            long expiryEpochMillis) {
+        static final Count NONE = new Count(0, 0, 0, Long.MAX_VALUE, Long.MAX_VALUE);
 
         boolean knowsHead() {
             return headDueEpochMillis >= 0;
@@ -56,14 +58,18 @@ final class QueueCodec {
     static byte[] count(Count count) {
         return new RecordWriter(COUNT_VERSION, 48).i64(count.envelopes)
                 .i64(count.oldestEpochMillis).i64(count.held).i64(count.headDueEpochMillis)
-                .finish();
+                .i64(count.expiryEpochMillis).finish();
     }
 
     static Count count(byte[] record) {
-        return RecordReader.decode(record, COUNT_VERSION, "queue count",
-                in -> in.version() < 2
-                        ? new Count(in.i64(), in.i64(), 0, UNKNOWN_HEAD)
-                        : new Count(in.i64(), in.i64(), in.i64(), in.i64()));
+        return RecordReader.decode(record, COUNT_VERSION, "queue count", in -> {
+            long envelopes = in.i64();
+            long oldest = in.i64();
+            long held = in.version() < 2 ? 0 : in.i64();
+            long head = in.version() < 2 ? UNKNOWN_HEAD : in.i64();
+            // Nothing expires before it was accepted: the first sweep looks and knows.
+            return new Count(envelopes, oldest, held, head, in.version() < 3 ? oldest : in.i64());
+        });
     }
 
     static byte[] number(long value) {

@@ -11,10 +11,11 @@ import java.util.List;
  * What the operator decided about spool, retries, routes and notifications. Immutable.
  *
  * @param routes in order; the first that matches decides
+ * @param lint what holds for mail that no route matches
  * @param hostname our name, in DSNs
  */
 public record QueueConfig(SpoolConfig spool, RetryConfig retry, List<Route> routes,
-        DsnConfig dsn, String hostname) {
+        LintPolicy lint, DsnConfig dsn, String hostname) {
 
     public QueueConfig {
         routes = List.copyOf(routes);
@@ -27,12 +28,13 @@ public record QueueConfig(SpoolConfig spool, RetryConfig retry, List<Route> rout
     }
 
     /**
-     * Reads {@code spool}, {@code retry}, {@code routes} and {@code dsn}; problems are noted in the
-     * reader.
+     * Reads {@code spool}, {@code retry}, {@code routes}, {@code lint} and {@code dsn}; problems
+     * are noted in the reader.
      */
     public static QueueConfig from(ConfigReader root, String hostname) {
+        LintPolicy lint = LintPolicy.from(root.section("lint"));
         return new QueueConfig(SpoolConfig.from(root.section("spool")),
-                RetryConfig.from(root.section("retry")), Route.listFrom(root),
+                RetryConfig.from(root.section("retry")), Route.listFrom(root, lint), lint,
                 DsnConfig.from(root.section("dsn")), hostname);
     }
 }

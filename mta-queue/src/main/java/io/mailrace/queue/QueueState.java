@@ -34,6 +34,8 @@ final class QueueState implements MailQueue {
      * arrivals behind the frontier pull the new frontier back (loadFloor), departures are
      * remembered (gone) so that the snapshot does not bring them back. It may also see what is
      * committed but not published yet; publishing then finds it in memory and leaves it there.
+     *
+     * Long because all that the one monitor guards is here.
      */
     static final int WINDOW = 1000;
     /** How much mail no server has seen is set aside at most while it is parked. */
@@ -71,6 +73,10 @@ final class QueueState implements MailQueue {
     private long count;
     private long held;
     private long oldestMillis;
+    /** Lower bound of the times at which its mail is given up. */
+    private long expiryMillis = Long.MAX_VALUE;
+    /** The same of what arrived since a sweep of it began. */
+    private long expirySinceSweep = Long.MAX_VALUE;
     private long emptySinceNanos;
     private volatile boolean unreadable;
     /** Whether its name is on disk. Confined to {@code spool-commit}. */
@@ -89,6 +95,7 @@ final class QueueState implements MailQueue {
         count = stored.envelopes();
         held = stored.held();
         oldestMillis = count == 0 ? 0 : stored.oldestEpochMillis();
+        expiryMillis = count == 0 ? Long.MAX_VALUE : stored.expiryEpochMillis();
         diskHeadMillis = headDueMillis;
         table.counted(count, held);
     }
@@ -96,6 +103,11 @@ final class QueueState implements MailQueue {
     @Override
     public QueueKey key() {
         return key;
+    }
+
+    @Override
+    public long now() {
+        return table.now();
     }
 
     int number() {
@@ -190,7 +202,7 @@ final class QueueState implements MailQueue {
         long head = headMillis();
         return new QueueStatus(key, count, held, taken.size() + claimed.size(),
                 head == Long.MAX_VALUE ? 0 : table.toWall(head),
-                count == 0 ? 0 : table.toWall(oldestMillis),
+                count == 0 || oldestMillis > now ? 0 : table.toWall(oldestMillis),
                 parked ? table.toWall(whole ? parkedUntilMillis : untriedUntilMillis) : 0,
                 !parked ? "" : whole ? parkedWhy : untriedWhy);
     }
@@ -274,8 +286,11 @@ final class QueueState implements MailQueue {
             for (Entry entry : arrivals) {
                 // It may come back to a place it has left: a changed due time is changed again.
                 gone.remove(entry.place());
-                long accepted = entry.envelope().acceptedEpochMillis();
-                oldestMillis = count == 0 ? accepted : Math.min(oldestMillis, accepted);
+                long since = entry.envelope().agesFrom();
+                long expires = entry.envelope().expiresEpochMillis();
+                oldestMillis = count == 0 ? since : Math.min(oldestMillis, since);
+                expiryMillis = count == 0 ? expires : Math.min(expiryMillis, expires);
+                expirySinceSweep = Math.min(expirySinceSweep, expires);
                 count++;
                 place(entry, now);
             }
@@ -351,10 +366,23 @@ final class QueueState implements MailQueue {
         return oldestMillis;
     }
 
-    /** A scan of the whole queue found nothing accepted before this. */
-    synchronized void oldestIs(long millis) {
+    synchronized long expiryMillis() {
+        return count == 0 ? Long.MAX_VALUE : expiryMillis;
+    }
+
+    /** A sweep begins to read the whole queue; one at a time. */
+    synchronized void beginSweep() {
+        expirySinceSweep = Long.MAX_VALUE;
+    }
+
+    /**
+     * What it found: what was on disk when it began is not older, and expires not earlier. What
+     * arrived meanwhile it may not have seen.
+     */
+    synchronized void endSweep(long oldest, long expiry) {
         if (count > 0) {
-            oldestMillis = Math.max(oldestMillis, millis);
+            oldestMillis = Math.max(oldestMillis, oldest);
+            expiryMillis = Math.max(expiryMillis, Math.min(expiry, expirySinceSweep));
         }
     }
 

@@ -9,7 +9,8 @@ package io.mailrace.queue;
  * @param taken envelopes on their way out
  * @param nextDueEpochMillis when its head is due; in the past when due now; 0 when it is empty or
  *        everything is taken
- * @param oldestEpochMillis no envelope in it was accepted before this; 0 when empty
+ * @param oldestEpochMillis no envelope in it has aged since before this; 0 when empty, or when all
+ *        of it is to be released later (RFC 4865)
  * @param parkedUntilEpochMillis 0 when it is not parked
  * @param parkedWhy empty when it is not parked
  */

@@ -2,6 +2,7 @@
 package io.mailrace.queue;
 
 import io.mailrace.core.Lane;
+import io.mailrace.core.MailOptions;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -17,17 +18,22 @@ final class RetrySchedule {
         this.config = config;
     }
 
-    long expires(Lane lane, long acceptedEpochMillis) {
-        return acceptedEpochMillis + config.of(lane).maxAge().toMillis();
+    /**
+     * When mail is given up.
+     *
+     * @param sinceEpochMillis since when it ages
+     * @param by the sender may want it given up earlier (RFC 2852)
+     */
+    long expires(Lane lane, long sinceEpochMillis, MailOptions.DeliverBy by) {
+        long expires = sinceEpochMillis + config.of(lane).maxAge().toMillis();
+        return by.mode() == MailOptions.DeliverBy.Mode.RETURN
+                ? Math.min(expires, by.epochMillis())
+                : expires;
     }
 
     /** How old deferred mail is when its sender is told; empty when that never happens. */
     Optional<Duration> delayNotice(Lane lane) {
         return Optional.of(config.of(lane).delayNotice()).filter(age -> !age.isZero());
-    }
-
-    long maxAgeMillis(Lane lane) {
-        return config.of(lane).maxAge().toMillis();
     }
 
     /**

@@ -128,13 +128,13 @@ public final class RocksSpool implements Spool {
                 heap / HEAP_SHARE_WINDOWS);
         journal = new Journal(store, time, config, progress.newestEvent(), this::submit, meters);
         RetrySchedule retry = new RetrySchedule(config.retry());
-        builder = new MailBuilder(time, clock, new Router(config.routes()), retry,
+        builder = new MailBuilder(time, clock, new Router(config.routes(), config.lint()), retry,
                 store.seal());
         Notifier notifier = new Notifier(config.hostname(), config.dsn(), time, clock, ids, builder,
                 meters);
         settler = new Settler(time, clock, retry, config.spool().keep().contentFor(), notifier,
                 reads, this::content, this::submit, meters);
-        sweep = new ExpirySweep(store, clock, time, retry, queues, loader, settler);
+        sweep = new ExpirySweep(store, clock, time, queues, loader, settler);
         admission = new Admission(store.directory(), config.spool(), store::unwrittenBytes);
         SpoolParts parts = new SpoolParts(config, time, clock, ids, store, walWatch, fresh, queues,
                 journal, meters);

@@ -20,15 +20,17 @@ import java.util.Optional;
  * @param lane empty: the one the application asks for
  * @param via smart host as {@code smtp://host:port} (or smtps, lmtp), or {@code blackhole://};
  *        empty for the MX hosts of the domain
+ * @param pool empty: the one the application asks for
  * @param redirect who gets the mail instead of its recipients
+ * @param lint what is done about mail that breaks rules for senders
+ * @param headers what is changed in its header
  */
-public record Route(When when, Optional<Lane> lane, String pool, String via,
-        Optional<MailAddress> redirect) {
+public record Route(When when, Optional<Lane> lane, Optional<String> pool, String via,
+        Optional<MailAddress> redirect, LintPolicy lint, HeaderEdits headers) {
     static final String DEFAULT_POOL = "default";
     private static final String BLACKHOLE = "blackhole://";
-    /** What mail takes that no route matches. */
-    static final Route NONE = new Route(When.ANY, Optional.empty(), DEFAULT_POOL, "",
-            Optional.empty());
+    /** Says nothing at all. */
+    static final Route NONE = usual(LintPolicy.OFF);
 
     /**
      * Conditions, all of which must hold; an empty one always does.
@@ -120,29 +122,39 @@ public record Route(When when, Optional<Lane> lane, String pool, String via,
     }
 
     public Route {
-        if (pool.isEmpty() || pool.length() > 100 || !Ascii.isPrintable(pool)
-                || pool.indexOf('/') >= 0) {
-            throw new IllegalArgumentException("pool must be a name, not \"" + pool + "\"");
+        if (pool.isPresent() && !isPool(pool.get())) {
+            throw new IllegalArgumentException("pool must be a name, not \"" + pool.get() + "\"");
         }
     }
 
+    private static boolean isPool(String name) {
+        return !name.isEmpty() && name.length() <= 100 && Ascii.isPrintable(name)
+                && name.indexOf('/') < 0;
+    }
+
+    /** What mail takes that no route matches. */
+    static Route usual(LintPolicy lint) {
+        return new Route(When.ANY, Optional.empty(), Optional.empty(), "", Optional.empty(), lint,
+                HeaderEdits.NONE);
+    }
+
     /** Routes by provider are not among them: where mail goes is known only when it is due. */
-    static List<Route> listFrom(ConfigReader root) {
+    static List<Route> listFrom(ConfigReader root, LintPolicy usual) {
         List<Route> routes = new ArrayList<>();
         for (ConfigReader entry : root.sectionList("routes")) {
             boolean byProvider = entry.has("when") && entry.section("when").has("provider");
             if (!byProvider) {
-                from(entry).ifPresent(routes::add);
+                from(entry, usual).ifPresent(routes::add);
             }
         }
         return List.copyOf(routes);
     }
 
-    private static Optional<Route> from(ConfigReader entry) {
+    private static Optional<Route> from(ConfigReader entry, LintPolicy usual) {
         When when = entry.has("when") ? When.from(entry.section("when")) : When.ANY;
         Optional<Lane> lane = entry.has("lane") ? Optional.of(entry.choice("lane", Lane.class))
                 : Optional.empty();
-        String pool = entry.has("pool") ? entry.string("pool") : DEFAULT_POOL;
+        Optional<String> pool = entry.optionalString("pool");
         String via = entry.has("via")
                 ? entry.parsed("via", "smtp://host:port, smtps://host:port, lmtp://host:port or "
                         + "blackhole://", "", Route::nextHop)
@@ -150,8 +162,14 @@ public record Route(When when, Optional<Lane> lane, String pool, String via,
         MailAddress redirect = entry.has("redirect")
                 ? entry.parsed("redirect", "a mail address", MailAddress.NULL, MailAddress::parse)
                 : MailAddress.NULL;
+        LintPolicy lint = entry.has("lint")
+                ? LintPolicy.from(entry.section("lint"), usual)
+                : usual;
+        HeaderEdits headers = entry.has("headers")
+                ? HeaderEdits.from(entry.section("headers"))
+                : HeaderEdits.NONE;
         return entry.build(() -> new Route(when, lane, pool, via,
-                Optional.of(redirect).filter(address -> !address.isNull())));
+                Optional.of(redirect).filter(address -> !address.isNull()), lint, headers));
     }
 
     /** The recipient, or who gets the mail instead; the DSN tells about the first (RFC 3461). */

@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 
@@ -31,8 +32,16 @@ final class Router {
      */
     record Mail(MailAddress sender, String tenant, String tag, RoutingHints hints) {
         static Mail of(Submission submission) {
-            return new Mail(submission.sender(), submission.tenant(), submission.facts().tag(),
-                    submission.hints());
+            return of(new Draft(submission.sender(), submission.recipients(),
+                    submission.options(), submission.tenant(), submission.facts().tag(),
+                    submission.hints()));
+        }
+
+        static Mail of(Draft draft) {
+            RoutingHints hints = draft.hints();
+            Lane lane = hints.lane().orElseGet(() -> Lane.ofPriority(draft.options().priority()));
+            return new Mail(draft.sender(), draft.tenant(), draft.tag(),
+                    new RoutingHints(Optional.of(lane), hints.pool(), hints.fields()));
         }
 
         Lane lane() {
@@ -41,10 +50,17 @@ final class Router {
     }
 
     private final List<Route> routes;
+    private final Route usual;
     private final Set<String> fields;
 
     Router(List<Route> routes) {
+        this(routes, LintPolicy.OFF);
+    }
+
+    /** @param lint what holds for mail that no route matches */
+    Router(List<Route> routes, LintPolicy lint) {
         this.routes = routes;
+        usual = Route.usual(lint);
         Set<String> names = new TreeSet<>();
         routes.forEach(route -> names.addAll(route.when().fields().keySet()));
         fields = Set.copyOf(names);
@@ -79,19 +95,35 @@ final class Router {
         return parts;
     }
 
+    /** What the routes of these recipients ask of the message itself. */
+    RouteTerms terms(Mail mail, List<Recipient> recipients) {
+        RouteTerms all = termsOf(mail, recipients.getFirst());
+        for (int i = 1; i < recipients.size() && !routes.isEmpty(); i++) {
+            RouteTerms one = termsOf(mail, recipients.get(i));
+            all = all.equals(one) ? all : all.and(one);
+        }
+        return all;
+    }
+
+    private RouteTerms termsOf(Mail mail, Recipient recipient) {
+        Route route = routeOf(mail, recipient);
+        return new RouteTerms(route.lane().orElse(mail.lane()) == Lane.BULK, route.lint(),
+                route.headers(), false);
+    }
+
     private Route routeOf(Mail mail, Recipient recipient) {
         for (Route candidate : routes) {
             if (candidate.when().holds(mail, recipient.address().domain())) {
                 return candidate;
             }
         }
-        return Route.NONE;
+        return usual;
     }
 
     private static QueueKey queueOf(Mail mail, Recipient recipient, Route route) {
         return new QueueKey(route.lane().orElse(mail.lane()), mail.tenant(),
                 route.via().isEmpty() ? recipient.address().domain() : route.via(),
-                route.pool());
+                route.pool().or(mail.hints()::pool).orElse(Route.DEFAULT_POOL));
     }
 
     /** Whether a value is what a pattern says: {@code *} stands for any text, case is ignored. */

@@ -17,8 +17,8 @@ import java.util.function.Predicate;
  * @param tag what the application called the mail; empty: any
  * @param author domain of the From address; empty: any
  * @param id of one message; empty: any
- * @param olderThan accepted at least that long ago; zero: whenever
- * @param youngerThan accepted less than that long ago; zero: whenever
+ * @param olderThan accepted, or released (RFC 4865), at least that long ago; zero: whenever
+ * @param youngerThan the same, less than that long ago; zero: whenever
  * @param where a further condition on the queue, such as the site its mail goes to
  * @param whereText what {@code where} means, as {@code key=value}; empty when it always holds
  */

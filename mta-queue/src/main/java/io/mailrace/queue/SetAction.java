@@ -18,7 +18,10 @@ public sealed interface SetAction {
         }
     }
 
-    /** Makes held mail due now; its age goes on where it stood when it was held. */
+    /**
+     * Makes held mail due now, or when its sender wants it released (RFC 4865); its age goes on
+     * where it stood when it was held.
+     */
     record Release() implements SetAction {
         @Override
         public String word() {
@@ -26,7 +29,10 @@ public sealed interface SetAction {
         }
     }
 
-    /** Makes waiting mail due now, and ends the parking of its queues. */
+    /**
+     * Makes waiting mail due now, and ends the parking of its queues. Mail its sender wants
+     * released later (RFC 4865) waits on, unless it is selected by its id.
+     */
     record RetryNow() implements SetAction {
         @Override
         public String word() {

@@ -43,6 +43,12 @@ final class SetChange {
         return !(action instanceof SetAction.RetryNow) || place.dueEpochMillis() > now;
     }
 
+    /** Whether its sender wants it released later, and nobody has said that this one is meant. */
+    boolean waitsForRelease(SetAction action, Selection selection, Envelope envelope, long now) {
+        return action instanceof SetAction.RetryNow && selection.id().isEmpty()
+                && envelope.options().releaseEpochMillis() > now;
+    }
+
     /** Changes a claimed envelope. */
     void waiting(SetAction action, QueueState queue, Entry entry, Schedule schedule, long now,
             Operation.Told told) {
@@ -68,9 +74,13 @@ final class SetChange {
     void held(SetAction action, QueueState queue, Entry entry, Held held, long now,
             Operation.Told told) {
         switch (action) {
-            case SetAction.Release release -> commits.accept(new Operation.Release(queue,
-                    at(entry, now, held.released(clock.now())),
-                    event(entry.envelope(), Event.Operated.Change.RELEASED, held.why()), told));
+            case SetAction.Release release -> {
+                long due = Math.max(now, entry.envelope().options().releaseEpochMillis());
+                commits.accept(new Operation.Release(queue,
+                        at(entry, due, held.released(clock.now())),
+                        event(entry.envelope(), Event.Operated.Change.RELEASED, held.why()),
+                        told));
+            }
             case SetAction.Bounce bounce -> settler.bounce(queue, entry, true,
                     bounce.tellSenders(), bounce.why(), told);
             case SetAction.Discard discard ->

@@ -203,13 +203,16 @@ final class SetWorker implements SetOperations, AutoCloseable {
         looked(job);
         Schedule schedule = loader.schedule(queue, row);
         if (schedule == null || !change.applies(job.action, queue, row.place(), now)
-                || !job.selection.means(row.place().id(), schedule.acceptedEpochMillis(), now)) {
+                || !job.selection.means(row.place().id(), schedule.sinceEpochMillis(), now)) {
             return;
         }
         @Nullable
         Entry entry = entry(queue, row.place(), schedule);
         if (entry == null || (job.selection.needsEnvelope(queue.key())
                 && !job.selection.means(entry.envelope()))) {
+            return;
+        }
+        if (change.waitsForRelease(job.action, job.selection, entry.envelope(), now)) {
             return;
         }
         if (!queue.claim(row.place())) {
@@ -258,7 +261,7 @@ final class SetWorker implements SetOperations, AutoCloseable {
             return;
         }
         Place place = new Place(held.dueEpochMillis(), row.id(), row.ordinal());
-        if (!job.selection.means(row.id(), held.schedule().acceptedEpochMillis(), now)) {
+        if (!job.selection.means(row.id(), held.schedule().sinceEpochMillis(), now)) {
             return;
         }
         @Nullable

@@ -4,6 +4,7 @@ package io.mailrace.queue;
 import io.mailrace.core.Content;
 import io.mailrace.core.Disposition;
 import io.mailrace.core.Event;
+import io.mailrace.core.MailOptions;
 import io.mailrace.core.NextTry;
 import io.mailrace.core.Recipient;
 import io.mailrace.core.SmtpReply;
@@ -24,6 +25,8 @@ import org.jspecify.annotations.Nullable;
 final class Settler {
     private static final SmtpReply NEVER_TRIED = SmtpReply.of(450, "4.4.7",
             "no attempt could be made in time");
+    /** So long before its time is over mail that is to be returned then is tried once more. */
+    private static final long LAST_CHANCE_MILLIS = 10_000;
 
     private final TimeSource time;
     private final SpoolClock clock;
@@ -124,8 +127,7 @@ final class Settler {
     private Verdict judge(QueueState queue, Entry entry, Settlement settlement,
             Operation.Told told) {
         Envelope envelope = entry.envelope();
-        boolean tooOld = clock.expired(envelope.acceptedEpochMillis(),
-                envelope.expiresEpochMillis());
+        boolean tooOld = clock.expired(envelope.agesFrom(), envelope.expiresEpochMillis());
         List<DsnWriter.Report> reports = new ArrayList<>();
         List<DsnWriter.Report> waiting = new ArrayList<>();
         List<Recipient> given = new ArrayList<>();
@@ -185,9 +187,12 @@ final class Settler {
     /** Whether the sender is told now, for the only time, that the mail is late (RFC 3461 4.1). */
     private boolean isDelayToTell(Entry entry, List<DsnWriter.Report> waiting) {
         Envelope envelope = entry.envelope();
+        MailOptions.DeliverBy by = envelope.options().deliverBy();
         return !entry.delayTold()
-                && retry.delayNotice(envelope.queue().lane()).filter(age -> clock
-                        .waited(envelope.acceptedEpochMillis(), age.toMillis())).isPresent()
+                && (retry.delayNotice(envelope.queue().lane()).filter(age -> clock
+                        .waited(envelope.agesFrom(), age.toMillis())).isPresent()
+                        || (by.mode() == MailOptions.DeliverBy.Mode.NOTIFY
+                                && clock.expired(envelope.agesFrom(), by.epochMillis())))
                 && !Notifier.wanted(envelope, waiting).isEmpty();
     }
 
@@ -231,6 +236,7 @@ final class Settler {
                 ? retry.nextDue(old.queue().lane(), attempts, clock.now(),
                         old.expiresEpochMillis(), waits.notBeforeMillis)
                 : clock.now() + waits.uncountedMillis;
+        next = Math.min(next, latestTry(entry, tellDelay));
         // After clock steps too a new due time is later than the old: keys are written once.
         long due = Math.max(old.dueEpochMillis() + 1, next);
         boolean allWait = waiting.size() == old.recipients().size();
@@ -243,8 +249,25 @@ final class Settler {
         Entry rest = new Entry(envelope, entry.envelopesOfMessage(),
                 entry.delayTold() || tellDelay);
         return new Operation.Rest(rest, allWait && !tellDelay ? null : EnvelopeCodec.encode(rest),
-                new Schedule(attempts, envelope.tried(), old.acceptedEpochMillis(),
+                new Schedule(attempts, envelope.tried(), old.agesFrom(),
                         old.expiresEpochMillis(), Optional.of(lastReply)).encode());
+    }
+
+    /**
+     * By when mail with a time to be delivered by (RFC 2852) is tried again. One that is to be
+     * returned has its last chance shortly before; with the others the moment itself brings the
+     * notice to the sender.
+     */
+    private long latestTry(Entry entry, boolean tellDelay) {
+        MailOptions.DeliverBy by = entry.envelope().options().deliverBy();
+        long latest = switch (by.mode()) {
+            case NONE -> Long.MAX_VALUE;
+            case NOTIFY -> tellDelay || entry.delayTold() ? Long.MAX_VALUE : by.epochMillis();
+            case RETURN -> by.epochMillis() - LAST_CHANCE_MILLIS > clock.now()
+                    ? by.epochMillis() - LAST_CHANCE_MILLIS
+                    : by.epochMillis();
+        };
+        return latest > clock.now() ? latest : Long.MAX_VALUE;
     }
 
     /** A notification quotes the message, which may have to be read from disk first. */

@@ -38,11 +38,12 @@ final class SpoolCheck {
         long envelopes;
         long held;
         long oldestMillis = Long.MAX_VALUE;
+        long expiryMillis = Long.MAX_VALUE;
         long headMillis = Long.MAX_VALUE;
 
         QueueCodec.Count count() {
             return new QueueCodec.Count(envelopes, envelopes == 0 ? 0 : oldestMillis, held,
-                    headMillis);
+                    headMillis, expiryMillis);
         }
     }
 
@@ -274,7 +275,8 @@ final class SpoolCheck {
                 if (wrong.isEmpty()) {
                     Sum sum = sum(number);
                     sum.envelopes++;
-                    sum.oldestMillis = Math.min(sum.oldestMillis, schedule.acceptedEpochMillis());
+                    sum.oldestMillis = Math.min(sum.oldestMillis, schedule.sinceEpochMillis());
+                    sum.expiryMillis = Math.min(sum.expiryMillis, schedule.expiresEpochMillis());
                     sum.headMillis = Math.min(sum.headMillis, place.dueEpochMillis());
                 } else {
                     setAside(Store.Family.SCHEDULE, key, value, wrong);
@@ -448,19 +450,20 @@ final class SpoolCheck {
             return;
         }
         long accepted = stored.acceptedEpochMillis();
+        long since = Math.max(accepted, stored.options().releaseEpochMillis());
+        long due = Math.max(nowEpochMillis, since);
         // However old it is: it was not its fault that nobody tried.
-        long expires = nowEpochMillis
-                + config.retry().of(stored.queue().lane()).maxAge().toMillis();
-        Schedule schedule = Schedule.fresh(accepted, expires);
+        long expires = due + config.retry().of(stored.queue().lane()).maxAge().toMillis();
+        Schedule schedule = Schedule.fresh(since, expires);
         if (stored.facts().sizeBytes() > 0 && !whole.contains(id)) {
             mending.setAside(new Place(0, id, ordinal), 0, schedule.encode(),
                     "content is damaged or missing");
             return;
         }
         int number = queue(mending, stored.queue());
-        add(sum(number), accepted);
+        add(sum(number), since, expires);
         mending.put(Store.Family.SCHEDULE,
-                Keys.schedule(number, new Place(nowEpochMillis, id, ordinal)), schedule.encode());
+                Keys.schedule(number, new Place(due, id, ordinal)), schedule.encode());
     }
 
     /** Number of a queue, a new one when it has none. */
@@ -532,7 +535,7 @@ final class SpoolCheck {
         for (Operation.NewEnvelope one : found) {
             Envelope envelope = one.entry().envelope();
             int number = queue(mending, envelope.queue());
-            add(sum(number), envelope.acceptedEpochMillis());
+            add(sum(number), envelope.agesFrom(), envelope.expiresEpochMillis());
             mending.put(Store.Family.ENVELOPE, Keys.envelope(envelope.id(), envelope.ordinal()),
                     Objects.requireNonNull(one.record()));
             mending.put(Store.Family.SCHEDULE, Keys.schedule(number, one.entry().place()),
@@ -541,9 +544,10 @@ final class SpoolCheck {
     }
 
     /** Counts an envelope that is due now. */
-    private void add(Sum sum, long acceptedEpochMillis) {
+    private void add(Sum sum, long sinceEpochMillis, long expiresEpochMillis) {
         sum.envelopes++;
-        sum.oldestMillis = Math.min(sum.oldestMillis, acceptedEpochMillis);
+        sum.oldestMillis = Math.min(sum.oldestMillis, sinceEpochMillis);
+        sum.expiryMillis = Math.min(sum.expiryMillis, expiresEpochMillis);
         sum.headMillis = Math.min(sum.headMillis, nowEpochMillis);
     }
 
@@ -557,7 +561,8 @@ final class SpoolCheck {
                 said = stored == null ? said : QueueCodec.count(stored);
                 right = said.envelopes() == sum.envelopes && said.held() == sum.held
                         && (sum.envelopes == 0 || (said.oldestEpochMillis() <= sum.oldestMillis
-                                && said.headDueEpochMillis() <= sum.headMillis));
+                                && said.headDueEpochMillis() <= sum.headMillis
+                                && said.expiryEpochMillis() <= sum.expiryMillis));
             } catch (SpoolException damaged) {
                 right = false;
             }

@@ -3,6 +3,7 @@ package io.mailrace.queue;
 
 import io.mailrace.core.ContentFacts;
 import io.mailrace.core.Event;
+import io.mailrace.core.LintReport;
 import io.mailrace.core.MailAddress;
 import io.mailrace.core.MailOptions;
 import io.mailrace.core.Recipient;
@@ -18,13 +19,16 @@ import java.util.List;
  *        nothing is known
  * @param from where it came from, for the event
  * @param hints what the application says about its way
+ * @param lint what was found on the message
  */
 public record Submission(MailAddress sender, List<Recipient> recipients, MailOptions options,
-        ContentFacts facts, String tenant, Event.Intake from, RoutingHints hints) {
+        ContentFacts facts, String tenant, Event.Intake from, RoutingHints hints,
+        LintReport lint) {
     /** Without hints. */
     public Submission(MailAddress sender, List<Recipient> recipients, MailOptions options,
             ContentFacts facts, String tenant, Event.Intake from) {
-        this(sender, recipients, options, facts, tenant, from, RoutingHints.NONE);
+        this(sender, recipients, options, facts, tenant, from, RoutingHints.NONE,
+                LintReport.NONE);
     }
 
     public Submission {

@@ -10,6 +10,7 @@ import io.mailrace.core.Disposition;
 import io.mailrace.core.EnhancedStatus;
 import io.mailrace.core.Event;
 import io.mailrace.core.Lane;
+import io.mailrace.core.LintMode;
 import io.mailrace.core.MailAddress;
 import io.mailrace.core.MailOptions;
 import io.mailrace.core.Recipient;
@@ -67,6 +68,8 @@ class CodecTest {
                 new Event.AdminAction(9, "root", "hold everything"),
                 new Event.Postponed(10, id, 3, "t", "example.net", 11, "held by gmail/x"),
                 new Event.RuleFired(11, "gmail/x", "source a at gmail", "suspend", 12, "421 no"),
+                new Event.LintFound(12, id, "t", LintMode.FIX, List.of("date-missing",
+                        "from-unsigned"), List.of("date-missing")),
                 new Event.WarmupStep(12, "a", "gmail", "six-weeks", "hold", 3, 500,
                         "412 of 500 used"));
     }
@@ -106,6 +109,23 @@ class CodecTest {
         assertThat(entry).isEqualTo(new Entry(ENVELOPE, 12, false));
     }
 
+    /** What few messages ask for takes no room in the others. */
+    @Test
+    void envelope_withWishes_comesBackEqual() {
+        int plain = EnvelopeCodec.encode(new Entry(ENVELOPE, 12, true)).length;
+        MailOptions asked = MailOptions.NONE.withRelease(5000).withPriority(-9).with(
+                new MailOptions.DeliverBy(MailOptions.DeliverBy.Mode.RETURN, 6000, true));
+        for (MailOptions options : List.of(asked, MailOptions.NONE.withPriority(9),
+                asked.with(new MailOptions.DeliverBy(MailOptions.DeliverBy.Mode.NOTIFY, -7,
+                        false)))) {
+            Envelope wishes = new Envelope(ENVELOPE.id(), 3, QUEUE, UTF8, ENVELOPE.recipients(),
+                    options.withEnvid("QQ314"), ENVELOPE.facts(), 7, true, 1000, 2000, 3000);
+            byte[] record = EnvelopeCodec.encode(new Entry(wishes, 12, false));
+            assertThat(record).hasSize(plain + 18);
+            assertThat(EnvelopeCodec.read(record).options()).isEqualTo(wishes.options());
+        }
+    }
+
     private static final Place ENVELOPE_PLACE = Place.of(ENVELOPE);
 
     @Test
@@ -120,8 +140,10 @@ class CodecTest {
         Progress progress = new Progress(1, 2, 3, 4, 5, 6, 700_000, 8, 9);
         assertThat(Progress.decode(progress.encode())).isEqualTo(progress);
         assertThat(QueueCodec.name(QueueCodec.name(QUEUE))).isEqualTo(QUEUE);
-        assertThat(QueueCodec.count(QueueCodec.count(new QueueCodec.Count(5, 6, 7, 8))))
-                .isEqualTo(new QueueCodec.Count(5, 6, 7, 8));
+        assertThat(QueueCodec.count(QueueCodec.count(new QueueCodec.Count(5, 6, 7, 8, 9))))
+                .isEqualTo(new QueueCodec.Count(5, 6, 7, 8, 9));
+        byte[] counted = new RecordWriter(2, 48).i64(5).i64(6).i64(7).i64(8).finish();
+        assertThat(QueueCodec.count(counted)).isEqualTo(new QueueCodec.Count(5, 6, 7, 8, 6));
     }
 
     @Test

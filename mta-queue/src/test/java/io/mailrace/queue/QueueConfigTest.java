@@ -7,6 +7,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.mailrace.core.ConfigException;
 import io.mailrace.core.ConfigSource;
 import io.mailrace.core.Lane;
+import io.mailrace.core.LintMode;
+import io.mailrace.core.LintRule;
 import java.lang.reflect.RecordComponent;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -15,6 +17,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Locale;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -34,6 +37,8 @@ class QueueConfigTest {
                 .toList();
     }
 
+    private static final LintPolicy WARN = new LintPolicy(LintMode.WARN, Set.of());
+
     @Test
     void keysAndComponents_areTheSame() {
         ConfigSource source = ConfigSource.ofText("");
@@ -43,6 +48,8 @@ class QueueConfigTest {
                 .isEqualTo(components(SpoolConfig.Events.class));
         assertThat(source.root().section("retry").section("default").keys())
                 .isEqualTo(components(RetryConfig.LaneRetry.class));
+        assertThat(source.root().section("lint").keys()).containsExactlyInAnyOrderElementsOf(
+                components(LintPolicy.class));
         assertThat(source.root().section("dsn").keys()).isEqualTo(components(DsnConfig.class));
         assertThat(source.root().section("retry").keys()).containsExactlyInAnyOrderElementsOf(
                 Arrays.stream(Lane.values()).map(Lane::word).toList());
@@ -57,6 +64,7 @@ class QueueConfigTest {
         assertThat(config.retry().lanes().values()).extracting(RetryConfig.LaneRetry::delayNotice)
                 .containsOnly(Duration.ZERO);
         assertThat(config.dsn()).isEqualTo(DsnConfig.DEFAULT);
+        assertThat(config.lint()).isEqualTo(WARN);
         assertThat(config.retry().of(Lane.TRANSACTIONAL).maxAge()).isEqualTo(Duration.ofHours(1));
         assertThat(config.retry().of(Lane.TRANSACTIONAL).intervals())
                 .isEqualTo(config.retry().of(Lane.DEFAULT).intervals());
@@ -110,13 +118,31 @@ class QueueConfigTest {
                   { when { sender-domain = "news.example.com" }, via = "smtp://[::1]:2525" }, {} ]
                 """).routes();
         assertThat(routes).containsExactly(
-                new Route(when("billing", "", ""), Optional.of(Lane.TRANSACTIONAL), "fast", "",
-                        Optional.empty()),
-                new Route(when("", "", "*.corp.test"), Optional.empty(), "default",
-                        "smtp://10.0.0.9:25", Optional.empty()),
-                new Route(when("", "news.example.com", ""), Optional.empty(), "default",
-                        "smtp://[::1]:2525", Optional.empty()),
-                Route.NONE);
+                new Route(when("billing", "", ""), Optional.of(Lane.TRANSACTIONAL),
+                        Optional.of("fast"), "", Optional.empty(), WARN, HeaderEdits.NONE),
+                new Route(when("", "", "*.corp.test"), Optional.empty(),
+                        Optional.empty(), "smtp://10.0.0.9:25", Optional.empty(), WARN,
+                        HeaderEdits.NONE),
+                new Route(when("", "news.example.com", ""), Optional.empty(),
+                        Optional.empty(), "smtp://[::1]:2525", Optional.empty(), WARN,
+                        HeaderEdits.NONE),
+                Route.usual(WARN));
+    }
+
+    @Test
+    void lintAndHeadersOfRoutes_sayOtherwiseOrAreAsUsual() {
+        QueueConfig config = read("""
+                lint { mode = fix, ignore = [from-unsigned, long-line] }
+                routes = [ { lint { mode = reject } }, { lint { ignore = [] } }, {}
+                  { headers { add { X-B = two, X-A = "o n e" }, remove = [X-A, Reply-To] } } ]
+                """);
+        Set<LintRule> ignored = Set.of(LintRule.FROM_UNSIGNED, LintRule.LONG_LINE);
+        assertThat(config.lint()).isEqualTo(new LintPolicy(LintMode.FIX, ignored));
+        assertThat(config.routes()).extracting(Route::lint).containsExactly(
+                new LintPolicy(LintMode.REJECT, ignored),
+                new LintPolicy(LintMode.FIX, Set.of()), config.lint(), config.lint());
+        assertThat(config.routes().getLast().headers()).isEqualTo(new HeaderEdits(
+                Map.of("X-A", "o n e", "X-B", "two"), Set.of("x-a", "reply-to")));
     }
 
     @ParameterizedTest
@@ -136,6 +162,19 @@ class QueueConfigTest {
             "dsn.languages = de                           | did you mean language",
             "dsn.from-name = \" \"                        | from-name must be a name of 1 to 100",
             "dsn.from-name = \"a\\nb\"                   | from-name must be a name of 1 to 100",
+            "lint.mode = loud                    | must be one of: off, warn, fix, reject",
+            "lint.ignore = [spam]                         | must be of: broken-header, from",
+            "routes = [ { lint.moode = warn } ]           | did you mean mode",
+            "routes = [ { headers.add.Received = x } ]    | Received is never added",
+            "routes = [ { headers.remove = [DKIM-signature] } ] | is never added or removed",
+            "routes = [ { headers.remove = [return-path] } ] | is never added or removed",
+            "routes = [ { headers.add.X-A = \"b\\r\\nC: d\" } ] | printable ASCII characters",
+            "routes = [ { headers.add.X-A = \"caf\u00e9\" } ] | printable ASCII characters in",
+            "routes = [ { headers.add.X-A = \" \" } ]    | printable ASCII characters in one line",
+            "routes = [ { headers.add.\"X A\" = b } ]    | is not the name of a header field",
+            "routes = [ { headers.remove = [\"X:\"] } ]  | is not the name of a header field",
+            "routes = [ { headers.add.X-Mailrace-Lane = bulk } ] | is for applications",
+            "routes = [ { headers.ad.X-A = b } ]          | did you mean add",
             "routes = [ { lane = fast } ]                 | must be one of: transactional",
             "routes = [ { via = \"10.0.0.9:25\" } ]       | smtp://host:port",
             "routes = [ { via = \"smtp://h:99999\" } ]    | smtp://host:port",

@@ -11,14 +11,20 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.mailrace.core.Content;
 import io.mailrace.core.Event;
+import io.mailrace.core.LintMode;
+import io.mailrace.core.LintReport;
+import io.mailrace.core.LintRule;
+import io.mailrace.core.Recipient;
 import io.mailrace.core.RecipientOutcome;
 import io.mailrace.core.SpoolId;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Random;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -26,6 +32,27 @@ import org.junit.jupiter.api.io.TempDir;
 class RocksSpoolTest {
     @TempDir
     Path directory;
+
+    @Test
+    void lintFindings_standInTheBatchOfTheirMessage() {
+        byte[] content = message("lint");
+        Submission plain = SpoolFixture.submission(content, "app@example.com",
+                new Recipient(SpoolFixture.address("b@one.test")));
+        LintReport lint = new LintReport(LintMode.FIX, EnumSet.of(LintRule.DATE_MISSING,
+                LintRule.FROM_UNSIGNED), Set.of(LintRule.DATE_MISSING));
+        try (SpoolFixture fixture = new SpoolFixture(directory)) {
+            SpoolId id = fixture.accept(content, new Submission(plain.sender(),
+                    plain.recipients(), plain.options(), plain.facts(), "t", plain.from(),
+                    plain.hints(), lint));
+            assertThat(fixture.events(id)).hasSize(2);
+            assertThat(fixture.events(id).getFirst()).isInstanceOf(Event.Received.class);
+            Event.LintFound found = (Event.LintFound) fixture.events(id).getLast();
+            assertThat(found.tenant()).isEqualTo("t");
+            assertThat(found.mode()).isEqualTo(LintMode.FIX);
+            assertThat(found.findings()).containsExactly("date-missing", "from-unsigned");
+            assertThat(found.fixed()).containsExactly("date-missing");
+        }
+    }
 
     @Test
     void accept_oneRecipient_isTakenReadAndGoneAfterDelivery() {

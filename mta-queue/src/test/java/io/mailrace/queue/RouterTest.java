@@ -5,7 +5,10 @@ import static io.mailrace.queue.SpoolFixture.address;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.mailrace.core.Lane;
+import io.mailrace.core.LintMode;
+import io.mailrace.core.LintRule;
 import io.mailrace.core.MailAddress;
+import io.mailrace.core.MailOptions;
 import io.mailrace.core.Recipient;
 import io.mailrace.core.RoutingHints;
 import java.nio.file.Path;
@@ -14,6 +17,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -52,6 +56,61 @@ class RouterTest {
                 .isEqualTo(new QueueKey(Lane.BULK, "t", "one.test", "default"));
         assertThat(queue(router, mail("news", Optional.empty(), Map.of())).lane())
                 .isEqualTo(Lane.DEFAULT);
+    }
+
+    @Test
+    void pool_isTheOneAskedForUnlessTheRouteSaysOtherwise() {
+        Router router = router("routes = [ { when { recipient-domain = \"one.test\" }, pool = "
+                + "default }, { when { recipient-domain = \"two.test\" }, lane = bulk } ]");
+        Router.Mail mail = new Router.Mail(SENDER, "t", "", new RoutingHints(Optional.empty(),
+                Optional.of("mine"), Map.of()));
+        assertThat(router.split(mail, to("a@one.test", "a@two.test", "a@three.test")))
+                .extracting(part -> part.queue().pool())
+                .containsExactly("default", "mine", "mine");
+    }
+
+    private static final String TERMS = """
+            lint { mode = warn, ignore = [long-line] }
+            routes = [
+              { when { recipient-domain = "off.test" }, lint { mode = off } }
+              { when { recipient-domain = "strict.test" }, lint { mode = reject }, lane = bulk }
+              { when { recipient-domain = "fix.test" }
+                lint { mode = fix, ignore = [from-unsigned, long-line] } }
+              { when { recipient-domain = "add.test" }, headers { add { X-A = a } } }
+              { when { recipient-domain = "same.test" }
+                headers { add { X-A = a }, remove = [X-B] } }
+              { when { recipient-domain = "cut.test" }, headers { remove = [X-C] } } ]""";
+
+    private static RouteTerms terms(String... recipients) {
+        QueueConfig config = SpoolFixture.config(Path.of("unused"), TERMS);
+        return new Router(config.routes(), config.lint()).terms(mail(SENDER, "t"),
+                to(recipients));
+    }
+
+    @Test
+    void terms_ofSeveralRoutes_strictestDecides() {
+        assertThat(terms("a@other.test").lint()).isEqualTo(new LintPolicy(LintMode.WARN,
+                Set.of(LintRule.LONG_LINE)));
+        assertThat(terms("a@off.test").lint().mode()).isEqualTo(LintMode.OFF);
+        assertThat(terms("a@off.test", "b@fix.test").lint().mode()).isEqualTo(LintMode.FIX);
+        assertThat(terms("a@other.test", "b@fix.test", "c@off.test").lint()).isEqualTo(
+                new LintPolicy(LintMode.FIX, Set.of(LintRule.LONG_LINE)));
+        assertThat(terms("a@fix.test", "b@strict.test").lint().mode())
+                .isEqualTo(LintMode.REJECT);
+        assertThat(terms("a@fix.test").bulk()).isFalse();
+        assertThat(terms("a@fix.test", "b@strict.test").bulk()).isTrue();
+    }
+
+    @Test
+    void terms_edits_removalsAreUnitedAndAdditionsMustBeTheSame() {
+        assertThat(terms("a@add.test", "b@same.test")).extracting(RouteTerms::edits,
+                RouteTerms::editsDiffer).containsExactly(
+                        new HeaderEdits(Map.of("X-A", "a"), Set.of("x-b")), false);
+        assertThat(terms("a@other.test", "b@cut.test")).extracting(RouteTerms::edits,
+                RouteTerms::editsDiffer).containsExactly(
+                        new HeaderEdits(Map.of(), Set.of("x-c")), false);
+        assertThat(terms("a@add.test", "b@other.test").editsDiffer()).isTrue();
+        assertThat(terms("a@other.test", "b@cut.test", "c@same.test").editsDiffer()).isTrue();
     }
 
     @Test
@@ -156,6 +215,7 @@ class RouterTest {
                     .isBetween(90_000L, 110_000L);
         }
         assertThat(retry.nextDue(Lane.DEFAULT, 2, now, now + 5, 0)).isEqualTo(now + 5);
-        assertThat(retry.expires(Lane.DEFAULT, now)).isEqualTo(now + 3_600_000);
+        assertThat(retry.expires(Lane.DEFAULT, now, MailOptions.DeliverBy.NONE))
+                .isEqualTo(now + 3_600_000);
     }
 }

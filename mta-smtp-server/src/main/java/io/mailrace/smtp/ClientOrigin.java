@@ -8,13 +8,31 @@ import java.net.InetAddress;
  *
  * @param text the numeric address, without the scope of an IPv6 address
  * @param relaysFrom the client is in the listener's relay-from
+ * @param speaksForOthers the other end is in the listener's xclient-from
  */
-record ClientOrigin(InetAddress client, String text, boolean relaysFrom) {
+record ClientOrigin(InetAddress client, String text, boolean relaysFrom,
+        boolean speaksForOthers) {
 
     static ClientOrigin of(InetAddress client, ListenerConfig listener) {
+        return new ClientOrigin(client, text(client), listener.relaysFor(client),
+                listener.xclientFor(client));
+    }
+
+    /** The numeric address, without the scope of an IPv6 address. */
+    static String text(InetAddress client) {
         String address = client.getHostAddress();
         int scope = address.indexOf('%');
-        return new ClientOrigin(client, scope < 0 ? address : address.substring(0, scope),
-                listener.relaysFor(client));
+        return scope < 0 ? address : address.substring(0, scope);
+    }
+
+    /** Another client for which this one says to speak. */
+    ClientOrigin speakingFor(InetAddress other, ListenerConfig listener) {
+        ClientOrigin named = of(other, listener);
+        return new ClientOrigin(other, named.text(), named.relaysFrom(), speaksForOthers);
+    }
+
+    /** The same address, which may not be the client's: it permits nothing. */
+    ClientOrigin unknown() {
+        return new ClientOrigin(client, text, false, speaksForOthers);
     }
 }

@@ -16,7 +16,7 @@ record CommandLine(Verb verb, String argument, boolean wellFormed) {
 
     /** The commands we know, compared as bytes: no letter outside ASCII equals one inside. */
     enum Verb {
-        EHLO, HELO, MAIL, RCPT, DATA, BDAT, RSET, NOOP, QUIT, VRFY, HELP, STARTTLS, AUTH,
+        EHLO, HELO, MAIL, RCPT, DATA, BDAT, RSET, NOOP, QUIT, VRFY, HELP, STARTTLS, AUTH, XCLIENT,
         /** Known, not offered. */
         EXPN, ETRN, TURN, ATRN, SEND, SOML, SAML,
         /** A browser tricked into talking to us: never a mail client. */

@@ -60,14 +60,29 @@ final class ConnectionLimits {
         return true;
     }
 
+    /** An admitted connection turns out to be another client's; false when that has too many. */
+    boolean move(InetAddress from, InetAddress to, boolean exempt) {
+        if (origin(from).equals(origin(to))) {
+            return true;
+        }
+        int same = byAddress.merge(origin(to), 1, Integer::sum);
+        boolean good = same <= maxPerAddress || exempt;
+        countOut(good ? from : to);
+        return good;
+    }
+
     /** Counts an admitted connection out. */
     void release(InetAddress client) {
-        byAddress.computeIfPresent(origin(client), (a, n) -> n > 1 ? n - 1 : null);
+        countOut(client);
         open.decrementAndGet();
     }
 
     int max() {
         return max;
+    }
+
+    private void countOut(InetAddress client) {
+        byAddress.computeIfPresent(origin(client), (a, n) -> n > 1 ? n - 1 : null);
     }
 
     int open() {

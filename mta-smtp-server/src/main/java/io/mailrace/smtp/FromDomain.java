@@ -3,9 +3,11 @@ package io.mailrace.smtp;
 
 import io.mailrace.core.MailAddress;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
 
 /**
- * Finds the domain of the first mailbox in a From value (RFC 5322 3.4): looks past display names,
+ * Finds the domains of the mailboxes in a From value (RFC 5322 3.4): looks past display names,
  * quoted strings, nested comments, groups, routes and folding. One pass over a bounded value, no
  * recursion; gives the empty text rather than a guess.
  */
@@ -15,6 +17,7 @@ final class FromDomain {
     /** The mailbox being read, outside comments; null bytes stand for quoted characters. */
     private final StringBuilder outside = new StringBuilder();
     private final StringBuilder inside = new StringBuilder();
+    private final List<String> found = new ArrayList<>();
     private boolean inAngle;
     private boolean hadAngle;
 
@@ -24,10 +27,17 @@ final class FromDomain {
 
     /** The domain in lower case and ASCII form, or empty when there is none. */
     static String of(byte[] value) {
-        return new FromDomain(new String(value, StandardCharsets.UTF_8)).find();
+        return allOf(value).stream().filter(domain -> !domain.isEmpty()).findFirst().orElse("");
     }
 
-    private String find() {
+    /** The domain of each mailbox, in order; an empty text for one without a domain. */
+    static List<String> allOf(byte[] value) {
+        FromDomain reading = new FromDomain(new String(value, StandardCharsets.UTF_8));
+        reading.find();
+        return reading.found;
+    }
+
+    private void find() {
         while (at < text.length()) {
             char c = text.charAt(at++);
             switch (c) {
@@ -45,9 +55,8 @@ final class FromDomain {
                         take(c);
                         continue;
                     }
-                    String domain = c == ':' ? "" : domain();
-                    if (!domain.isEmpty()) {
-                        return domain;
+                    if (c != ':') {
+                        endMailbox();
                     }
                     outside.setLength(0);
                     hadAngle = false;
@@ -55,7 +64,13 @@ final class FromDomain {
                 default -> take(c);
             }
         }
-        return domain();
+        endMailbox();
+    }
+
+    private void endMailbox() {
+        if (hadAngle || !outside.isEmpty()) {
+            found.add(domain());
+        }
     }
 
     private void take(char c) {

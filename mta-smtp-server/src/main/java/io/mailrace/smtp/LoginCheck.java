@@ -3,45 +3,45 @@ package io.mailrace.smtp;
 
 import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
-import com.github.benmanes.caffeine.cache.Ticker;
 import io.mailrace.core.Ascii;
 import io.mailrace.core.TimeSource;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
-import java.security.GeneralSecurityException;
 import java.security.SecureRandom;
+import java.security.cert.X509Certificate;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Base64;
 import java.util.List;
-import java.util.concurrent.ArrayBlockingQueue;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executor;
-import java.util.concurrent.RejectedExecutionException;
-import java.util.concurrent.ThreadPoolExecutor;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Consumer;
-import javax.crypto.Mac;
-import javax.crypto.spec.SecretKeySpec;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Says whether a user name and password are right. Any thread; never blocks: hashing runs on
- * {@value #THREADS} threads named {@code password} behind a bounded queue, and the answer comes on
- * the executor given. Remembers good logins and braked addresses, at most {@value #MAX_REMEMBERED}
- * of each.
+ * Says whether a login is right, and who shows a certificate. Any thread; never blocks: hashing
+ * runs behind a bounded {@link HashQueue}, and the answer comes on the executor given. Remembers at
+ * most {@value #MAX_REMEMBERED} good logins.
  */
 final class LoginCheck implements AutoCloseable {
     /*
      * What guessing can learn and cost. A name that is not there is hashed against a dummy, so it
-     * takes as long as a wrong password and is answered in the same words. Each hash takes memory:
-     * the number of threads bounds it, the queue bounds the wait. An address with too many
-     * failures is turned away before any hashing. Only good logins are remembered, under a keyed
-     * digest whose key dies with the process, and each for one reading of the users file.
+     * takes as long as a wrong password and is answered in the same words; for SCRAM it is asked
+     * with a salt made of the name and a secret. Each hash takes memory: the number of threads
+     * bounds it, the queue bounds the wait. Who is braked is not hashed for. Only good logins are
+     * remembered, under a keyed digest whose key dies with the process, and each for the user's
+     * line in the file: a change of one user keeps what is known of the others. The same login from
+     * many connections at once, an application that has just started, is hashed once.
      */
-    static final int THREADS = 2;
     private static final int MAX_REMEMBERED = 50_000;
+    private static final int MAX_SHARING = 10_000;
     private static final Logger LOG = LoggerFactory.getLogger(LoginCheck.class);
 
     /** What was found. */
@@ -57,131 +57,280 @@ final class LoginCheck implements AutoCloseable {
         record Braked() implements Verdict {}
     }
 
-    /** One reading of the file, numbered. */
-    private record Reading(long number, UserTable table) {}
-
-    private record Remembered(long reading, Identity identity) {}
-
-    private final UsersConfig config;
-    private final FileWatch watch;
-    private final PasswordHash dummy;
-    private final SecretKeySpec key;
-    private final ThreadPoolExecutor pool;
-    private final Cache<String, Remembered> good;
-    private final Cache<InetAddress, AtomicInteger> failures;
-    private volatile Reading reading;
-
-    private LoginCheck(UsersConfig config, FileWatch watch, UserTable table, TimeSource time) {
-        this.config = config;
-        this.watch = watch;
-        reading = new Reading(0, table);
-        SecureRandom random = new SecureRandom();
-        byte[] secret = new byte[32];
-        random.nextBytes(secret);
-        key = new SecretKeySpec(secret, "HmacSHA256");
-        dummy = PasswordHash.of(secret, random);
-        pool = new ThreadPoolExecutor(THREADS, THREADS, 1, TimeUnit.MINUTES,
-                new ArrayBlockingQueue<>(config.hashQueue()),
-                Thread.ofPlatform().daemon().name("password-", 0).factory());
-        pool.allowCoreThreadTimeOut(true);
-        Ticker ticker = time::nanos;
-        good = Caffeine.newBuilder().maximumSize(MAX_REMEMBERED).ticker(ticker)
-                .expireAfterWrite(config.verdictCache()).executor(Runnable::run).build();
-        failures = Caffeine.newBuilder().maximumSize(MAX_REMEMBERED).ticker(ticker)
-                .expireAfterWrite(config.failureWindow()).executor(Runnable::run).build();
+    /** What became of a look at the file. */
+    enum Reload {
+        UNCHANGED, TAKEN, KEPT
     }
 
-    /** Reads the users file; one that is not there means that nobody can log in yet. */
-    static LoginCheck open(UsersConfig config, TimeSource time) throws IOException {
+    private record Remembered(String line, Identity identity) {}
+
+    /** Somebody who waits for a verdict. */
+    private record Waiter(String user, InetAddress client, InetAddress origin, Executor where,
+            Consumer<Verdict> answer) {
+        void tell(Verdict verdict) {
+            where.execute(() -> answer.accept(verdict));
+        }
+    }
+
+    private final UsersConfig config;
+    private final Set<String> pools;
+    private final FileWatch watch;
+    private final PasswordHash dummy;
+    private final byte[] secret = new byte[32];
+    private final HashQueue queue;
+    private final LoginBrake brake;
+    private final Cache<String, Remembered> good;
+    private final Map<String, List<Waiter>> sharing = new ConcurrentHashMap<>();
+    private final LongAdder hashings = new LongAdder();
+    private volatile UserTable table;
+
+    private LoginCheck(UsersConfig config, Set<String> pools, FileWatch watch, UserTable table,
+            TimeSource time) {
+        this.config = config;
+        this.pools = pools;
+        this.watch = watch;
+        this.table = table;
+        SecureRandom random = new SecureRandom();
+        random.nextBytes(secret);
+        dummy = PasswordHash.of(secret, random);
+        queue = new HashQueue(config.hashQueue());
+        brake = new LoginBrake(config, time);
+        good = Caffeine.newBuilder().maximumSize(MAX_REMEMBERED).ticker(time::nanos)
+                .expireAfterWrite(config.verdictCache()).executor(Runnable::run).build();
+    }
+
+    /**
+     * Reads the users file; one that is not there means that nobody can log in yet.
+     *
+     * @param pools that exist
+     */
+    static LoginCheck open(UsersConfig config, Set<String> pools, TimeSource time)
+            throws IOException {
         FileWatch watch = new FileWatch(List.of(config.file()));
-        UserTable table = UserTable.read(config.file());
+        UserTable table = UserTable.read(config.file(), pools);
         if (table.users().isEmpty()) {
             LOG.warn("users=none file={} hint=\"mailrace user add NAME\"", config.file());
         }
-        return new LoginCheck(config, watch, table, time);
+        return new LoginCheck(config, pools, watch, table, time);
     }
 
-    /** Answers once, on {@code where}, or at once from memory. */
+    /** Answers once: on {@code where}, or at once when nothing is to be hashed. */
     void check(SaslDialogue.Credentials login, InetAddress client, Executor where,
             Consumer<Verdict> answer) {
-        InetAddress origin = ConnectionLimits.origin(client);
-        AtomicInteger failed = failures.getIfPresent(origin);
-        if (failed != null && failed.get() >= config.maxFailures()) {
-            answer.accept(new Verdict.Braked());
-            return;
-        }
-        Reading now = reading;
+        Waiter waiter = new Waiter(login.name(), client, ConnectionLimits.origin(client), where,
+                answer);
+        Optional<Verdict> braked = braked(brake.ruling(waiter.origin(), login.name()), waiter);
+        answerOr(braked, waiter, () -> {
+            switch (login) {
+                case SaslDialogue.Credentials.Password password -> password(password, waiter);
+                case SaslDialogue.Credentials.Proof proof -> proof(proof, waiter);
+            }
+        });
+    }
+
+    private static void answerOr(Optional<Verdict> known, Waiter waiter, Runnable otherwise) {
+        known.ifPresentOrElse(waiter.answer(), otherwise);
+    }
+
+    /** A braked user is told what a wrong password is told: 535. */
+    private static Optional<Verdict> braked(LoginBrake.Ruling ruling, Waiter waiter) {
+        return switch (ruling) {
+            case FREE -> Optional.empty();
+            case LATER -> Optional.of(new Verdict.Busy());
+            case ADDRESS_BRAKED -> {
+                tell("braked by=address", waiter);
+                yield Optional.of(new Verdict.Braked());
+            }
+            case USER_BRAKED -> {
+                tell("braked by=user", waiter);
+                yield Optional.of(new Verdict.Wrong());
+            }
+        };
+    }
+
+    /** Read by fail2ban: the address comes before anything a client can choose. */
+    private static void tell(String what, Waiter waiter) {
+        LOG.warn("auth={} client={} user=\"{}\"", what, ClientOrigin.text(waiter.client()),
+                Ascii.clean(waiter.user(), 100).replace('"', '?'));
+    }
+
+    private void password(SaslDialogue.Credentials.Password login, Waiter waiter) {
         String digest = digest(login);
-        Remembered known = good.getIfPresent(digest);
-        if (known != null && known.reading() == now.number()) {
-            answer.accept(new Verdict.Right(known.identity()));
+        Optional<Identity> known = remembered(login.name(), digest);
+        if (known.isPresent()) {
+            brake.remember(waiter.origin(), login.name());
+            waiter.answer().accept(new Verdict.Right(known.get()));
             return;
         }
-        try {
-            pool.execute(() -> {
-                Verdict verdict = hash(login, now, digest, client, origin);
-                where.execute(() -> answer.accept(verdict));
-            });
-        } catch (RejectedExecutionException full) {
-            answer.accept(new Verdict.Busy());
+        switch (join(digest, waiter)) {
+            case JOINED -> {
+            }
+            case FULL -> waiter.answer().accept(new Verdict.Busy());
+            case FIRST -> {
+                Optional<Verdict> held = braked(brake.begin(waiter.origin(), login.name()),
+                        waiter);
+                if (held.isEmpty() && !queue.offer(waiter.origin(),
+                        () -> hash(login, digest, waiter))) {
+                    brake.undecided(waiter.origin(), login.name());
+                    held = Optional.of(new Verdict.Busy());
+                }
+                if (held.isPresent()) {
+                    forget(digest).forEach(other -> other.tell(new Verdict.Busy()));
+                    waiter.answer().accept(held.get());
+                }
+            }
         }
     }
 
-    private Verdict hash(SaslDialogue.Credentials login, Reading now, String digest,
-            InetAddress client, InetAddress origin) {
-        try {
-            UserTable.Entry entry = now.table().users().get(login.name());
-            boolean right = (entry == null ? dummy : entry.hash()).matches(login.password());
-            if (entry != null && right) {
-                Identity identity = new Identity(login.name(), entry.rights());
-                good.put(digest, new Remembered(now.number(), identity));
-                return new Verdict.Right(identity);
+    /** Whether somebody waits for the same verdict already. */
+    private enum Place {
+        FIRST, JOINED, FULL
+    }
+
+    private Place join(String digest, Waiter waiter) {
+        Place[] place = {Place.FIRST};
+        sharing.compute(digest, (d, waiting) -> {
+            if (waiting == null) {
+                return new ArrayList<>();
             }
+            place[0] = waiting.size() < MAX_SHARING ? Place.JOINED : Place.FULL;
+            if (place[0] == Place.JOINED) {
+                waiting.add(waiter);
+            }
+            return waiting;
+        });
+        return place[0];
+    }
+
+    private Optional<Identity> remembered(String user, String digest) {
+        Remembered known = good.getIfPresent(digest);
+        UserTable.Entry entry = table.users().get(user);
+        return known != null && entry != null && known.line().equals(entry.line())
+                ? Optional.of(known.identity())
+                : Optional.empty();
+    }
+
+    /** On a thread of the queue. */
+    private void hash(SaslDialogue.Credentials.Password login, String digest, Waiter waiter) {
+        Verdict verdict = hashed(login, digest);
+        switch (verdict) {
+            case Verdict.Right right -> brake.right(waiter.origin(), login.name());
+            case Verdict.Wrong wrong -> {
+                brake.wrong(waiter.origin(), login.name());
+                tell("failed", waiter);
+            }
+            case Verdict.Busy busy -> brake.undecided(waiter.origin(), login.name());
+            case Verdict.Braked never -> throw new IllegalStateException("a hash brakes nobody");
+        }
+        waiter.tell(verdict);
+        for (Waiter other : forget(digest)) {
+            if (verdict instanceof Verdict.Wrong) {
+                brake.sharedWrong(other.origin(), login.name());
+                tell("failed", other);
+            } else if (verdict instanceof Verdict.Right) {
+                brake.remember(other.origin(), login.name());
+            }
+            other.tell(verdict);
+        }
+    }
+
+    /** Who has that name; nothing is proven by it. */
+    Optional<Identity> find(String name) {
+        return Optional.ofNullable(table.users().get(name))
+                .map(entry -> new Identity(name, entry.rights()));
+    }
+
+    private Verdict hashed(SaslDialogue.Credentials.Password login, String digest) {
+        try {
+            UserTable.Entry entry = table.users().get(login.name());
+            hashings.increment();
+            boolean right = (entry == null ? dummy : entry.hash()).matches(login.octets());
+            if (entry == null || !right) {
+                return new Verdict.Wrong();
+            }
+            Identity identity = new Identity(login.name(), entry.rights());
+            good.put(digest, new Remembered(entry.line(), identity));
+            return new Verdict.Right(identity);
         } catch (RuntimeException | OutOfMemoryError trouble) {
             LOG.error("auth=error", trouble);
             return new Verdict.Busy();
         }
-        failures.get(origin, a -> new AtomicInteger()).incrementAndGet();
-        LOG.warn("auth=failed client={} user=\"{}\"", client.getHostAddress(),
-                Ascii.clean(login.name(), 100).replace('"', '?'));
-        return new Verdict.Wrong();
     }
 
-    private String digest(SaslDialogue.Credentials login) {
-        try {
-            Mac mac = Mac.getInstance("HmacSHA256");
-            mac.init(key);
-            mac.update(login.name().getBytes(StandardCharsets.UTF_8));
-            mac.update((byte) 0);
-            return Base64.getEncoder().encodeToString(mac.doFinal(login.password()));
-        } catch (GeneralSecurityException absent) {
-            throw new IllegalStateException("every Java has HmacSHA256", absent);
-        }
+    private List<Waiter> forget(String digest) {
+        List<Waiter> others = sharing.remove(digest);
+        return others == null ? List.of() : others;
+    }
+
+    /** Costs three digests: done at once. */
+    private void proof(SaslDialogue.Credentials.Proof login, Waiter waiter) {
+        answerOr(braked(brake.begin(waiter.origin(), login.name()), waiter), waiter, () -> {
+            UserTable.Entry entry = table.users().get(login.name());
+            if (entry != null && login.holds()) {
+                brake.right(waiter.origin(), login.name());
+                waiter.answer().accept(new Verdict.Right(
+                        new Identity(login.name(), entry.rights())));
+                return;
+            }
+            brake.wrong(waiter.origin(), login.name());
+            tell("failed", waiter);
+            waiter.answer().accept(new Verdict.Wrong());
+        });
+    }
+
+    private String digest(SaslDialogue.Credentials.Password login) {
+        byte[] name = login.name().getBytes(StandardCharsets.UTF_8);
+        byte[] all = Arrays.copyOf(name, name.length + 1 + login.octets().length);
+        System.arraycopy(login.octets(), 0, all, name.length + 1, login.octets().length);
+        return Base64.getEncoder().encodeToString(ScramSecret.hmac(secret, all));
+    }
+
+    /** What a SCRAM login of that name is held against, whether there is such a user or not. */
+    ScramSecret scramSecret(String user) {
+        UserTable.Entry entry = table.users().get(user);
+        return (entry == null ? Optional.<ScramSecret>empty() : entry.fields().scram())
+                .orElseGet(() -> ScramSecret.made(secret, user));
+    }
+
+    /** Whether somebody can log in by SCRAM. */
+    boolean offersScram() {
+        return table.scram();
+    }
+
+    /** Whom a certificate names that was checked in the handshake. */
+    Optional<Identity> certified(X509Certificate certificate) {
+        return table.identityOf(ClientCertificate.names(certificate));
+    }
+
+    /** How many passwords were hashed. */
+    long hashings() {
+        return hashings.sum();
     }
 
     /** Reads the file again if it changed; a bad one leaves the users as they were. Blocks. */
-    void reloadIfChanged() {
+    Reload reloadIfChanged() {
         if (!watch.changed()) {
-            return;
+            return Reload.UNCHANGED;
         }
         if (Files.notExists(config.file())) {
             LOG.error("users=kept file={} why=\"it is gone\"", config.file());
-            return;
+            return Reload.KEPT;
         }
         try {
-            UserTable fresh = UserTable.read(config.file());
-            reading = new Reading(reading.number() + 1, fresh);
-            good.invalidateAll();
+            UserTable fresh = UserTable.read(config.file(), pools);
+            table = fresh;
             LOG.info("users=reloaded file={} count={}", config.file(), fresh.users().size());
+            return Reload.TAKEN;
         } catch (UserTable.BadFile bad) {
             LOG.error("users=kept file={} why=\"{}\"", config.file(), bad.getMessage());
         } catch (IOException unreadable) {
             LOG.error("users=kept file={} why=\"{}\"", config.file(), unreadable.toString());
         }
+        return Reload.KEPT;
     }
 
     @Override
     public void close() {
-        pool.shutdownNow();
+        queue.close();
     }
 }

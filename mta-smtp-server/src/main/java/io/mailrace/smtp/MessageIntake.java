@@ -3,49 +3,98 @@ package io.mailrace.smtp;
 
 import io.mailrace.core.Content;
 import io.mailrace.core.ContentFacts;
+import io.mailrace.core.LintReport;
+import io.mailrace.core.LintRule;
+import io.mailrace.core.MailAddress;
+import io.mailrace.core.MailOptions;
+import io.mailrace.core.Recipient;
 import io.mailrace.core.RoutingHints;
+import io.mailrace.core.SigningFacts;
 import io.mailrace.core.SmtpReply;
+import io.mailrace.queue.Draft;
 import io.mailrace.queue.IncomingContent;
-import java.nio.charset.StandardCharsets;
+import io.mailrace.queue.LintPolicy;
+import io.mailrace.queue.RouteTerms;
+import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.LongPredicate;
 
 /**
- * One message on its way from the client into the spool: checks it, puts our fields into its
- * header and learns its {@link ContentFacts}, all while it streams. Holds at most one field name
- * and two values; the bytes are the {@link IncomingContent}'s. Once the message is refused, its
- * bytes are only counted. Confined to its session; ends with {@link #finish} or {@link #discard}.
+ * One message on its way from the client into the spool: takes its header in whole, takes out what
+ * is meant for us, makes the edits of its routes, holds it to the rules for senders, puts in what
+ * is missing, and learns its {@link ContentFacts}. The body streams. Holds the header, see
+ * {@link HeaderBuffer}; the bytes are the {@link IncomingContent}'s. Once the message is refused,
+ * its bytes are only counted. Confined to its session; ends with {@link #finish} or {@link
+ * #discard}.
  */
 final class MessageIntake implements ContentScanner.Sink {
     private static final byte[] CRLF = {'\r', '\n'};
+    private static final int MAX_MESSAGE_ID = 1000;
+    /** So far ahead may mail be dated by who may date it and has no bound of his own. */
+    private static final Duration USUAL_HOLD = Duration.ofDays(30);
+
+    /**
+     * What is known of a message before its first byte.
+     *
+     * @param recipients 1 or more, without repeats
+     * @param rights of the sender
+     * @param controls what he may say about its way
+     * @param date for a Date field
+     */
+    record Sent(MailAddress sender, List<Recipient> recipients, MailOptions options,
+            UserRights rights, Set<ControlField> controls, long epochMillis, String date) {
+        ControlValues.Rights controlRights(Set<String> pools) {
+            Duration hold = rights.maxHold().isZero() ? USUAL_HOLD : rights.maxHold();
+            return new ControlValues.Rights(controls, pools, epochMillis,
+                    epochMillis + hold.toMillis());
+        }
+    }
 
     /** Two chunks: what a content has in memory at most once its header is over. */
     private static final long MAX_CONTENT = 2L * Content.CHUNK_BYTES;
 
     private final IncomingContent content;
     private final LongPredicate room;
+    private final MessagePolicy policy;
     private final SubmissionConfig limits;
-    private final String hostname;
-    private final String date;
+    private final Sent sent;
     private final ContentScanner scanner;
-    private final HeaderScanner header;
+    private final HeaderBuffer buffer;
     private Optional<SmtpReply> refusal = Optional.empty();
     private boolean discarded;
     private long octets;
+    private boolean headerEnded;
+    private boolean utf8Header;
+    /** The header came with octets above 127, so the scanner cannot tell of the body alone. */
+    private boolean looksAtBody;
+    private boolean eightBitBody;
     private String messageId = "";
+    private String fromDomain = "";
+    private List<String> fromDomains = List.of();
+    private String tag = "";
+    private String tenant;
+    private MailOptions options;
+    private RoutingHints hints = RoutingHints.NONE;
+    private SenderLint lint = new SenderLint(LintPolicy.OFF, SigningFacts.NONE);
 
     /**
      * @param room whether there is memory for so many octets of this message
      * @param received our Received line, stored before everything else
+     * @param buffer of the connection, for this message alone until it is over
      */
     MessageIntake(IncomingContent content, LongPredicate room, boolean chunks, byte[] received,
-            SubmissionConfig limits, String hostname, String date) {
+            HeaderBuffer buffer, MessagePolicy policy, Sent sent) {
         this.content = content;
         this.room = room;
-        header = new HeaderScanner(this::store, content.routedFields());
-        this.limits = limits;
-        this.hostname = hostname;
-        this.date = date;
+        this.buffer = buffer;
+        this.policy = policy;
+        this.sent = sent;
+        limits = policy.limits();
+        tenant = sent.rights().tenant();
+        options = sent.options();
+        buffer.clear();
         scanner = chunks ? ContentScanner.ofChunks(this) : ContentScanner.ofData(this);
         content.append(received, 0, received.length);
     }
@@ -62,60 +111,104 @@ final class MessageIntake implements ContentScanner.Sink {
     @Override
     public void content(byte[] bytes, int offset, int length) {
         octets += length;
-        if (octets > limits.maxSize()) {
+        if (octets > Math.min(limits.maxSize(), sent.rights().maxSize())) {
             refuse(Replies.TOO_LARGE);
-        } else if (refusal.isEmpty() && !room.test(needs(octets, header.ended()))) {
+        } else if (refusal.isEmpty() && !room.test(needs(octets, headerEnded))) {
             refuse(Replies.BUSY);
         }
         if (refusal.isPresent()) {
             return;
         }
         int at = offset;
-        if (!header.ended()) {
-            at = header.scan(bytes, offset, offset + length);
-            checkHeader();
-            if (!header.ended()) {
-                return;
+        int to = offset + length;
+        if (!headerEnded) {
+            at = buffer.collect(bytes, offset, to);
+            if (buffer.length() > limits.maxHeader()) {
+                refuse(Replies.LONG_HEADER);
+            } else if (buffer.ended()) {
+                endHeader();
             }
-            endHeader();
         }
-        store(bytes, at, offset + length - at);
+        if (looksAtBody && !eightBitBody) {
+            eightBitBody = MessageHeader.hasEightBit(bytes, at, to);
+        }
+        store(bytes, at, to - at);
     }
 
-    /** Memory for so much of a message; a header may be kept whole until it is over. */
+    /** Memory for so much of a message; a header is kept whole until it is over. */
     static long needs(long octets, boolean headerOver) {
         return headerOver ? Math.min(octets, MAX_CONTENT) : octets;
     }
 
-    private void checkHeader() {
-        if (header.octets() > limits.maxHeader()) {
-            refuse(Replies.LONG_HEADER);
-        } else if (header.received() > limits.maxReceived()) {
-            refuse(Replies.LOOP);
-        }
-    }
-
     private void endHeader() {
-        messageId = header.messageId();
-        if (limits.addMissingHeaders()) {
-            if (!header.hasDate()) {
-                store("Date: " + date + "\r\n");
-            }
-            if (!header.hasMessageId()) {
-                messageId = "<" + content.id() + "@" + hostname + ">";
-                store("Message-ID: " + messageId + "\r\n");
-            }
+        headerEnded = true;
+        MessageHeader header = new MessageHeader(buffer, content.routedFields());
+        if (header.count(KnownField.RECEIVED) > limits.maxReceived()) {
+            refuse(Replies.LOOP);
+            return;
         }
-        if (header.brokenOff()) {
+        if (!sent.rights().domains().isEmpty() && header.isWhole(KnownField.FROM)) {
+            fromDomains = FromDomain.allOf(header.bytes(KnownField.FROM));
+        }
+        ControlValues controls = ControlValues.of(header, sent.controlRights(policy.pools()));
+        controls.refusal().ifPresent(this::refuse);
+        controls.notBefore().ifPresent(this::release);
+        tag = controls.tag();
+        tenant = controls.tenant().orElse(sent.rights().tenant());
+        hints = sent.rights().route(controls.hints(header.routedValues()));
+        RouteTerms terms = content.terms(new Draft(sent.sender(), sent.recipients(),
+                sent.options(), tenant, tag, hints));
+        if (terms.editsDiffer()) {
+            refuse(Replies.FIELDS_DIFFER);
+        }
+        lint = new SenderLint(terms.lint(), policy.signing());
+        header.remove(terms.edits().remove());
+        terms.edits().add().forEach(header::add);
+        judge(header, controls, terms.bulk());
+        utf8Header = header.eightBit();
+        looksAtBody = buffer.eightBit();
+        header.writeTo(this::store);
+        if (buffer.brokenOff()) {
             store(CRLF, 0, CRLF.length);
-            byte[] held = header.heldBytes();
+            byte[] held = buffer.heldBytes();
             store(held, 0, held.length);
         }
+        buffer.clear();
     }
 
-    private void store(String text) {
-        byte[] bytes = text.getBytes(StandardCharsets.US_ASCII);
-        store(bytes, 0, bytes.length);
+    /** The later of both counts, when the client named a release in MAIL too. */
+    private void release(long epochMillis) {
+        long release = Math.max(epochMillis, options.releaseEpochMillis());
+        MailOptions.DeliverBy by = options.deliverBy();
+        if (by.mode() == MailOptions.DeliverBy.Mode.RETURN && by.epochMillis() <= release) {
+            refuse(Replies.controlUnusable(ControlField.NOT_BEFORE));
+        }
+        if (release > sent.epochMillis()) {
+            options = options.withRelease(release);
+        }
+    }
+
+    private void judge(MessageHeader header, ControlValues controls, boolean bulk) {
+        lint.controls(controls);
+        lint.repeated(header);
+        if (!header.has(KnownField.DATE)
+                && (limits.addMissingHeaders() || lint.found(LintRule.DATE_MISSING))) {
+            header.add("Date", sent.date());
+        }
+        if (!header.has(KnownField.MESSAGE_ID)
+                && (limits.addMissingHeaders() || lint.found(LintRule.MESSAGE_ID_MISSING))) {
+            header.add("Message-ID", "<" + content.id() + "@" + policy.hostname() + ">");
+        }
+        messageId = header.text(KnownField.MESSAGE_ID);
+        if (messageId.length() > MAX_MESSAGE_ID) {
+            messageId = messageId.substring(0, MAX_MESSAGE_ID);
+        }
+        fromDomain = FromDomain.of(header.bytes(KnownField.FROM));
+        if (lint.looks()) {
+            lint.header(header, buffer.brokenOff(), fromDomain, messageId, bulk,
+                    sent.options().smtputf8());
+            lint.refusal().ifPresent(this::refuse);
+        }
     }
 
     private void store(byte[] bytes, int offset, int length) {
@@ -163,24 +256,57 @@ final class MessageIntake implements ContentScanner.Sink {
         if (scanner.longLine() && limits.refuseLongLines()) {
             refuse(Replies.LONG_LINE);
         }
-        if (refusal.isEmpty() && !header.ended()) {
-            header.finish();
+        if (refusal.isEmpty() && !headerEnded) {
+            buffer.finish();
             endHeader();
             store(CRLF, 0, CRLF.length);
         }
+        if (refusal.isEmpty() && lint.looks()) {
+            lint.body(eightBitBody(), scanner.longLine());
+            lint.refusal().ifPresent(this::refuse);
+        }
+        lint.findings().forEach(policy.found());
         return refusal;
+    }
+
+    private boolean eightBitBody() {
+        return looksAtBody ? eightBitBody : scanner.eightBit();
     }
 
     /** Call after {@link #finish}. */
     ContentFacts facts() {
-        return new ContentFacts(content.sizeBytes(), scanner.eightBit(), header.utf8(),
-                scanner.leadingDot(), scanner.longLine(), FromDomain.of(header.from()), messageId,
-                header.tag());
+        return new ContentFacts(content.sizeBytes(), utf8Header || eightBitBody(), utf8Header,
+                scanner.leadingDot(), scanner.longLine(), fromDomain, messageId, tag);
+    }
+
+    /** In whose name it is sent; call after {@link #finish}. */
+    String tenant() {
+        return tenant;
+    }
+
+    /** What was asked for, in MAIL and in the header; call after {@link #finish}. */
+    MailOptions options() {
+        return options;
+    }
+
+    /** Who gets it. */
+    List<Recipient> recipients() {
+        return sent.recipients();
+    }
+
+    /** What was found on it; call after {@link #finish}. */
+    LintReport lint() {
+        return lint.report();
+    }
+
+    /** Domains of all mailboxes in From; none when that is not sure or the sender is free. */
+    List<String> fromDomains() {
+        return fromDomains;
     }
 
     /** Call after {@link #finish}. */
     RoutingHints hints() {
-        return header.hints();
+        return hints;
     }
 
     IncomingContent content() {

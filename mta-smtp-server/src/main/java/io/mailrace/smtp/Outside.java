@@ -13,7 +13,7 @@ import java.util.Optional;
 interface Outside {
     /** How far it has come. */
     enum Stage {
-        STARTTLS, MAIL
+        STARTTLS, MAIL, RCPT
     }
 
     /**
@@ -36,6 +36,18 @@ interface Outside {
 
     /** Checks a login, then calls {@link SmtpSession#verdict}. */
     void verify(SaslDialogue.Credentials login);
+
+    /** What a SCRAM login of that name is held against, whether there is such a user or not. */
+    ScramSecret scramSecret(String user);
+
+    /** Whether somebody can log in by SCRAM. */
+    boolean offersScram();
+
+    /** Who has that name, without a password; empty when nobody has. */
+    Optional<Identity> userNamed(String name);
+
+    /** The client is somebody else from now on; false when that one has too many connections. */
+    boolean become(ClientOrigin client);
 
     /** Begins a content in the spool. */
     IncomingContent newContent();

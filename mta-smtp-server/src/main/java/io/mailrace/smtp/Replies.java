@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.mailrace.smtp;
 
+import io.mailrace.core.LintRule;
 import io.mailrace.core.SmtpReply;
 
 /**
@@ -14,6 +15,9 @@ final class Replies {
     static final SmtpReply AUTHENTICATED = SmtpReply.of(235, "2.7.0", "Authentication successful");
     static final SmtpReply OK = SmtpReply.of(250, "2.0.0", "OK");
     static final SmtpReply SENDER_OK = SmtpReply.of(250, "2.1.0", "Sender OK");
+    /** RFC 6710 9: the new priority stands first. */
+    static final SmtpReply PRIORITY_CHANGED = SmtpReply.of(250, "2.3.6",
+            "0 is the new priority assigned to the message");
     static final SmtpReply RECIPIENT_OK = SmtpReply.of(250, "2.1.5", "Recipient OK");
     static final SmtpReply CHUNK_OK = SmtpReply.of(250, "2.0.0", "Chunk received");
     static final SmtpReply START_TLS = SmtpReply.of(220, "2.0.0", "Ready to start TLS");
@@ -35,6 +39,8 @@ final class Replies {
     static final SmtpReply NOT_SMTP = SmtpReply.of(421, "4.7.0", "This is not a web server");
     static final SmtpReply BROKEN = SmtpReply.of(421, "4.3.0", "Internal error");
 
+    static final SmtpReply USER_TOO_FAST = SmtpReply.of(451, "4.7.1",
+            "Message rate of this user exceeded, try again later");
     static final SmtpReply NOT_STORED = SmtpReply.of(451, "4.3.0",
             "Message could not be stored, try again later");
     static final SmtpReply STORAGE_FULL = SmtpReply.of(452, "4.3.1",
@@ -46,6 +52,8 @@ final class Replies {
             "TLS not available now, try again later");
     static final SmtpReply TOO_MANY_RECIPIENTS = SmtpReply.of(452, "4.5.3",
             "Too many recipients, send the rest in another message");
+    static final SmtpReply USER_TOO_MANY_RECIPIENTS = SmtpReply.of(452, "4.7.1",
+            "Recipient rate of this user exceeded, try again later");
     static final SmtpReply LOGINS_BUSY = SmtpReply.of(454, "4.7.0",
             "Temporary authentication failure, try again later");
 
@@ -74,6 +82,8 @@ final class Replies {
     static final SmtpReply TLS_TWICE = SmtpReply.of(503, "5.5.1", "TLS already active");
     static final SmtpReply AUTH_UNKNOWN = SmtpReply.of(504, "5.5.4",
             "Authentication mechanism not offered");
+    static final SmtpReply NO_CHANNEL_BINDING = SmtpReply.of(504, "5.5.4",
+            "Channel binding not offered");
     static final SmtpReply NEEDS_AUTH = SmtpReply.of(530, "5.7.0", "Authentication required");
     static final SmtpReply NEEDS_TLS = SmtpReply.of(530, "5.7.0",
             "Must issue a STARTTLS command first");
@@ -81,7 +91,15 @@ final class Replies {
             "Authentication credentials invalid");
     static final SmtpReply AUTH_NEEDS_TLS = SmtpReply.of(538, "5.7.11",
             "Encryption required for authentication");
+    static final SmtpReply NO_XCLIENT = SmtpReply.of(550, "5.7.1",
+            "XCLIENT is not taken from here");
+    static final SmtpReply NO_XCLIENT_LOGIN = SmtpReply.of(550, "5.7.1",
+            "LOGIN is not taken from here");
     static final SmtpReply NO_RELAY = SmtpReply.of(550, "5.7.1", "Relaying denied");
+    static final SmtpReply SENDER_NOT_HIS = SmtpReply.of(550, "5.7.1",
+            "Sender domain not permitted for this user");
+    static final SmtpReply FROM_NOT_HIS = SmtpReply.of(550, "5.7.1",
+            "From domain not permitted for this user");
     static final SmtpReply TOO_LARGE = SmtpReply.of(552, "5.3.4", "Message too large");
     static final SmtpReply NEEDS_SMTPUTF8 = SmtpReply.of(553, "5.6.7",
             "Address needs the SMTPUTF8 parameter");
@@ -90,6 +108,8 @@ final class Replies {
             "Nothing may follow STARTTLS, closing connection");
     static final SmtpReply BARE_LINE_ENDS = SmtpReply.of(554, "5.6.0",
             "Message has NUL, or CR or LF that is not part of CRLF");
+    static final SmtpReply HELD_TOO_LONG = SmtpReply.of(554, "5.5.4",
+            "Release is further ahead than was offered");
     static final SmtpReply LONG_LINE = SmtpReply.of(554, "5.6.0",
             "Message has a line longer than 998 octets");
     static final SmtpReply LONG_HEADER = SmtpReply.of(554, "5.6.0", "Message header too large");
@@ -101,6 +121,23 @@ final class Replies {
 
     static final SmtpReply REQUIRETLS_NEEDS_TLS = SmtpReply.of(530, "5.7.10",
             "REQUIRETLS is taken over TLS only");
+
+    static final SmtpReply FIELDS_DIFFER = SmtpReply.of(554, "5.5.3",
+            "Recipients need different header fields, send to them separately");
+
+    static SmtpReply controlNotAllowed(ControlField field) {
+        return SmtpReply.of(550, "5.7.1", field.fieldName() + " is not allowed for this sender");
+    }
+
+    static SmtpReply controlUnusable(ControlField field) {
+        return SmtpReply.of(554, "5.6.0", field.fieldName() + " has a value that means nothing");
+    }
+
+    static SmtpReply breaksRule(LintRule rule) {
+        String text = rule.word() + ": " + rule.sentence();
+        return rule.isPolicy() ? SmtpReply.of(550, "5.7.1", text)
+                : SmtpReply.of(554, "5.6.0", text);
+    }
 
     static SmtpReply syntax(String text) {
         return SmtpReply.of(501, "5.5.4", text);

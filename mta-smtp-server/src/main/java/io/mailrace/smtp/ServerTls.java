@@ -3,10 +3,12 @@ package io.mailrace.smtp;
 
 import io.netty.buffer.ByteBufAllocator;
 import io.netty.handler.ssl.OpenSsl;
+import io.netty.handler.ssl.OpenSslSessionContext;
 import io.netty.handler.ssl.SslContext;
 import io.netty.handler.ssl.SslContextBuilder;
 import io.netty.handler.ssl.SslHandler;
 import io.netty.handler.ssl.SslProvider;
+import io.netty.handler.ssl.SupportedCipherSuiteFilter;
 import io.netty.util.ReferenceCountUtil;
 import java.io.IOException;
 import java.math.BigInteger;
@@ -21,6 +23,8 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.Date;
 import java.util.List;
+import java.util.stream.Stream;
+import javax.net.ssl.SSLEngine;
 import javax.security.auth.x500.X500Principal;
 import org.bouncycastle.asn1.x509.Extension;
 import org.bouncycastle.asn1.x509.GeneralName;
@@ -33,13 +37,35 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The certificate and engine of every listener with TLS: TLS 1.2 and 1.3, by BoringSSL when its
- * library loads, else by the JDK. Re-reads its files when they change; connections keep the
- * certificate they began with. Making handlers: any thread. The rest: one thread.
+ * The certificate and engine of every listener with TLS: TLS 1.2 and 1.3 with forward secrecy and
+ * authenticated encryption only (RFC 9325), by BoringSSL when its library loads, else by the JDK.
+ * Where clients show certificates no session is resumed: each handshake says who it is. Re-reads
+ * its files when they change; connections keep the certificate they began with. Making handlers:
+ * any thread. The rest: one thread.
  */
 final class ServerTls implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(ServerTls.class);
     private static final String[] VERSIONS = {"TLSv1.3", "TLSv1.2"};
+    /** RFC 9325 4.2: for 1.3 all it has but CCM, for 1.2 ECDHE with AEAD, strong and fast first. */
+    static final List<String> SUITES = List.of("TLS_AES_128_GCM_SHA256",
+            "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256",
+            "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
+            "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384", "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
+            "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256",
+            "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256");
+
+    static {
+        // The JDK's engine lets a client begin handshakes at will, and seals sessions into tickets
+        // that cannot be taken back. BoringSSL does neither.
+        setUnlessSet("jdk.tls.rejectClientInitiatedRenegotiation", "true");
+        setUnlessSet("jdk.tls.server.enableSessionTicketExtension", "false");
+    }
+
+    private static void setUnlessSet(String property, String value) {
+        if (System.getProperty(property) == null) {
+            System.setProperty(property, value);
+        }
+    }
 
     private final TlsConfig config;
     private final SslProvider provider;
@@ -71,12 +97,11 @@ final class ServerTls implements AutoCloseable {
     /** With an engine of the caller's choice. */
     static ServerTls open(TlsConfig config, String hostname, long epochMillis,
             SslProvider provider) throws IOException, GeneralSecurityException {
-        List<Path> files = config.selfSigned()
-                ? List.of()
-                : List.of(Path.of(config.certificate()), Path.of(config.key()));
+        List<Path> files = Stream.of(config.certificate(), config.key(),
+                config.clientAuthorities()).filter(file -> !file.isEmpty()).map(Path::of).toList();
         FileWatch watch = new FileWatch(files);
         SslContext context = config.selfSigned()
-                ? selfSigned(provider, hostname, epochMillis)
+                ? selfSigned(config, provider, hostname, epochMillis)
                 : fromFiles(config, provider);
         return new ServerTls(config, provider, watch, context);
     }
@@ -84,21 +109,37 @@ final class ServerTls implements AutoCloseable {
     private static SslContext fromFiles(TlsConfig config, SslProvider provider)
             throws IOException {
         try {
-            return build(SslContextBuilder.forServer(Path.of(config.certificate()).toFile(),
-                    Path.of(config.key()).toFile()), provider);
+            return build(config, SslContextBuilder.forServer(
+                    Path.of(config.certificate()).toFile(), Path.of(config.key()).toFile()),
+                    provider);
         } catch (IllegalArgumentException unusable) {
             // Netty reports unreadable and malformed PEM files so.
             throw new IOException(unusable.getMessage(), unusable);
         }
     }
 
-    private static SslContext build(SslContextBuilder builder, SslProvider provider)
-            throws IOException {
-        return builder.sslProvider(provider).protocols(VERSIONS).build();
+    private static SslContext build(TlsConfig config, SslContextBuilder builder,
+            SslProvider provider) throws IOException {
+        builder.sslProvider(provider).protocols(VERSIONS)
+                .ciphers(SUITES, SupportedCipherSuiteFilter.INSTANCE);
+        if (!config.asksClients()) {
+            return builder.build();
+        }
+        SslContext context = builder.trustManager(Path.of(config.clientAuthorities()).toFile())
+                .build();
+        if (context.sessionContext() instanceof OpenSslSessionContext sessions) {
+            sessions.setSessionCacheEnabled(false);
+        }
+        return context;
     }
 
-    private static SslContext selfSigned(SslProvider provider, String hostname, long epochMillis)
-            throws IOException, GeneralSecurityException {
+    /** Reads the files as a start would, and forgets what it read. */
+    static void probe(TlsConfig config) throws IOException {
+        ReferenceCountUtil.release(fromFiles(config, SslProvider.JDK));
+    }
+
+    private static SslContext selfSigned(TlsConfig config, SslProvider provider, String hostname,
+            long epochMillis) throws IOException, GeneralSecurityException {
         KeyPairGenerator generator = KeyPairGenerator.getInstance("EC");
         generator.initialize(new ECGenParameterSpec("secp256r1"));
         KeyPair pair = generator.generateKeyPair();
@@ -116,34 +157,57 @@ final class ServerTls implements AutoCloseable {
                             .build(new JcaContentSignerBuilder("SHA256withECDSA")
                                     .build(pair.getPrivate())));
             LOG.warn("tls-certificate=self-signed name={} hint=\"set tls.certificate\"", hostname);
-            return build(SslContextBuilder.forServer(pair.getPrivate(), certificate), provider);
+            return build(config, SslContextBuilder.forServer(pair.getPrivate(), certificate),
+                    provider);
         } catch (OperatorCreationException noSigner) {
             throw new GeneralSecurityException(noSigner);
         }
     }
 
     /** A handler for one new connection. */
-    synchronized SslHandler newHandler(ByteBufAllocator allocator, Duration handshakeTimeout) {
+    SslHandler newHandler(ByteBufAllocator allocator, Duration handshakeTimeout) {
+        return newHandler(allocator, handshakeTimeout, ListenerConfig.ClientCertificates.OFF);
+    }
+
+    /** A handler for one new connection; {@link TlsConfig#asksClients} when it asks. */
+    synchronized SslHandler newHandler(ByteBufAllocator allocator, Duration handshakeTimeout,
+            ListenerConfig.ClientCertificates clients) {
         SslHandler handler = current.newHandler(allocator);
+        SSLEngine engine = handler.engine();
+        switch (clients) {
+            case OFF -> {
+            }
+            case OPTIONAL -> engine.setWantClientAuth(true);
+            case REQUIRED -> engine.setNeedClientAuth(true);
+        }
+        if (config.asksClients() && provider == SslProvider.JDK) {
+            handler.handshakeFuture().addListener(done -> engine.getSession().invalidate());
+        }
         handler.setHandshakeTimeoutMillis(handshakeTimeout.toMillis());
         return handler;
     }
 
     /** Reads the files again if they changed; a bad pair leaves the old one. Blocks. */
-    void reloadIfChanged() {
+    LoginCheck.Reload reloadIfChanged() {
         if (!watch.changed()) {
-            return;
+            return LoginCheck.Reload.UNCHANGED;
         }
         try {
+            if (config.selfSigned()) {
+                throw new IOException("client-authorities are read anew at the next start only,"
+                        + " as the certificate is self-signed");
+            }
             SslContext fresh = fromFiles(config, provider);
             synchronized (this) {
                 ReferenceCountUtil.release(current);
                 current = fresh;
             }
             LOG.info("tls-certificate=reloaded file={}", config.certificate());
+            return LoginCheck.Reload.TAKEN;
         } catch (IOException bad) {
             LOG.error("tls-certificate=kept file={} why=\"{}\"", config.certificate(),
                     bad.toString());
+            return LoginCheck.Reload.KEPT;
         }
     }
 

@@ -18,9 +18,11 @@ import io.netty.util.concurrent.FastThreadLocal;
 import io.netty.util.concurrent.Future;
 import io.netty.util.concurrent.ImmediateEventExecutor;
 import java.net.InetAddress;
+import java.security.cert.X509Certificate;
 import java.util.ArrayDeque;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import javax.net.ssl.SSLPeerUnverifiedException;
 import javax.net.ssl.SSLSession;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -46,8 +48,8 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
 
     private final SmtpServer.Shared shared;
     private final SessionTerms terms;
-    /** The other end of the socket; counted as such, whoever the session takes it for. */
-    private final InetAddress peer;
+    /** Whose connection this is counted as. */
+    private InetAddress counted;
     private final TimeSource time;
     private final SmtpSession session;
     private final boolean admitted;
@@ -76,7 +78,7 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
             boolean admitted) {
         this.shared = shared;
         this.terms = terms;
-        peer = origin.client();
+        counted = origin.client();
         this.admitted = admitted;
         time = shared.time();
         session = new SmtpSession(terms, origin, this, time);
@@ -101,7 +103,7 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
             session.stop();
         }
         if (ctx.pipeline().get(SslHandler.class) == null) {
-            open("");
+            open("", Optional.empty());
         } else {
             handshakeBegins();
         }
@@ -132,9 +134,9 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
         work();
     }
 
-    private void open(String tls) {
+    private void open(String tls, Optional<Identity> certified) {
         opened = true;
-        session.opened(tls);
+        session.opened(tls, certified);
         work();
         watchDeadline();
     }
@@ -155,11 +157,26 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
         }
         SSLSession agreed = ctx.pipeline().get(SslHandler.class).engine().getSession();
         String tls = agreed.getProtocol() + " " + agreed.getCipherSuite();
+        Optional<Identity> certified = certified(agreed);
         if (opened) {
-            session.tlsEstablished(tls);
+            session.tlsEstablished(tls, certified);
             work();
         } else {
-            open(tls);
+            open(tls, certified);
+        }
+    }
+
+    /** Whom the client's certificate names, which the handshake has checked. */
+    private Optional<Identity> certified(SSLSession agreed) {
+        if (terms.listener().clientCertificate() == ListenerConfig.ClientCertificates.OFF) {
+            return Optional.empty();
+        }
+        try {
+            return agreed.getPeerCertificates()[0] instanceof X509Certificate shown
+                    ? shared.logins().flatMap(logins -> logins.certified(shown))
+                    : Optional.empty();
+        } catch (SSLPeerUnverifiedException showedNone) {
+            return Optional.empty();
         }
     }
 
@@ -258,12 +275,36 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
         });
     }
 
+    @Override
+    public Optional<Identity> userNamed(String name) {
+        return shared.logins().flatMap(logins -> logins.find(name));
+    }
+
+    @Override
+    public boolean become(ClientOrigin client) {
+        if (!shared.limits().move(counted, client.client(), client.relaysFrom())) {
+            return false;
+        }
+        counted = client.client();
+        return true;
+    }
+
     private void answer(LoginCheck.Verdict verdict) {
         if (verdict instanceof LoginCheck.Verdict.Right) {
-            shared.limits().loggedIn(peer);
+            shared.limits().loggedIn(session.origin().client());
         }
         session.verdict(verdict);
         work();
+    }
+
+    @Override
+    public ScramSecret scramSecret(String user) {
+        return shared.logins().orElseThrow().scramSecret(user);
+    }
+
+    @Override
+    public boolean offersScram() {
+        return shared.logins().isPresent() && shared.logins().get().offersScram();
     }
 
     @Override
@@ -383,7 +424,7 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
             // First in line from here on: what comes next is a TLS record or ends the connection.
             handshakeBegins();
             ctx.pipeline().addFirst(shared.tls().orElseThrow().newHandler(ctx.alloc(),
-                    terms.limits().handshakeTimeout()));
+                    terms.limits().handshakeTimeout(), terms.listener().clientCertificate()));
         }
     }
 
@@ -489,7 +530,7 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
             replies = null;
         }
         if (admitted) {
-            shared.limits().release(peer);
+            shared.limits().release(counted);
             shared.closed(this);
         }
     }

@@ -2,6 +2,7 @@
 package io.mailrace.smtp;
 
 import io.mailrace.core.Metrics;
+import io.mailrace.core.SigningFacts;
 import io.mailrace.core.SmtpReply;
 import io.mailrace.core.TimeSource;
 import io.mailrace.queue.Spool;
@@ -19,6 +20,7 @@ import io.netty.channel.socket.ServerSocketChannel;
 import io.netty.channel.socket.SocketChannel;
 import io.netty.channel.socket.nio.NioServerSocketChannel;
 import java.io.IOException;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.security.GeneralSecurityException;
 import java.time.Duration;
@@ -77,6 +79,7 @@ public final class SmtpServer {
         private final Spool spool;
         private final TimeSource time;
         private final SmtpMeters meters;
+        private final UserRates rates;
         private final ConnectionLimits limits;
         private final RejectionLog rejections;
         private final PressureConfig bounds;
@@ -84,6 +87,7 @@ public final class SmtpServer {
         private final IntakePressure pressure;
         private final AtomicInteger handshakes = new AtomicInteger();
         private final MailDate dates = new MailDate();
+        private final MessagePolicy messages;
         private final Set<SmtpConnection> connections = ConcurrentHashMap.newKeySet();
         private final CompletableFuture<Boolean> drained = new CompletableFuture<>();
         private final AtomicLong refusalLogged;
@@ -91,12 +95,17 @@ public final class SmtpServer {
         private volatile Optional<ServerTls> tls = Optional.empty();
         private volatile boolean stopping;
 
-        Shared(SmtpServerConfig config, Spool spool, TimeSource time, Metrics metrics) {
+        Shared(SmtpServerConfig config, Spool spool, TimeSource time, Metrics metrics,
+                SigningFacts signing) {
+            SubmissionConfig submission = config.submission();
             this.spool = spool;
             this.time = time;
             meters = new SmtpMeters(metrics);
-            limits = new ConnectionLimits(config.submission().maxConnections(),
-                    config.submission().maxConnectionsPerAddress(), time);
+            messages = new MessagePolicy(submission, config.hostname(), signing, config.pools(),
+                    meters::found);
+            rates = new UserRates(time);
+            limits = new ConnectionLimits(submission.maxConnections(),
+                    submission.maxConnectionsPerAddress(), time);
             bounds = config.pressure();
             budget = new IntakeBudget(IntakeReadings.budget(bounds));
             pressure = new IntakeReadings(bounds, spool).pressure(budget, limits,
@@ -129,13 +138,16 @@ public final class SmtpServer {
             Optional<SmtpReply> refused = switch (ask.stage()) {
                 case STARTTLS -> admitTls(origin);
                 case MAIL -> admitMail(ask);
+                case RCPT -> Optional.empty();
             };
             if (refused.isPresent()) {
                 meters.intakeRefused(ask.stage() == Outside.Stage.MAIL
                         ? IntakePressure.Answer.NO_MAIL
                         : IntakePressure.Answer.NO_TLS);
+                return refused;
             }
-            return refused;
+            // last, what the user may still send: it is counted here
+            return ask.stage() == Outside.Stage.STARTTLS ? refused : rates.take(ask);
         }
 
         private Optional<SmtpReply> admitMail(Outside.Ask ask) {
@@ -179,6 +191,20 @@ public final class SmtpServer {
                 }
             }
             return why.map(refused -> Replies.STORAGE_FULL);
+        }
+
+        /**
+         * Puts the session of a client whose address is known at the end of its pipeline.
+         *
+         * @param admitted it was counted in; else it is only told so
+         */
+        void converse(Channel channel, SessionTerms terms, ClientOrigin origin, boolean admitted) {
+            if (admitted && terms.listener().tls() == ListenerConfig.Tls.IMPLICIT) {
+                channel.pipeline().addLast(tls.orElseThrow().newHandler(channel.alloc(),
+                        terms.limits().handshakeTimeout(),
+                        terms.listener().clientCertificate()));
+            }
+            channel.pipeline().addLast(new SmtpConnection(this, terms, origin, admitted));
         }
 
         void closed(SmtpConnection connection) {
@@ -232,13 +258,14 @@ public final class SmtpServer {
     /**
      * Opens every listener.
      *
+     * @param signing asked for each message
      * @throws SmtpServerException when an address cannot be bound or the certificate or the users
      *         file cannot be used; nothing stays open then
      */
     public static SmtpServer start(SmtpServerConfig config, Spool spool, EventLoopGroup loops,
-            TimeSource time, Metrics metrics) {
+            TimeSource time, Metrics metrics, SigningFacts signing) {
         SmtpServer server = new SmtpServer(config, loops,
-                new Shared(config, spool, time, metrics));
+                new Shared(config, spool, time, metrics, signing));
         try {
             server.open();
             return server;
@@ -253,7 +280,8 @@ public final class SmtpServer {
         tlsOpening = CompletableFuture.runAsync(this::openTls, files);
         if (config.usesAuth()) {
             try {
-                shared.logins = Optional.of(LoginCheck.open(config.users(), shared.time));
+                shared.logins = Optional.of(LoginCheck.open(config.users(),
+                        config.pools(), shared.time));
             } catch (IOException bad) {
                 throw new SmtpServerException("users file " + config.users().file() + " "
                         + bad.getMessage(), bad);
@@ -308,7 +336,7 @@ public final class SmtpServer {
         boolean epoll = loops instanceof IoEventLoopGroup group
                 && group.isIoType(EpollIoHandler.class);
         SessionTerms terms = new SessionTerms(config.hostname(), name, listener,
-                config.submission(), shared.dates, shared.meters.accepted,
+                shared.messages, shared.dates, shared.meters.accepted,
                 shared.meters.loginsFailed);
         Class<? extends ServerSocketChannel> type = epoll
                 ? EpollServerSocketChannel.class
@@ -341,20 +369,23 @@ public final class SmtpServer {
             channel.close();
             return;
         }
-        ClientOrigin origin = ClientOrigin.of(remote.getAddress(), terms.listener());
+        InetAddress peer = remote.getAddress();
+        if (terms.listener().proxiedBy(peer)) {
+            ProxyGate.addTo(channel, shared, terms, peer);
+            return;
+        }
+        ClientOrigin origin = ClientOrigin.of(peer, terms.listener());
         boolean admitted = shared.admit(origin,
                 terms.listener().tls() == ListenerConfig.Tls.IMPLICIT);
-        if (admitted && terms.listener().tls() == ListenerConfig.Tls.IMPLICIT) {
-            channel.pipeline().addLast(shared.tls.orElseThrow().newHandler(channel.alloc(),
-                    config.submission().handshakeTimeout()));
-        }
-        channel.pipeline().addLast(new SmtpConnection(shared, terms, origin, admitted));
+        shared.converse(channel, terms, origin, admitted);
     }
 
     private void reloadFiles() {
         try {
-            shared.tls.ifPresent(ServerTls::reloadIfChanged);
-            shared.logins.ifPresent(LoginCheck::reloadIfChanged);
+            shared.tls.ifPresent(tls -> shared.meters.certificate.count(
+                    tls.reloadIfChanged()));
+            shared.logins.ifPresent(logins -> shared.meters.users.count(
+                    logins.reloadIfChanged()));
         } catch (RuntimeException bug) {
             LOG.error("reload=failed", bug);
         }

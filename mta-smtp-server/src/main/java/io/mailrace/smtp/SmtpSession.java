@@ -3,12 +3,15 @@ package io.mailrace.smtp;
 
 import io.mailrace.core.Ascii;
 import io.mailrace.core.Event;
+import io.mailrace.core.Lane;
+import io.mailrace.core.Recipient;
 import io.mailrace.core.SmtpReply;
 import io.mailrace.core.TimeSource;
 import io.mailrace.queue.CommitListener;
 import io.mailrace.queue.IncomingContent;
 import io.mailrace.queue.SpoolException;
 import io.mailrace.queue.Submission;
+import java.net.InetAddress;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
@@ -19,8 +22,8 @@ import org.jspecify.annotations.Nullable;
  * The dialogue with one client (RFC 5321, RFC 6409), without I/O: bytes and other events go in,
  * what is to be done comes out through {@link Outside}. Exactly one reply for each command, in
  * order: while an answer is not yet known (a login, a commit) no further byte is taken. Holds at
- * most one unfinished line and one transaction; content bytes go on to the spool. Confined to the
- * event loop of its connection.
+ * most one unfinished line, one transaction and one header; content bytes go on to the spool.
+ * Confined to the event loop of its connection.
  */
 final class SmtpSession {
     /*
@@ -46,10 +49,10 @@ final class SmtpSession {
     private static final long RATE_GRACE_NANOS = Duration.ofSeconds(30).toNanos();
 
     private final SessionTerms terms;
-    private final ClientOrigin origin;
+    private ClientOrigin origin;
     private final Outside outside;
     private final TimeSource time;
-    private final AuthExchange auth;
+    private AuthExchange auth;
     private Mode mode = Mode.COMMAND;
     private final LineBuffer lines = new LineBuffer();
     /** Bytes in hand after the line being worked on. */
@@ -62,6 +65,7 @@ final class SmtpSession {
     private @Nullable MailTransaction transaction;
     private @Nullable MessageIntake intake;
     private IntakeBudget.@Nullable Grant room;
+    private final HeaderBuffer header = new HeaderBuffer();
     private boolean chunks;
     private boolean lastChunk;
     private long chunkLeft;
@@ -82,23 +86,28 @@ final class SmtpSession {
         this.origin = origin;
         this.outside = outside;
         this.time = time;
-        auth = new AuthExchange(terms.loginFailed());
+        auth = new AuthExchange(terms.loginFailed(), this.outside);
         waitingSince = time.nanos();
     }
 
     // Events
 
     /** The connection is there, with TLS when the listener says so from the start. */
-    void opened(String tlsFromTheStart) {
+    void opened(String tlsFromTheStart, Optional<Identity> certified) {
         if (mode == Mode.CLOSED) {
             return;
         }
         tls = tlsFromTheStart;
+        auth.encrypted(certified);
         waitingSince = time.nanos();
-        outside.reply(SmtpReply.of(220, terms.hostname() + " ESMTP Mailrace"));
+        greet();
         if (stopping) {
             end(Replies.STOPPING);
         }
+    }
+
+    private void greet() {
+        outside.reply(SmtpReply.of(220, terms.hostname() + " ESMTP Mailrace"));
     }
 
     /** Takes bytes as long as the session listens; returns how many it took. */
@@ -144,13 +153,18 @@ final class SmtpSession {
         }
     }
 
-    /** The handshake is done: all that was said before it is forgotten (RFC 3207 4.2). */
-    void tlsEstablished(String protocolAndCipher) {
+    /**
+     * The handshake is done: all that was said before it is forgotten (RFC 3207 4.2).
+     *
+     * @param certified whom the client's certificate names
+     */
+    void tlsEstablished(String protocolAndCipher, Optional<Identity> certified) {
         if (mode != Mode.STARTING_TLS) {
             return;
         }
         mode = Mode.COMMAND;
         tls = protocolAndCipher;
+        auth.encrypted(certified);
         helo = "";
         extended = false;
         abandon();
@@ -282,6 +296,7 @@ final class SmtpSession {
             case HELP -> harmless(Replies.HELP);
             case STARTTLS -> startTls(argument);
             case AUTH -> auth(argument);
+            case XCLIENT -> xclient(argument);
             case EXPN, ETRN, TURN, ATRN, SEND, SOML, SAML -> refuse(Replies.NOT_OFFERED);
             case GET, POST, PUT, HEAD, CONNECT, OPTIONS -> end(Replies.NOT_SMTP);
             case UNKNOWN -> refuse(Replies.UNKNOWN_COMMAND);
@@ -300,7 +315,8 @@ final class SmtpSession {
         extended = ehlo;
         abandon();
         List<String> offer = ehlo
-                ? terms.extensions(!tls.isEmpty(), auth.identity().isPresent())
+                ? terms.extensions(!tls.isEmpty(), offered(), rights().maxHold(),
+                        origin.speaksForOthers(), time.epochMillis())
                 : List.of(terms.hostname());
         outside.reply(new SmtpReply(250, Optional.empty(), offer));
     }
@@ -318,14 +334,20 @@ final class SmtpSession {
             tellAndRefuse("mail", whyNotRelay());
             return;
         }
-        switch (MailCommand.parse(argument, extended)) {
+        MailCommand.Offer offer = new MailCommand.Offer(extended, rights().maxHold(),
+                time.epochMillis());
+        switch (MailCommand.parse(argument, offer)) {
             case MailCommand.Refused(SmtpReply reply) -> refuse(reply);
             case MailCommand.Begin begin -> begin(begin);
         }
     }
 
     private void begin(MailCommand.Begin begin) {
-        if (begin.size() > terms.limits().maxSize()) {
+        if (!rights().maySendAs(begin.sender())) {
+            tellAndRefuse("mail", Replies.SENDER_NOT_HIS);
+            return;
+        }
+        if (begin.size() > limits().maxSize()) {
             tellAndRefuse("mail", Replies.TOO_LARGE);
             return;
         }
@@ -340,11 +362,15 @@ final class SmtpSession {
             outside.reply(notNow.get());
             return;
         }
-        transaction = new MailTransaction(begin.sender(), begin.options());
+        Lane wanted = Lane.ofPriority(begin.options().priority());
+        boolean lowered = wanted != Lane.DEFAULT && !rights().mayChoose(wanted);
+        transaction = new MailTransaction(begin.sender(), lowered
+                ? begin.options().withPriority(0)
+                : begin.options());
         declaredSize = begin.size();
         room = outside.newRoom(auth.identity().map(Identity::user).orElse(origin.text()));
         refusedRecipients = 0;
-        outside.reply(Replies.SENDER_OK);
+        outside.reply(lowered ? Replies.PRIORITY_CHANGED : Replies.SENDER_OK);
     }
 
     private void rcpt(String argument) {
@@ -361,15 +387,25 @@ final class SmtpSession {
                 terms.hostname())) {
             case RcptCommand.Refused(SmtpReply reply) -> refuse(reply);
             case RcptCommand.Add add when mail.recipients().size() < terms.limits()
-                    .maxRecipients() -> {
-                if (hasRoom(RECIPIENT_BYTES)) {
-                    mail.add(add.recipient());
-                    outside.reply(Replies.RECIPIENT_OK);
-                } else {
-                    outside.reply(Replies.BUSY);
-                }
-            }
+                    .maxRecipients() ->
+                take(mail, add.recipient());
             case RcptCommand.Add tooMany -> refuseRecipient();
+        }
+    }
+
+    private void take(MailTransaction mail, Recipient recipient) {
+        if (!hasRoom(RECIPIENT_BYTES)) {
+            outside.reply(Replies.BUSY);
+            return;
+        }
+        Optional<SmtpReply> notNow = outside.admit(new Outside.Ask(Outside.Stage.RCPT,
+                auth.identity(), 0, mail.recipients().size()));
+        if (notNow.isPresent()) {
+            tell("rcpt", notNow.get());
+            outside.reply(notNow.get());
+        } else {
+            mail.add(recipient);
+            outside.reply(Replies.RECIPIENT_OK);
         }
     }
 
@@ -417,7 +453,7 @@ final class SmtpSession {
         waitingSince = time.nanos();
         Optional<SmtpReply> wrong = wrongForContent();
         long soFar = intake == null ? 0 : intake.octets();
-        if (wrong.isEmpty() && size > terms.limits().maxSize() - soFar) {
+        if (wrong.isEmpty() && size > limits().maxSize() - soFar) {
             wrong = Optional.of(Replies.TOO_LARGE);
             tell("bdat", Replies.TOO_LARGE);
         }
@@ -512,6 +548,12 @@ final class SmtpSession {
         }
     }
 
+    private List<String> offered() {
+        return terms.listener().auth() == ListenerConfig.Auth.NONE || tls.isEmpty() || auth.said()
+                ? List.of()
+                : auth.mechanisms();
+    }
+
     private Optional<SmtpReply> wrongForAuth() {
         if (terms.listener().auth() == ListenerConfig.Auth.NONE) {
             return Optional.of(Replies.NOT_OFFERED);
@@ -522,7 +564,7 @@ final class SmtpSession {
         if (!extended) {
             return Optional.of(Replies.NEEDS_HELLO);
         }
-        if (auth.identity().isPresent()) {
+        if (auth.said()) {
             return Optional.of(Replies.AUTH_TWICE);
         }
         return transaction == null ? Optional.empty() : Optional.of(Replies.AUTH_IN_MAIL);
@@ -551,6 +593,49 @@ final class SmtpSession {
         }
     }
 
+    // XCLIENT (Postfix's XCLIENT_README)
+
+    private void xclient(String argument) {
+        if (!origin.speaksForOthers()) {
+            tellAndRefuse("xclient", Replies.NO_XCLIENT);
+            return;
+        }
+        if (transaction != null) {
+            refuse(Replies.AUTH_IN_MAIL);
+            return;
+        }
+        switch (XclientCommand.parse(argument)) {
+            case XclientCommand.Refused(SmtpReply reply) -> refuse(reply);
+            case XclientCommand.Become become -> become(become);
+        }
+    }
+
+    private void become(XclientCommand.Become become) {
+        Optional<Identity> user = become.login().flatMap(outside::userNamed);
+        if (become.login().isPresent()
+                && (!terms.listener().xclientLogin() || user.isEmpty())) {
+            tellAndRefuse("xclient", Replies.NO_XCLIENT_LOGIN);
+            return;
+        }
+        ClientOrigin next = switch (become.client()) {
+            case XclientCommand.Client.Named(InetAddress address) -> origin.speakingFor(address,
+                    terms.listener());
+            case XclientCommand.Client.Unknown() -> origin.unknown();
+            case XclientCommand.Client.Same() -> origin;
+        };
+        if (!outside.become(next)) {
+            tell("xclient", Replies.TOO_MANY_CONNECTIONS);
+            end(Replies.TOO_MANY_CONNECTIONS);
+            return;
+        }
+        origin = next;
+        helo = "";
+        extended = false;
+        auth = new AuthExchange(terms.loginFailed(), outside);
+        user.ifPresent(auth::vouchedFor);
+        greet();
+    }
+
     private boolean mayRelay() {
         return origin.relaysFrom() || auth.identity().isPresent();
     }
@@ -572,8 +657,12 @@ final class SmtpSession {
         String date = terms.dates().text(time.epochMillis());
         byte[] received = ReceivedField.of(intakeNow(), protocol, terms.hostname(), content.id(),
                 mail, date);
-        intake = new MessageIntake(content, this::hasRoom, asChunks, received, terms.limits(),
-                terms.hostname(), date);
+        intake = new MessageIntake(content, this::hasRoom, asChunks, received, header,
+                terms.messages(),
+                new MessageIntake.Sent(mail.sender(), mail.distinctRecipients(), mail.options(),
+                        rights(), auth.identity().isPresent() ? rights().control()
+                                : terms.limits().controlHeaders(),
+                        time.epochMillis(), date));
         chunks = asChunks;
         contentSince = time.nanos();
         discarded = 0;
@@ -653,7 +742,7 @@ final class SmtpSession {
 
     /** A refused message is read to its end so that the reply is seen, but not for ever. */
     private long discardLimit() {
-        return 2 * terms.limits().maxSize();
+        return 2 * limits().maxSize();
     }
 
     /** What we lack is no error of the client. */
@@ -671,6 +760,9 @@ final class SmtpSession {
     private void finishMessage() {
         MessageIntake message = messageInHand();
         Optional<SmtpReply> refusal = message.finish();
+        if (refusal.isEmpty() && !rights().mayWriteAs(message.fromDomains())) {
+            refusal = Optional.of(Replies.FROM_NOT_HIS);
+        }
         mode = Mode.COMMAND;
         if (refusal.isPresent()) {
             refuseContent("data", refusal.get());
@@ -678,8 +770,9 @@ final class SmtpSession {
         }
         MailTransaction mail = mailInHand();
         mode = Mode.COMMITTING;
-        message.content().accept(new Submission(mail.sender(), mail.distinctRecipients(),
-                mail.options(), message.facts(), rights().tenant(), intakeNow(), message.hints()),
+        message.content().accept(new Submission(mail.sender(), message.recipients(),
+                message.options(), message.facts(), message.tenant(), intakeNow(), message.hints(),
+                message.lint()),
                 new CommitListener() {
                     @Override
                     public void committed() {
@@ -785,6 +878,11 @@ final class SmtpSession {
 
     private UserRights rights() {
         return auth.identity().map(Identity::rights).orElse(UserRights.WITHOUT_LOGIN);
+    }
+
+    /** The bounds of the server, and the size of the user's own. */
+    private SubmissionConfig limits() {
+        return terms.limits().within(rights().maxSize());
     }
 
     private MailTransaction mailInHand() {

@@ -3,20 +3,25 @@ package io.mailrace.smtp;
 
 import io.mailrace.core.ConfigReader;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * Bounds on what clients may do, the same for every listener. Each key is explained in
  * {@code reference.conf}.
  *
+ * @param controlHeaders what every sender may say about the way of its mail
  * @param minRate octets each second, on average, once a message has run for a while
  */
 public record SubmissionConfig(long maxSize, int maxRecipients, boolean addMissingHeaders,
-        boolean refuseLongLines, long maxHeader, int maxReceived, int maxErrors, int maxJunk,
+        boolean refuseLongLines, Set<ControlField> controlHeaders, long maxHeader, int maxReceived,
+        int maxErrors, int maxJunk,
         Duration idleTimeout, Duration handshakeTimeout, long minRate, int maxConnections,
         int maxConnectionsPerAddress) {
     /** Only stands in after a problem was noted: never used by a running server. */
-    static final SubmissionConfig STAND_IN = new SubmissionConfig(1024, 1, true, false, 1024, 1,
+    static final SubmissionConfig STAND_IN = new SubmissionConfig(1024, 1, true, false, Set.of(),
+            1024, 1,
             1, 1, Duration.ofSeconds(1), Duration.ofSeconds(1), 0, 1, 1);
 
     public SubmissionConfig {
@@ -29,11 +34,22 @@ public record SubmissionConfig(long maxSize, int maxRecipients, boolean addMissi
         }
     }
 
+    /** The same with no larger messages than that. */
+    SubmissionConfig within(long size) {
+        return size >= maxSize
+                ? this
+                : new SubmissionConfig(size, maxRecipients, addMissingHeaders, refuseLongLines,
+                        controlHeaders, Math.min(maxHeader, size), maxReceived, maxErrors, maxJunk,
+                        idleTimeout,
+                        handshakeTimeout, minRate, maxConnections, maxConnectionsPerAddress);
+    }
+
     static Optional<SubmissionConfig> from(ConfigReader s) {
         long maxSize = s.bytes("max-size", 1024, 2L << 30);
         int maxRecipients = s.integer("max-recipients", 1, 10_000);
         boolean addMissingHeaders = s.flag("add-missing-headers");
         boolean refuseLongLines = s.flag("refuse-long-lines");
+        List<ControlField> controls = s.choices("control-headers", ControlField.class);
         long maxHeader = s.bytes("max-header", 1024, 16L << 20);
         int maxReceived = s.integer("max-received", 1, 1000);
         int maxErrors = s.integer("max-errors", 1, 10_000);
@@ -45,7 +61,8 @@ public record SubmissionConfig(long maxSize, int maxRecipients, boolean addMissi
         int maxConnections = s.integer("max-connections", 1, 1_000_000);
         int perAddress = s.integer("max-connections-per-address", 1, 1_000_000);
         return s.build(() -> new SubmissionConfig(maxSize, maxRecipients, addMissingHeaders,
-                refuseLongLines, maxHeader, maxReceived, maxErrors, maxJunk, idle, handshake,
+                refuseLongLines, Set.copyOf(controls), maxHeader, maxReceived, maxErrors, maxJunk,
+                idle, handshake,
                 minRate, maxConnections, perAddress));
     }
 }

@@ -20,18 +20,24 @@ import java.security.SecureRandom;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 
 /**
- * The users file as {@code mailrace user} edits it: {@code name:hash[:tenant]} a line, passwords as
- * Argon2id hashes. Each change replaces the file at once and whole, keeping comments, owner, group
- * and mode; a new file is readable by its owner only, or also by the directory's group when that is
- * not our own. A running server takes a change up by itself. For one thread; the last writer wins.
+ * The users file as {@code mailrace user} edits it: {@code name:hash[:tenant[:key=value ...]]} a
+ * line, passwords as Argon2id hashes, for those who want it also as SCRAM secrets. Each change
+ * replaces the file at once and whole, keeping comments, owner, group and mode; a new file is
+ * readable by its owner only, or also by the directory's group when that is not our own. A running
+ * server takes a change up by itself. For one thread; the last writer wins.
  */
 public final class UserFile {
-    /** One user, without the hash. */
-    public record User(String name, String tenant) {}
+    /**
+     * One user, without the hash.
+     *
+     * @param fields {@code key=value} with blanks between, secrets left out
+     */
+    public record User(String name, String tenant, String fields) {}
 
     private static final Set<PosixFilePermission> OWNER_ONLY = PosixFilePermissions
             .fromString("rw-------");
@@ -40,11 +46,13 @@ public final class UserFile {
 
     private final Path file;
     private final List<String> lines;
+    private final Set<String> pools;
     private final SecureRandom random = new SecureRandom();
     private UserTable table;
 
-    private UserFile(Path file, List<String> lines, UserTable table) {
+    private UserFile(Path file, Set<String> pools, List<String> lines, UserTable table) {
         this.file = file;
+        this.pools = pools;
         this.lines = lines;
         this.table = table;
     }
@@ -55,8 +63,18 @@ public final class UserFile {
      * @throws IOException when it cannot be read or a line is wrong
      */
     public static UserFile open(Path file) throws IOException {
+        return open(file, Set.of());
+    }
+
+    /**
+     * Reads the file; one that is not there counts as empty.
+     *
+     * @param pools that exist; empty when that is not known
+     * @throws IOException when it cannot be read or a line is wrong
+     */
+    public static UserFile open(Path file, Set<String> pools) throws IOException {
         List<String> lines = new ArrayList<>(UserTable.readLines(file));
-        return new UserFile(file.toAbsolutePath(), lines, UserTable.parse(lines));
+        return new UserFile(file.toAbsolutePath(), pools, lines, UserTable.parse(lines, pools));
     }
 
     /**
@@ -75,6 +93,18 @@ public final class UserFile {
      * @throws IllegalArgumentException when the user exists, or name or password cannot be used
      */
     public void add(String name, char[] password, String tenant) throws IOException {
+        add(name, password, tenant, Map.of());
+    }
+
+    /**
+     * Adds a user and writes the file.
+     *
+     * @param tenant empty for the user's name
+     * @param fields more of the line, by key
+     * @throws IllegalArgumentException when the user exists, or something cannot be used
+     */
+    public void add(String name, char[] password, String tenant, Map<String, String> fields)
+            throws IOException {
         if (!UserTable.validName(name)) {
             throw new IllegalArgumentException(
                     "a user name is 1 to 255 printable ASCII characters without blank and colon");
@@ -86,26 +116,73 @@ public final class UserFile {
         if (table.users().containsKey(name)) {
             throw new IllegalArgumentException("user exists already: " + name);
         }
-        String end = tenant.isEmpty() ? "" : ":" + tenant;
+        String more = UserFields.parse("", name).with(fields).toString();
+        String end = tenant.isEmpty() && more.isEmpty() ? "" : ":" + tenant;
         List<String> changed = new ArrayList<>(lines);
-        changed.add(name + ":" + hash(password) + end);
+        changed.add(name + ":" + hash(password) + end + (more.isEmpty() ? "" : ":" + more));
         write(changed);
     }
 
     /**
-     * Replaces the password and writes the file.
+     * Replaces the password and writes the file; the rest of the line stays. A SCRAM secret goes
+     * with the password, or is taken out when the new one cannot be one: see {@link #setScram}.
      *
      * @throws IllegalArgumentException when there is no such user, or the password cannot be used
      */
     public void setPassword(String name, char[] password) throws IOException {
-        int at = lineOf(name);
-        if (at < 0) {
+        UserTable.Entry entry = entry(name);
+        String hash = hash(password);
+        UserFields fields = entry.fields();
+        if (fields.scram().isPresent()) {
+            fields = fields.with(Map.of(UserFields.SCRAM, ScramSecret.takes(CharBuffer.wrap(
+                    password)) ? ScramSecret.of(password, random).toString() : ""));
+        }
+        replace(name, hash, fields);
+    }
+
+    /**
+     * Adds a SCRAM secret beside the hash, or replaces it, and writes the file.
+     *
+     * @param password the one the user has
+     * @throws IllegalArgumentException when there is no such user, or the password is not
+     *         printable ASCII
+     */
+    public void setScram(String name, char[] password) throws IOException {
+        entry(name);
+        if (!ScramSecret.takes(CharBuffer.wrap(password))) {
+            throw new IllegalArgumentException(
+                    "SCRAM takes passwords of printable ASCII characters only");
+        }
+        set(name, Map.of(UserFields.SCRAM, ScramSecret.of(password, random).toString()));
+    }
+
+    /**
+     * Changes what else the line says and writes the file.
+     *
+     * @param changes values by key; an empty value takes the key out
+     * @throws IllegalArgumentException when there is no such user, no such key, or a value is wrong
+     */
+    public void set(String name, Map<String, String> changes) throws IOException {
+        UserTable.Entry entry = entry(name);
+        replace(name, entry.hash().toString(), entry.fields().with(changes));
+    }
+
+    private UserTable.Entry entry(String name) {
+        UserTable.Entry entry = table.users().get(name);
+        if (entry == null) {
             throw new IllegalArgumentException("no such user: " + name);
         }
-        String[] fields = lines.get(at).split(":", -1);
-        fields[1] = hash(password);
+        return entry;
+    }
+
+    private void replace(String name, String hash, UserFields fields) throws IOException {
+        int at = lineOf(name);
+        String[] old = lines.get(at).split(":", 4);
+        String tenant = old.length > 2 ? old[2] : "";
+        String more = fields.toString();
         List<String> changed = new ArrayList<>(lines);
-        changed.set(at, String.join(":", fields));
+        changed.set(at, name + ":" + hash + (tenant.isEmpty() && more.isEmpty() ? ""
+                : ":" + tenant) + (more.isEmpty() ? "" : ":" + more));
         write(changed);
     }
 
@@ -124,7 +201,8 @@ public final class UserFile {
     /** All users in the order of the file. */
     public List<User> list() {
         List<User> all = new ArrayList<>();
-        table.users().forEach((name, entry) -> all.add(new User(name, entry.rights().tenant())));
+        table.users().forEach((name, entry) -> all.add(new User(name, entry.rights().tenant(),
+                entry.fields().shown())));
         return List.copyOf(all);
     }
 
@@ -153,7 +231,12 @@ public final class UserFile {
 
     /** New file beside the old one, synced, renamed over it; then the directory is synced. */
     private void write(List<String> changed) throws IOException {
-        UserTable parsed = UserTable.parse(changed);
+        UserTable parsed;
+        try {
+            parsed = UserTable.parse(changed, pools);
+        } catch (UserTable.BadFile wrong) {
+            throw new IllegalArgumentException(wrong.getMessage(), wrong);
+        }
         // A symbolic link stays one: what it points to is replaced.
         Path target = Files.exists(file) ? file.toRealPath() : file;
         Path directory = Optional.ofNullable(target.getParent()).orElse(Path.of("/"));

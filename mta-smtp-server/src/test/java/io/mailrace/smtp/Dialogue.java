@@ -6,7 +6,9 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Base64;
 import java.util.List;
 import java.util.stream.Stream;
 
@@ -17,11 +19,15 @@ import java.util.stream.Stream;
  * the listener offers at this point, {@code S: {ehlo}} expects the latter only: the keywords are
  * written out in the {@code ehlo-offer-*} files and nowhere else. Directives: {@code @ listener
  * NAME}, {@code @ tls} (handshake), {@code @ closed} (the server has hung up), {@code @ messages
- * N}, {@code @ stored TEXT} (part of the first message), {@code @ one-segment} (splitting the
- * client's bytes would change the case). In client lines {@code \r \n \0 \xHH} are escapes;
- * {@code {100}} is 100 times the letter x.
+ * N}, {@code @ stored TEXT} and {@code @ not-stored TEXT} (part of the first message or not),
+ * {@code @ found +RULE RULE} (what lint found on it, {@code +}: and mended), {@code @
+ * one-segment} (splitting the client's bytes would change the case). In client lines
+ * {@code \r \n \0 \xHH} are escapes; {@code {100}} is 100 times the letter x.
+ * {@code @ no-socket}: the case needs the clock of the sessions without one, which stands at
+ * 2023-11-14T22:13:20Z.
  */
-record Dialogue(String name, String listener, boolean oneSegment, List<Step> steps) {
+record Dialogue(String name, String listener, boolean oneSegment, boolean noSocket,
+        List<Step> steps) {
     static final Path FOLDER = Path.of("src/test/resources/dialogues");
 
     /** One thing to do or to check. */
@@ -44,6 +50,11 @@ record Dialogue(String name, String listener, boolean oneSegment, List<Step> ste
         record Messages(int count) implements Step {}
 
         record Holds(String text) implements Step {}
+
+        record Lacks(String text) implements Step {}
+
+        /** @param rules of the lint report, fixed ones with a plus before them */
+        record Found(String rules) implements Step {}
     }
 
     static Stream<Dialogue> all() {
@@ -59,6 +70,7 @@ record Dialogue(String name, String listener, boolean oneSegment, List<Step> ste
         List<Step> steps = new ArrayList<>();
         String listener = "relay";
         boolean oneSegment = false;
+        boolean noSocket = false;
         try {
             for (String line : Files.readAllLines(file, StandardCharsets.UTF_8)) {
                 if (line.isBlank() || line.startsWith("#")) {
@@ -66,6 +78,8 @@ record Dialogue(String name, String listener, boolean oneSegment, List<Step> ste
                 }
                 if (line.startsWith("@ listener ")) {
                     listener = line.substring(11).strip();
+                } else if (line.equals("@ no-socket")) {
+                    noSocket = true;
                 } else if (line.equals("@ one-segment")) {
                     oneSegment = true;
                 } else {
@@ -75,7 +89,7 @@ record Dialogue(String name, String listener, boolean oneSegment, List<Step> ste
         } catch (IOException unreadable) {
             throw new UncheckedIOException(unreadable);
         }
-        return new Dialogue(file.getFileName().toString(), listener, oneSegment, steps);
+        return new Dialogue(file.getFileName().toString(), listener, oneSegment, noSocket, steps);
     }
 
     private static void addSteps(Path file, String line, String listener, List<Step> steps) {
@@ -86,6 +100,8 @@ record Dialogue(String name, String listener, boolean oneSegment, List<Step> ste
                 case "closed" -> new Step.Closed();
                 case "messages" -> new Step.Messages(Integer.parseInt(words[1]));
                 case "stored" -> new Step.Holds(unescape(words[1]));
+                case "not-stored" -> new Step.Lacks(unescape(words[1]));
+                case "found" -> new Step.Found(words.length > 1 ? words[1].strip() : "");
                 default -> throw new IllegalArgumentException(file + ": " + line);
             });
             return;
@@ -121,11 +137,36 @@ record Dialogue(String name, String listener, boolean oneSegment, List<Step> ste
         boolean tls = terms.listener().tls() == ListenerConfig.Tls.IMPLICIT
                 || steps.contains(new Step.Tls());
         boolean authenticated = steps.stream().anyMatch(
-                s -> s instanceof Step.Expect(String line) && line.startsWith("235 "));
-        List<String> offer = terms.extensions(tls, authenticated);
+                s -> (s instanceof Step.Expect(String line) && line.startsWith("235 "))
+                        || (s instanceof Step.Send(String said) && said.contains("LOGIN=alice")));
+        boolean mayLogIn = terms.listener().auth() != ListenerConfig.Auth.NONE && tls
+                && !authenticated;
+        List<String> offer = terms.extensions(tls, mayLogIn
+                ? List.of("PLAIN", "LOGIN", "SCRAM-SHA-256")
+                : List.of(), authenticated ? maxHold(steps) : Duration.ZERO,
+                listener.startsWith("balanced"), 0);
         for (int i = 0; i < offer.size(); i++) {
-            steps.add(new Step.Expect((i < offer.size() - 1 ? "250-" : "250 ") + offer.get(i)));
+            String line = offer.get(i);
+            // Its date depends on the hour.
+            String fixed = line.startsWith("FUTURERELEASE ")
+                    ? line.substring(0, line.lastIndexOf(' ') + 1) + "*"
+                    : line;
+            steps.add(new Step.Expect((i < offer.size() - 1 ? "250-" : "250 ") + fixed));
         }
+    }
+
+    /** The right of who logged in last by AUTH PLAIN. */
+    private static Duration maxHold(List<Step> steps) {
+        Duration hold = Duration.ZERO;
+        for (Step step : steps) {
+            if (step instanceof Step.Send(String said) && said.startsWith("AUTH PLAIN ")) {
+                String login = new String(Base64.getMimeDecoder().decode(said.substring(11)),
+                        StandardCharsets.UTF_8);
+                UserTable.Entry entry = Fixture.userTable().users().get(login.split("\0")[1]);
+                hold = entry == null ? Duration.ZERO : entry.rights().maxHold();
+            }
+        }
+        return hold;
     }
 
     /** Bytes as Latin-1; the file itself is UTF-8, whose octets are kept. */

@@ -114,14 +114,22 @@ class DialogueTest {
                         .hasSize(count);
                 case Dialogue.Step.Holds(String text) -> assertThat(
                         driver.spool.stored.getFirst().text()).contains(text);
+                case Dialogue.Step.Lacks(String text) -> assertThat(
+                        driver.spool.stored.getFirst().text()).doesNotContain(text);
+                case Dialogue.Step.Found(String rules) -> assertThat(
+                        driver.spool.stored.getFirst().findings()).isEqualTo(rules);
                 case Dialogue.Step.Send never -> throw new AssertionError(never);
             }
         }
         assertThat(driver.lines).as("surplus replies").hasSize(read);
     }
 
+    static Stream<Dialogue> withSocket() {
+        return Dialogue.all().filter(one -> !one.noSocket());
+    }
+
     @ParameterizedTest
-    @MethodSource("all")
+    @MethodSource("withSocket")
     void server_throughSocket_answersAsWritten(Dialogue dialogue) throws Exception {
         RecordingSpool spool = server.recording();
         spool.stored.clear();
@@ -141,6 +149,10 @@ class DialogueTest {
                             .hasSize(count);
                     case Dialogue.Step.Holds(String text) -> assertThat(
                             spool.stored.getFirst().text()).contains(text);
+                    case Dialogue.Step.Lacks(String text) -> assertThat(
+                            spool.stored.getFirst().text()).doesNotContain(text);
+                    case Dialogue.Step.Found(String rules) -> assertThat(
+                            spool.stored.getFirst().findings()).isEqualTo(rules);
                     default -> meet(client, step);
                 }
             }
@@ -159,6 +171,12 @@ class DialogueTest {
                 // who counts them has the spool for himself
             }
             case Dialogue.Step.Holds many -> {
+                // as above
+            }
+            case Dialogue.Step.Lacks many -> {
+                // as above
+            }
+            case Dialogue.Step.Found many -> {
                 // as above
             }
             case Dialogue.Step.Send never -> throw new AssertionError(never);

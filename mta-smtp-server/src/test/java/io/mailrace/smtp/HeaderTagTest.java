@@ -7,6 +7,7 @@ import io.mailrace.core.Lane;
 import io.mailrace.core.RoutingHints;
 import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
+import java.util.EnumSet;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -21,18 +22,20 @@ class HeaderTagTest {
     /** Reads a header that comes in two parts. */
     private static Read read(String header, int cut) {
         byte[] bytes = header.getBytes(StandardCharsets.ISO_8859_1);
-        ByteArrayOutputStream passed = new ByteArrayOutputStream();
-        HeaderScanner scanner = new HeaderScanner(
-                (from, offset, length) -> passed.write(from, offset, length),
-                Set.of("x-campaign", "from"));
-        int at = scanner.scan(bytes, 0, cut);
-        if (!scanner.ended()) {
-            at = scanner.scan(bytes, cut, bytes.length);
+        HeaderBuffer buffer = new HeaderBuffer();
+        int at = buffer.collect(bytes, 0, cut);
+        if (!buffer.ended()) {
+            at = buffer.collect(bytes, cut, bytes.length);
         }
-        assertThat(scanner.ended()).isTrue();
+        assertThat(buffer.ended()).isTrue();
+        MessageHeader fields = new MessageHeader(buffer, Set.of("x-campaign", "from"));
+        ControlValues controls = ControlValues.of(fields, new ControlValues.Rights(
+                EnumSet.allOf(ControlField.class), Set.of(), 0, 0));
+        ByteArrayOutputStream passed = new ByteArrayOutputStream();
+        fields.writeTo((from, offset, length) -> passed.write(from, offset, length));
         passed.write(bytes, at, bytes.length - at);
-        return new Read(passed.toString(StandardCharsets.ISO_8859_1), scanner.tag(),
-                scanner.hints());
+        return new Read(passed.toString(StandardCharsets.ISO_8859_1), controls.tag(),
+                controls.hints(fields.routedValues()));
     }
 
     private static void always(String header, String passed, String tag) {
@@ -94,8 +97,20 @@ class HeaderTagTest {
     }
 
     @Test
+    void otherFieldsOfOurs_goUnread() {
+        always("""
+                X-Mailrace-Tagged: no
+                X-Mailrace-Ta: no
+                X-Mailrace-: no
+                X-MAILRACE-x: y
+                 z
+
+                """.replace("\n", "\r\n"), "X-Mailrace-: no\r\n\r\n", "");
+    }
+
+    @Test
     void otherFields_passUntouched() {
-        String header = "X-Mailrace-Tagged: no\r\nX-Mailrace-Ta: no\r\nX-Mailrace: no\r\n\r\n";
+        String header = "X-Mailrace: no\r\nMailrace-Tag: no\r\nMy-X-Mailrace-Tag: no\r\n\r\n";
         always(header, header, "");
     }
 }

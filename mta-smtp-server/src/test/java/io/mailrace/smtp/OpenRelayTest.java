@@ -9,6 +9,7 @@ import java.net.InetAddress;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.Stream;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -32,7 +33,7 @@ class OpenRelayTest {
                 SmtpSession session = new SmtpSession(terms,
                         ClientOrigin.of(InetAddress.getByName(client), terms.listener()), driver,
                         new FakeTimeSource());
-                session.opened(tls);
+                session.opened(tls, Optional.empty());
                 say(session, "EHLO mta1.example.com");
                 List<Integer> codes = new ArrayList<>();
                 for (String sender : List.of("<>", "<a@mta1.example.com>", "<root@localhost>")) {

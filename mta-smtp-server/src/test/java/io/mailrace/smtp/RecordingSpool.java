@@ -3,13 +3,21 @@ package io.mailrace.smtp;
 
 import io.mailrace.core.Content;
 import io.mailrace.core.Event;
+import io.mailrace.core.Lane;
+import io.mailrace.core.LintMode;
+import io.mailrace.core.LintReport;
+import io.mailrace.core.Recipient;
 import io.mailrace.core.SpoolId;
 import io.mailrace.queue.CommitListener;
+import io.mailrace.queue.Draft;
 import io.mailrace.queue.Envelope;
 import io.mailrace.queue.EventJournal;
+import io.mailrace.queue.HeaderEdits;
 import io.mailrace.queue.IncomingContent;
+import io.mailrace.queue.LintPolicy;
 import io.mailrace.queue.MailQueues;
 import io.mailrace.queue.Memos;
+import io.mailrace.queue.RouteTerms;
 import io.mailrace.queue.Settlement;
 import io.mailrace.queue.SetOperations;
 import io.mailrace.queue.Spool;
@@ -23,17 +31,31 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.stream.Collectors;
 
 /** A spool in memory that remembers what it was given and does as it is told. Any thread. */
 final class RecordingSpool implements Spool {
     /** What was accepted. */
-    record Stored(SpoolId id, Submission submission, String text) {}
+    record Stored(SpoolId id, Submission submission, String text) {
+        /** What lint found, in order; a plus before what was mended. */
+        String findings() {
+            LintReport lint = submission.lint();
+            return lint.findings().stream().map(
+                    rule -> (lint.fixed().contains(rule) ? "+" : "") + rule.word())
+                    .collect(Collectors.joining(" "));
+        }
+    }
+
+    /** Of the route to {@code edit.test}. */
+    private static final HeaderEdits EDITS = new HeaderEdits(Map.of("Reply-To",
+            "<answers@edit.test>"), Set.of("reply-to", "x-secret"));
 
     enum Commits {
         AT_ONCE, HELD, FAILING
@@ -56,6 +78,30 @@ final class RecordingSpool implements Spool {
         @Override
         public Set<String> routedFields() {
             return Set.of("x-campaign");
+        }
+
+        /** The domain of a recipient says how strict its route is and what it edits. */
+        @Override
+        public RouteTerms terms(Draft draft) {
+            boolean bulk = draft.hints().lane().equals(Optional.of(Lane.BULK));
+            LintMode mode = LintMode.OFF;
+            HeaderEdits edits = HeaderEdits.NONE;
+            boolean differ = false;
+            for (Recipient recipient : draft.recipients()) {
+                switch (recipient.address().domain()) {
+                    case "warn.test" -> mode = mode.and(LintMode.WARN);
+                    case "fix.test" -> mode = mode.and(LintMode.FIX);
+                    case "reject.test" -> mode = mode.and(LintMode.REJECT);
+                    case "edit.test" -> {
+                        mode = mode.and(LintMode.WARN);
+                        edits = EDITS;
+                    }
+                    case "differ.test" -> differ = true;
+                    default -> {
+                    }
+                }
+            }
+            return new RouteTerms(bulk, new LintPolicy(mode, Set.of()), edits, differ);
         }
 
         private final SpoolId id = new SpoolId(ids.incrementAndGet());

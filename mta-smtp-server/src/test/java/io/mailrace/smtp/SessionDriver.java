@@ -20,6 +20,8 @@ import java.util.concurrent.atomic.LongAdder;
 final class SessionDriver implements Outside {
     final RecordingSpool spool = new RecordingSpool();
     final FakeTimeSource time = new FakeTimeSource();
+    private static final UserTable USERS = Fixture.userTable();
+    private final UserRates rates = new UserRates(time);
     final SmtpSession session;
     final List<SmtpReply> replies = new ArrayList<>();
     final List<String> lines = new ArrayList<>();
@@ -30,6 +32,9 @@ final class SessionDriver implements Outside {
     boolean tlsAsked;
     boolean answersLogins = true;
     IntakeBudget budget = new IntakeBudget(64 << 20);
+    /** Whom the session took its client for, in order. */
+    final List<ClientOrigin> became = new ArrayList<>();
+    boolean tooManyOfThose;
     private final boolean implicit;
     private final Deque<Runnable> loop = new ArrayDeque<>();
     private final ByteArrayOutputStream held = new ByteArrayOutputStream();
@@ -54,7 +59,11 @@ final class SessionDriver implements Outside {
     }
 
     void open() {
-        session.opened(implicit ? "TLSv1.3 TEST" : "");
+        open(Optional.empty());
+    }
+
+    void open(Optional<Identity> certified) {
+        session.opened(implicit ? "TLSv1.3 TEST" : "", certified);
     }
 
     /** Text with CRLF after each line. */
@@ -140,20 +149,47 @@ final class SessionDriver implements Outside {
     }
 
     void establishTls() {
-        session.tlsEstablished("TLSv1.3 TEST");
+        session.tlsEstablished("TLSv1.3 TEST", Optional.empty());
         pump();
     }
 
     @Override
     public void verify(SaslDialogue.Credentials login) {
-        boolean right = login.name().equals(Fixture.USER) && Arrays.equals(login.password(),
-                Fixture.PASSWORD.getBytes(StandardCharsets.UTF_8));
+        UserTable.Entry entry = USERS.users().get(login.name());
+        boolean right = entry != null && switch (login) {
+            case SaslDialogue.Credentials.Password password -> Arrays.equals(password.octets(),
+                    Fixture.PASSWORD.getBytes(StandardCharsets.UTF_8));
+            case SaslDialogue.Credentials.Proof proof -> proof.holds();
+        };
         if (answersLogins) {
             loop.add(() -> session.verdict(right
-                    ? new LoginCheck.Verdict.Right(new Identity(Fixture.USER,
-                            UserRights.of("alice")))
+                    ? new LoginCheck.Verdict.Right(new Identity(login.name(), entry.rights()))
                     : new LoginCheck.Verdict.Wrong()));
         }
+    }
+
+    @Override
+    public ScramSecret scramSecret(String user) {
+        UserTable.Entry entry = USERS.users().get(user);
+        return (entry == null ? Optional.<ScramSecret>empty() : entry.fields().scram())
+                .orElseGet(() -> ScramSecret.made(new byte[32], user));
+    }
+
+    @Override
+    public boolean offersScram() {
+        return USERS.scram();
+    }
+
+    @Override
+    public Optional<Identity> userNamed(String name) {
+        return Optional.ofNullable(USERS.users().get(name))
+                .map(entry -> new Identity(name, entry.rights()));
+    }
+
+    @Override
+    public boolean become(ClientOrigin client) {
+        became.add(client);
+        return !tooManyOfThose;
     }
 
     @Override
@@ -166,7 +202,7 @@ final class SessionDriver implements Outside {
 
     @Override
     public Optional<SmtpReply> admit(Ask ask) {
-        return spool.refusal().map(why -> Replies.STORAGE_FULL);
+        return spool.refusal().map(why -> Replies.STORAGE_FULL).or(() -> rates.take(ask));
     }
 
     @Override

@@ -5,6 +5,7 @@ import io.mailrace.core.Ascii;
 import io.mailrace.core.MailAddress;
 import io.mailrace.core.SmtpReply;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 
 /**
  * What must hold for any bytes of a client, as a target of a fuzzer: {@code mvn verify -Pfuzz}
@@ -15,6 +16,8 @@ import java.nio.charset.StandardCharsets;
 public final class SessionFuzz {
     private static final String[] LISTENERS = {"relay", "submission", "submissions", "optional",
             "foreign"};
+    private static final MailCommand.Offer OFFER = new MailCommand.Offer(true,
+            Duration.ofDays(7), 1_700_000_000_000L);
     private static final SmtpServerConfig CONFIG = Fixture.config();
     /** Replies that need no line of the client: greeting, the ends, one for each login. */
     private static final int REPLIES_ANYWAY = 8;
@@ -89,7 +92,7 @@ public final class SessionFuzz {
                 "an address is read back as itself: " + address));
         boolean clean = text.chars().allMatch(c -> c >= 32 && c != 127);
         for (String argument : new String[]{text, "FROM:" + text, "FROM:<a@b.example> " + text}) {
-            if (MailCommand.parse(argument, true) instanceof MailCommand.Begin begin && clean) {
+            if (MailCommand.parse(argument, OFFER) instanceof MailCommand.Begin begin && clean) {
                 must(begin.size() >= 0, "a size is not negative");
                 must(!Ascii.isAscii(argument) || Ascii.isAscii(begin.sender().toString()),
                         "ASCII stays ASCII");

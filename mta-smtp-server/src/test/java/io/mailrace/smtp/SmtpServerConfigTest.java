@@ -16,6 +16,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -68,12 +69,15 @@ class SmtpServerConfigTest {
     void everyValue_changed_maps() throws Exception {
         SmtpServerConfig config = read("""
                 listeners { a { bind = "[::1]:2525", tls = implicit, auth = optional,
-                                relay-from = ["10.0.0.0/8", "::1"] } }
-                tls { certificate = /c, key = /k }
+                                relay-from = ["10.0.0.0/8", "::1"], proxy-from = ["10.0.0.3"],
+                                xclient-from = ["10.0.0.4/31"], xclient-login = true,
+                                client-certificate = required } }
+                tls { certificate = /c, key = /k, client-authorities = /a }
                 users { file = /u, hash-queue = 2, verdict-cache = 3s, max-failures = 4,
-                        failure-window = 5s }
+                        max-user-failures = 17, failure-window = 5s }
                 submission { max-size = 6m, max-recipients = 7, add-missing-headers = false,
-                  refuse-long-lines = true, max-header = 8k, max-received = 9, max-errors = 10,
+                  refuse-long-lines = true,
+                  control-headers = [pool, tag], max-header = 8k, max-received = 9, max-errors = 10,
                   max-junk = 11, idle-timeout = 12s, handshake-timeout = 13s, min-rate = 14,
                   max-connections = 16, max-connections-per-address = 15 }
                 pressure { budget = 1m, slow-at = 2, refuse-at = 3, max-commits-waiting = 4,
@@ -85,14 +89,19 @@ class SmtpServerConfigTest {
                         new InetSocketAddress(InetAddress.getByName("::1"), 2525),
                         ListenerConfig.Tls.IMPLICIT, ListenerConfig.Auth.OPTIONAL,
                         List.of(Cidr.parse("10.0.0.0/8").orElseThrow(),
-                                Cidr.parse("::1").orElseThrow()))),
-                new TlsConfig("/c", "/k"),
-                new UsersConfig(Path.of("/u"), 2, Duration.ofSeconds(3), 4,
+                                Cidr.parse("::1").orElseThrow()),
+                        ListenerConfig.ClientCertificates.REQUIRED,
+                        List.of(Cidr.parse("10.0.0.3").orElseThrow()),
+                        List.of(Cidr.parse("10.0.0.4/31").orElseThrow()), true)),
+                new TlsConfig("/c", "/k", "/a"),
+                new UsersConfig(Path.of("/u"), 2, Duration.ofSeconds(3), 4, 17,
                         Duration.ofSeconds(5)),
-                new SubmissionConfig(6 << 20, 7, false, true, 8 << 10, 9, 10, 11,
+                new SubmissionConfig(6 << 20, 7, false, true,
+                        Set.of(ControlField.TAG, ControlField.POOL), 8 << 10, 9, 10, 11,
                         Duration.ofSeconds(12), Duration.ofSeconds(13), 14, 16, 15),
                 new PressureConfig(1 << 20, 2, 3, 4, 5, 6, 7, Duration.ofSeconds(8),
-                        Duration.ofSeconds(9))));
+                        Duration.ofSeconds(9)),
+                Set.of("default")));
     }
 
     @ParameterizedTest
@@ -105,8 +114,14 @@ class SmtpServerConfigTest {
             "LISTENER { PORT } | nobody could send mail here",
             "LISTENER { PORT, tls = off, auth = required } | only over TLS",
             "LISTENER { PORT, auth = required, RELAY } | no effect",
+            "LISTENER { PORT, RELAY, client-certificate = optional } | logs a user in",
+            "LISTENER { PORT, auth = required, client-certificate = optional } | -authorities",
             "LISTENER { PORT, relay-from = [\"ten\"] } | a network such as",
             "LISTENER { PORT, tls = off, relay-from = [\"0.0.0.0/0\"] } | open relay",
+            "LISTENER { PORT, RELAY, proxy-from = [\"0.0.0.0/0\"] } | proxy-from must not hold",
+            "LISTENER { PORT, RELAY, xclient-from = [\"::/0\"] } | xclient-from must not hold",
+            "LISTENER { PORT, RELAY, xclient-login = true } | no effect without xclient-from",
+            "LISTENER { PORT, RELAY, xclient-from = [\"::1\"], xclient-login = true } | users",
             "LISTENER { PORT, tls = maybe, RELAY } | one of: off, starttls",
             "LISTENER { PORT, relays-from = [] } | did you mean relay-from",
             "tls.certificate = /c                   | set both certificate and key",
@@ -117,6 +132,7 @@ class SmtpServerConfigTest {
             "submission { max-size = 2k, max-header = 4k } | max-header must not be larger",
             "pressure { slow-at = 90, refuse-at = 90 } | slow-at must be smaller",
             "pressure.max-handshakes = -1           | must be 0 to",
+            "submission.control-headers = [lan]     | must be of: tag, lane, tenant, pool",
             "submission.max-sise = 1m               | did you mean max-size"})
     void badValue_isAClearProblem(String text, String problem) {
         String written = text.replace("LISTENER", "listeners.a")

@@ -286,18 +286,20 @@ class SmtpServerTest {
             int taken = server.address("relay").getPort();
             assertThatThrownBy(() -> SmtpServer.start(Fixture.config(
                     "listeners.relay.bind = \"127.0.0.1:" + taken + "\""), new RecordingSpool(),
-                    server.loops, TimeSource.system(), new Metrics()))
+                    server.loops, TimeSource.system(), new Metrics(), Fixture.SIGNING))
                     .isInstanceOf(SmtpServerException.class)
                     .hasMessageContaining("listener relay cannot listen on");
             Path file = Files.writeString(directory.resolve("bad.pem"), "nonsense");
             assertThatThrownBy(() -> SmtpServer.start(Fixture.config("tls { certificate = \""
                     + file + "\", key = \"" + file + "\" }"), new RecordingSpool(), server.loops,
-                    TimeSource.system(), new Metrics())).isInstanceOf(SmtpServerException.class)
+                    TimeSource.system(), new Metrics(), Fixture.SIGNING))
+                    .isInstanceOf(SmtpServerException.class)
                     .hasMessageContaining("bad.pem");
             Path users = Files.writeString(directory.resolve("users"), "nonsense\n");
             assertThatThrownBy(() -> SmtpServer.start(Fixture.config("users.file = \"" + users
                     + "\""), new RecordingSpool(), server.loops, TimeSource.system(),
-                    new Metrics())).isInstanceOf(SmtpServerException.class)
+                    new Metrics(), Fixture.SIGNING))
+                    .isInstanceOf(SmtpServerException.class)
                     .hasMessageContaining("line 1");
         }
     }

@@ -9,6 +9,7 @@ import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.security.GeneralSecurityException;
 import java.security.cert.X509Certificate;
+import javax.net.ssl.KeyManager;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLSocket;
 import javax.net.ssl.TrustManager;
@@ -29,17 +30,26 @@ final class TestClient implements AutoCloseable {
     }
 
     void startTls() throws IOException {
+        startTls(trusting());
+    }
+
+    /** Trusts every server and shows no certificate, or one of these. */
+    static SSLContext trusting(KeyManager... keys) throws IOException {
         try {
             SSLContext context = SSLContext.getInstance("TLS");
-            context.init(null, new TrustManager[]{new TrustAll()}, null);
-            SSLSocket secure = (SSLSocket) context.getSocketFactory().createSocket(socket,
-                    "mta.test", socket.getPort(), true);
-            secure.startHandshake();
-            socket = secure;
-            in = new BufferedInputStream(secure.getInputStream());
+            context.init(keys, new TrustManager[]{new TrustAll()}, null);
+            return context;
         } catch (GeneralSecurityException impossible) {
             throw new IOException(impossible);
         }
+    }
+
+    void startTls(SSLContext context) throws IOException {
+        SSLSocket secure = (SSLSocket) context.getSocketFactory().createSocket(socket,
+                "mta.test", socket.getPort(), true);
+        secure.startHandshake();
+        socket = secure;
+        in = new BufferedInputStream(secure.getInputStream());
     }
 
     X509Certificate certificate() throws IOException {

@@ -16,7 +16,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 
-/** A server on loopback with one user, on epoll where it is there. */
+/** A server on loopback with the users of {@link Fixture}, on epoll where it is there. */
 final class TestServer implements AutoCloseable {
     final MultiThreadIoEventLoopGroup loops;
     final Metrics metrics = new Metrics();
@@ -28,7 +28,8 @@ final class TestServer implements AutoCloseable {
         loops = new MultiThreadIoEventLoopGroup(2, Epoll.isAvailable() && !nio
                 ? EpollIoHandler.newFactory()
                 : NioIoHandler.newFactory());
-        server = SmtpServer.start(config, spool, loops, TimeSource.system(), metrics);
+        server = SmtpServer.start(config, spool, loops, TimeSource.system(), metrics,
+                Fixture.SIGNING);
     }
 
     static TestServer start(SmtpServerConfig config, Spool spool) {
@@ -42,12 +43,17 @@ final class TestServer implements AutoCloseable {
     private static SmtpServerConfig withUser(SmtpServerConfig config) {
         try {
             Path file = Files.createTempDirectory("mailrace-smtp").resolve("users");
-            UserFile.open(file).add(Fixture.USER, Fixture.PASSWORD.toCharArray());
+            Files.write(file, Fixture.USER_LINES);
             file.toFile().deleteOnExit();
             UsersConfig users = config.users();
+            if (!users.file().equals(Path.of("/etc/mailrace/users"))) {
+                return config;
+            }
             return new SmtpServerConfig(config.hostname(), config.listeners(), config.tls(),
-                    Fixture.users(file, users.hashQueue(), users.maxFailures()),
-                    config.submission(), config.pressure());
+                    new UsersConfig(file, users.hashQueue(), users.verdictCache(),
+                            users.maxFailures(),
+                            users.maxUserFailures(), users.failureWindow()),
+                    config.submission(), config.pressure(), config.pools());
         } catch (IOException disk) {
             throw new UncheckedIOException(disk);
         }

@@ -10,6 +10,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -33,14 +35,14 @@ class UserFileTest {
         UserFile users = UserFile.open(file);
         users.add("alice", password("pässword"));
         users.add("App.One@example.com", password("x"), "billing");
-        assertThat(users.list()).containsExactly(new UserFile.User("alice", "alice"),
-                new UserFile.User("App.One@example.com", "billing"));
+        assertThat(users.list()).containsExactly(new UserFile.User("alice", "alice", ""),
+                new UserFile.User("App.One@example.com", "billing", ""));
         assertThat(UserFile.open(file).list()).isEqualTo(users.list());
         assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(file)))
                 .isIn("rw-------", "rw-r-----");
         assertThat(Files.readString(file)).contains(":$argon2id$v=19$m=19456,t=2,p=1$")
                 .doesNotContain("pässword");
-        PasswordHash hash = UserTable.read(file).users().get("alice").hash();
+        PasswordHash hash = UserTable.read(file, Set.of()).users().get("alice").hash();
         assertThat(hash.matches(utf8("pässword"))).isTrue();
         assertThat(hash.matches(utf8("passwort"))).isFalse();
     }
@@ -59,12 +61,13 @@ class UserFileTest {
         assertThat(Files.readAllLines(file)).startsWith("# mine", "").endsWith(bob);
         assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(file)))
                 .isEqualTo("rw-r-----");
-        assertThat(users.list().getFirst()).isEqualTo(new UserFile.User("alice", "team"));
-        assertThat(UserTable.read(file).users().get("alice").hash().matches(utf8("three")))
+        assertThat(users.list().getFirst()).isEqualTo(new UserFile.User("alice", "team", ""));
+        assertThat(
+                UserTable.read(file, Set.of()).users().get("alice").hash().matches(utf8("three")))
                 .isTrue();
         assertThat(users.remove("alice")).isTrue();
         assertThat(users.remove("alice")).isFalse();
-        assertThat(users.list()).containsExactly(new UserFile.User("bob", "bob"));
+        assertThat(users.list()).containsExactly(new UserFile.User("bob", "bob", ""));
         try (var left = Files.list(directory)) {
             assertThat(left).containsExactly(file);
         }
@@ -79,6 +82,53 @@ class UserFileTest {
         UserFile.open(link).add("bob", password("y"));
         assertThat(Files.isSymbolicLink(link)).isTrue();
         assertThat(UserFile.open(real).list()).hasSize(2);
+    }
+
+    @Test
+    void set_changesTheRestOfTheLine() throws Exception {
+        Path file = directory.resolve("users");
+        UserFile users = UserFile.open(file, Set.of("default", "b"));
+        users.add("alice", password("one"), "", Map.of("lane", "bulk"));
+        users.add("bob", password("two"));
+        users.set("alice", Map.of("rate", "100/min", "pool", "b"));
+        users.set("bob", Map.of("from", "shop.test"));
+        assertThat(Files.readAllLines(file).get(1)).endsWith("::from=shop.test");
+        assertThat(users.list().getFirst().tenant()).isEqualTo("alice");
+        assertThat(users.list().getFirst().fields()).contains("lane=bulk", "rate=100/min",
+                "pool=b");
+        users.setPassword("alice", password("three"));
+        assertThat(users.list().getFirst().fields()).contains("lane=bulk", "rate=100/min");
+        users.set("bob", Map.of("from", ""));
+        assertThat(users.list().get(1)).isEqualTo(new UserFile.User("bob", "bob", ""));
+        assertThat(Files.readAllLines(file).get(1).split(":")).hasSize(2);
+        String before = Files.readString(file);
+        assertThatThrownBy(() -> users.set("alice", Map.of("pool", "c")))
+                .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("no pool c");
+        assertThatThrownBy(() -> users.set("alice", Map.of("lnae", "bulk")))
+                .hasMessageContaining("unknown key lnae");
+        assertThatThrownBy(() -> users.set("carol", Map.of("lane", "bulk")))
+                .hasMessageContaining("no such user");
+        assertThat(Files.readString(file)).isEqualTo(before);
+    }
+
+    @Test
+    void scram_goesWithThePassword() throws Exception {
+        Path file = directory.resolve("users");
+        UserFile users = UserFile.open(file);
+        users.add("alice", password("pencil"), "team");
+        assertThat(UserTable.read(file, Set.of()).scram()).isFalse();
+        users.setScram("alice", password("pencil"));
+        assertThat(UserTable.read(file, Set.of()).scram()).isTrue();
+        String first = users.list().getFirst().fields();
+        assertThat(first).isEqualTo("scram=yes");
+        String line = Files.readString(file);
+        users.setPassword("alice", password("other"));
+        assertThat(Files.readString(file)).contains(":team:scram=SCRAM-SHA-256$")
+                .isNotEqualTo(line);
+        users.setPassword("alice", password("ümlaut"));
+        assertThat(Files.readString(file)).doesNotContain("scram").endsWith(":team\n");
+        assertThatThrownBy(() -> users.setScram("alice", password("ümlaut")))
+                .hasMessageContaining("printable ASCII");
     }
 
     @Test
@@ -107,7 +157,7 @@ class UserFileTest {
             "alice:$argon2i$v=19$m=19456,t=2,p=1$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA",
             "alice:$argon2id$v=19$m=19456,t=2,p=1$!$aGFzaGhhc2hoYXNoaGFzaA", ":x", "a b:x"})
     void badLine_namesIt(String line) {
-        assertThatThrownBy(() -> UserTable.parse(List.of("# ok", line)))
+        assertThatThrownBy(() -> UserTable.parse(List.of("# ok", line), Set.of("default")))
                 .isInstanceOf(IOException.class).hasMessageContaining("line 2");
     }
 

@@ -40,12 +40,9 @@ final class SmtpSession {
     }
 
     private static final int MAX_HELO = 255;
-    /** What a recipient takes in memory, about. */
     private static final long RECIPIENT_BYTES = 512;
-    /** Room for a message of unknown size at its beginning, and for any: more comes in steps. */
     private static final long ROOM_UNDECLARED = 32 << 10;
     private static final long ROOM_AT_FIRST = 128 << 10;
-    /** A message has so long before its average speed counts. */
     private static final long RATE_GRACE_NANOS = Duration.ofSeconds(30).toNanos();
 
     private final SessionTerms terms;
@@ -139,7 +136,6 @@ final class SmtpSession {
         };
     }
 
-    /** Whether nothing of a message is here: it may have to wait. */
     boolean betweenMessages() {
         return mode == Mode.COMMAND && transaction == null;
     }
@@ -484,7 +480,6 @@ final class SmtpSession {
                 : Optional.empty();
     }
 
-    /** Whether there is memory for the transaction with so much more. */
     private boolean hasRoom(long more) {
         return room != null
                 && room.covers(RECIPIENT_BYTES * mailInHand().recipients().size() + more);
@@ -675,7 +670,10 @@ final class SmtpSession {
         if (message.ended()) {
             finishMessage();
         } else if (message.refusal().isPresent()) {
-            giveContentRoomBack();
+            if (room != null && discarded == 0) {
+                room.close(); // what follows is only counted
+                hasRoom(0);
+            }
             discarded += at - from;
             if (discarded > discardLimit()) {
                 tell("data", message.refusal().get());
@@ -683,14 +681,6 @@ final class SmtpSession {
             }
         }
         return at;
-    }
-
-    /** What follows of a refused message is only counted. */
-    private void giveContentRoomBack() {
-        if (room != null && discarded == 0) {
-            room.close();
-            hasRoom(0);
-        }
     }
 
     private int receiveChunk(byte[] bytes, int from, int to) {
@@ -729,11 +719,7 @@ final class SmtpSession {
     private void endDiscard() {
         if (chunkLeft == 0) {
             mode = Mode.COMMAND;
-            if (discardReply.code() < 500) {
-                outside.reply(discardReply);
-            } else {
-                refuse(discardReply);
-            }
+            answer(discardReply);
             nextCommand();
         } else if (discarded + chunkLeft > discardLimit()) {
             end(discardReply);
@@ -745,16 +731,19 @@ final class SmtpSession {
         return 2 * limits().maxSize();
     }
 
-    /** What we lack is no error of the client. */
     private void refuseContent(String stage, SmtpReply reply) {
         abandon();
+        tell(stage, reply);
+        answer(reply);
+        nextCommand();
+    }
+
+    private void answer(SmtpReply reply) {
         if (reply.code() < 500) {
-            tell(stage, reply);
             outside.reply(reply);
         } else {
-            tellAndRefuse(stage, reply);
+            refuse(reply);
         }
-        nextCommand();
     }
 
     private void finishMessage() {

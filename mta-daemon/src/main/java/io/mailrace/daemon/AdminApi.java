@@ -10,7 +10,6 @@ import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.function.BooleanSupplier;
 
 /**
  * What the admin address answers. May read the disk (traces), so it runs on the admin
@@ -58,6 +57,7 @@ final class AdminApi {
         }
     }
 
+    private final IntakeReport intake;
     private final HealthReport health;
     private final MetricsPage metrics;
     private final QueueReport queues;
@@ -69,13 +69,14 @@ final class AdminApi {
     private final WarmupApi warmup;
 
     AdminApi(Spool spool, QueueReport.Why why, OperationsApi.Sites sites,
-            ShapingApi shaping, BooleanSupplier accepting, MetricsPage metrics,
+            ShapingApi shaping, IntakeReport intake, MetricsPage metrics,
             TimeSource time) {
+        this.intake = intake;
         this.shaping = shaping;
         suppressions = new SuppressionsApi(shaping::control);
         warmup = new WarmupApi(shaping::warmup);
         this.metrics = metrics;
-        health = new HealthReport(spool, accepting);
+        health = new HealthReport(spool, intake);
         queues = new QueueReport(spool.queues(), why, time);
         trace = new TraceReport(spool.journal());
         operations = new OperationsApi(spool, sites);
@@ -127,6 +128,7 @@ final class AdminApi {
             case "/api/v1/explain" -> shaping.explain(decoder.parameters(), question.asText());
             case "/api/v1/spool" -> spoolApi.statistics(question.asText());
             case "/api/v1/spool/task" -> spoolApi.task();
+            case "/api/v1/intake" -> intake.answer(question.asText());
             case "/api/v1/queues" -> queues(decoder, question.asText());
             case "/api/v1/version" -> version(question.asText());
             default -> Answer.text(404, "no such page");

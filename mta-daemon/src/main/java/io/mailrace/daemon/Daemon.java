@@ -130,8 +130,10 @@ public final class Daemon implements AutoCloseable {
 
     private void openAdmin(Spool open, MetricsPage page, IoEventLoopGroup loops) {
         AdminApi api = new AdminApi(open, this::why, new DeliverySites(),
-                new ShapingApi(config, () -> Optional.ofNullable(delivery)), this::accepting, page,
-                time);
+                new ShapingApi(config, () -> Optional.ofNullable(delivery)),
+                new IntakeReport(this::accepting,
+                        () -> Optional.ofNullable(server).map(SmtpServer::intake)),
+                page, time);
         AdminServer admin = AdminServer.open(config.admin(), api, loops, config.hostname());
         parts.push(new Part("admin", admin));
         adminAddress = admin.address();

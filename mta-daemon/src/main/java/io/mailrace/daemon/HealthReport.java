@@ -6,7 +6,6 @@ import io.mailrace.queue.SpoolCare;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.function.BooleanSupplier;
 
 /**
  * Whether the daemon lives and whether it takes mail, with the reason when not. Live means that the
@@ -14,11 +13,11 @@ import java.util.function.BooleanSupplier;
  */
 final class HealthReport {
     private final Spool spool;
-    private final BooleanSupplier accepting;
+    private final IntakeReport intake;
 
-    HealthReport(Spool spool, BooleanSupplier accepting) {
+    HealthReport(Spool spool, IntakeReport intake) {
         this.spool = spool;
-        this.accepting = accepting;
+        this.intake = intake;
     }
 
     AdminApi.Answer live() {
@@ -52,6 +51,10 @@ final class HealthReport {
             json.writeEndArray();
             if (full) {
                 json.writeNumberProperty("waiting", spool.queues().waiting());
+                intake.level().ifPresent(level -> json.writeStringProperty("intake", level));
+                json.writeArrayPropertyStart("intake-why");
+                intake.reasons().forEach(json::writeString);
+                json.writeEndArray();
                 json.writeArrayPropertyStart("damage");
                 damage().forEach(json::writeString);
                 json.writeEndArray();
@@ -81,7 +84,8 @@ final class HealthReport {
         List<String> reasons = new ArrayList<>();
         Optional<String> refusal = spool.refusal();
         refusal.ifPresent(why -> reasons.add("new mail is refused: " + why));
-        if (!accepting.getAsBoolean()) {
+        reasons.addAll(intake.refusing());
+        if (!intake.accepting().getAsBoolean()) {
             reasons.add("the listeners are closed: the daemon is starting or stopping");
         }
         return reasons;

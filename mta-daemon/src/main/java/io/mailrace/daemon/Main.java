@@ -21,7 +21,7 @@ import picocli.CommandLine.ScopeType;
         TraceCommand.class, OperationCommands.Hold.class, OperationCommands.Release.class,
         OperationCommands.Retry.class, OperationCommands.Bounce.class,
         OperationCommands.Discard.class, OperationCommands.Rebind.class,
-        OperationsCommand.class, ExplainCommand.class, ClassifyCommand.class,
+        OperationsCommand.class, IntakeCommand.class, ExplainCommand.class, ClassifyCommand.class,
         RulesCommand.class, SuppressCommand.class, SuspendCommands.Suspend.class,
         SuspendCommands.Resume.class, WarmupCommand.class,
         BackupCommand.class, RestoreCommand.class, SpoolCommand.class,

@@ -71,8 +71,15 @@ public final class SimulatedClient implements AutoCloseable {
      */
     public static SimulatedClient connect(InetSocketAddress server, Duration timeout)
             throws IOException {
+        return connect(server, new InetSocketAddress(0), timeout);
+    }
+
+    /** As {@link #connect(InetSocketAddress, Duration)}, from an address of this machine. */
+    public static SimulatedClient connect(InetSocketAddress server, InetSocketAddress from,
+            Duration timeout) throws IOException {
         var socket = new Socket();
         try {
+            socket.bind(from);
             socket.setTcpNoDelay(true);
             socket.setSoTimeout((int) timeout.toMillis());
             socket.connect(server, (int) timeout.toMillis());
@@ -211,6 +218,17 @@ public final class SimulatedClient implements AutoCloseable {
 
     public Reply command(String line) throws IOException {
         write(line);
+        return readReply();
+    }
+
+    /** Sends octets as they are. */
+    public void octets(byte[] bytes) throws IOException {
+        out.write(bytes);
+        out.flush();
+    }
+
+    /** What the server says next. */
+    public Reply reply() throws IOException {
         return readReply();
     }
 

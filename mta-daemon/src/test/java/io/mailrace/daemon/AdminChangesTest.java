@@ -45,7 +45,8 @@ class AdminChangesTest {
 
     @BeforeEach
     void start() {
-        AdminApi api = new AdminApi(spool, key -> "", sites, NoShaping.API, () -> true, page,
+        AdminApi api = new AdminApi(spool, key -> "", sites, NoShaping.API,
+                new IntakeReport(() -> true, Optional::empty), page,
                 new FakeTimeSource());
         server = Optional.of(AdminServer.open(new AdminConfig(folder.resolve("admin.sock"),
                 Optional.of(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0)),

@@ -68,7 +68,8 @@ class AdminServerTest {
         servers.add(AdminServer.open(new AdminConfig(socket(),
                 Optional.of(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0)),
                 List.of("Metrics.Internal")),
-                new AdminApi(spool, key -> why, new StandInSites(), NoShaping.API, () -> accepting,
+                new AdminApi(spool, key -> why, new StandInSites(), NoShaping.API,
+                        new IntakeReport(() -> accepting, Optional::empty),
                         page,
                         time),
                 groups.getLast(), "mta1.example.com"));

@@ -4,16 +4,22 @@ package io.mailrace.daemon;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.mailrace.core.Cidr;
 import io.mailrace.core.ConfigException;
-import io.mailrace.core.ConfigProblem;
+import io.mailrace.smtp.ListenerConfig;
 import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.net.InetAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import picocli.CommandLine;
 
 /** Every file in the folder {@code config}: what is shipped is read, what is bad gives its text. */
 class ShippedConfigTest {
@@ -53,23 +59,51 @@ class ShippedConfigTest {
                         .allMatch(p -> p.text().contains("/etc/mailrace/")));
     }
 
+    /** As an operator sees it: the command, its exit code and what it prints. */
     @ParameterizedTest
     @MethodSource("bad")
-    void load_badFile_givesItsText(Path file) throws IOException {
-        Path expected = Path.of(file.toString().replace(".conf", ".expected"));
-        assertThatThrownBy(() -> DaemonConfig.load(file)).isInstanceOf(ConfigException.class)
-                .satisfies(e -> assertThat(((ConfigException) e).problems().stream()
-                        .map(ShippedConfigTest::withoutFile).toList())
-                        .isEqualTo(Files.readAllLines(expected)));
+    void check_badFile_givesItsTextAndFails(Path file) throws IOException {
+        List<String> expected = Files.readAllLines(
+                Path.of(file.toString().replace(".conf", ".expected")));
+        StringWriter out = new StringWriter();
+        StringWriter err = new StringWriter();
+        CommandLine line = Main.commandLine().setOut(new PrintWriter(out))
+                .setErr(new PrintWriter(err));
+        int exit = line.execute("check", "--config", file.toString());
+        List<String> said = err.toString().lines().toList();
+        assertThat(said.subList(0, Math.max(0, said.size() - 1)).stream()
+                .map(text -> text.replace(file + ":", "")).toList()).isEqualTo(expected);
+        assertThat(said.getLast()).isEqualTo(expected.size() == 1
+                ? "1 problem"
+                : expected.size() + " problems");
+        assertThat(exit).isEqualTo(1);
+        assertThat(out.toString()).isEmpty();
     }
 
-    private static String withoutFile(ConfigProblem problem) {
-        return problem.line() + ": " + problem.text();
+    /** Nobody from outside gets mail through any listener of a shipped file without a password. */
+    @ParameterizedTest
+    @MethodSource("shipped")
+    void listeners_ofShippedFile_relayForNoStranger(Path file) throws Exception {
+        Map<String, ListenerConfig> listeners = DaemonConfig.load(file).smtp().listeners();
+        assertThat(listeners).isNotEmpty();
+        for (Map.Entry<String, ListenerConfig> listener : listeners.entrySet()) {
+            assertThat(listener.getValue().relayFrom()).as(listener.getKey())
+                    .allMatch(block -> block.prefixLength() >= 8);
+            for (String stranger : List.of("203.0.113.7", "10.1.2.3", "192.168.1.1", "::1",
+                    "2001:db8::1", "0.0.0.0")) {
+                assertThat(listener.getValue().relayFrom()).as(listener.getKey() + " " + stranger)
+                        .noneMatch(block -> block.contains(address(stranger)));
+            }
+        }
+    }
+
+    private static InetAddress address(String numeric) {
+        return Cidr.parseAddress(numeric).orElseThrow();
     }
 
     @Test
     void bad_eachFileHasItsText() throws IOException {
-        assertThat(bad()).hasSizeGreaterThan(10).allMatch(file -> Files.exists(
+        assertThat(bad()).hasSizeGreaterThanOrEqualTo(39).allMatch(file -> Files.exists(
                 Path.of(file.toString().replace(".conf", ".expected"))));
     }
 }

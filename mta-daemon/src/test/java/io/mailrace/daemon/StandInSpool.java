@@ -18,6 +18,7 @@ import io.mailrace.queue.SetOperations;
 import io.mailrace.queue.Spool;
 import io.mailrace.queue.SpoolCare;
 import io.mailrace.queue.SpoolException;
+import io.mailrace.queue.SpoolPressure;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -150,6 +151,11 @@ final class StandInSpool implements Spool, MailQueues, EventJournal {
     @Override
     public EventJournal journal() {
         return this;
+    }
+
+    @Override
+    public SpoolPressure pressure() {
+        return SpoolPressure.NONE;
     }
 
     @Override

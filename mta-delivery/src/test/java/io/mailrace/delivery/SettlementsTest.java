@@ -22,6 +22,7 @@ import io.mailrace.queue.SetOperations;
 import io.mailrace.queue.Spool;
 import io.mailrace.queue.SpoolCare;
 import io.mailrace.queue.SpoolException;
+import io.mailrace.queue.SpoolPressure;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -83,6 +84,11 @@ class SettlementsTest {
         @Override
         public EventJournal journal() {
             throw new UnsupportedOperationException();
+        }
+
+        @Override
+        public SpoolPressure pressure() {
+            return SpoolPressure.NONE;
         }
 
         @Override

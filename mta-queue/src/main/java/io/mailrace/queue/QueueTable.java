@@ -3,6 +3,7 @@ package io.mailrace.queue;
 
 import io.mailrace.core.Event;
 import io.mailrace.core.TimeSource;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
@@ -25,6 +26,7 @@ final class QueueTable implements MailQueues {
     /** What the window of one queue may hold. */
     static final long MAX_WINDOW_BYTES = 2L << 20;
     private static final int TIGHT_WINDOW = 8;
+    private static final long BACKLOG_NANOS = Duration.ofSeconds(2).toNanos();
 
     private final Map<QueueKey, QueueState> byKey = new ConcurrentHashMap<>();
     private final TimeSource time;
@@ -38,6 +40,9 @@ final class QueueTable implements MailQueues {
     private final AtomicLong envelopes = new AtomicLong();
     private final AtomicLong heldEnvelopes = new AtomicLong();
     private volatile @Nullable DueListener listener;
+    private volatile @Nullable Backlog backlog;
+
+    private record Backlog(long nanos, SpoolPressure found) {}
 
     QueueTable(TimeSource time, SpoolClock clock, SpoolTimer timer, ReadPool reads,
             QueueLoader loader, Consumer<Event> journal, long memoryBytes) {
@@ -76,6 +81,18 @@ final class QueueTable implements MailQueues {
     @Override
     public long waiting() {
         return envelopes.get();
+    }
+
+    /** What waits, as it was a moment ago. Looks at every queue now and then. */
+    SpoolPressure backlog() {
+        Backlog last = backlog;
+        long now = time.nanos();
+        if (last != null && now - last.nanos() < BACKLOG_NANOS) {
+            return last.found();
+        }
+        SpoolPressure found = SpoolPressure.of(statuses(), clock.toWall(clock.now()));
+        backlog = new Backlog(now, found);
+        return found;
     }
 
     @Nullable

@@ -338,6 +338,11 @@ public final class RocksSpool implements Spool {
     }
 
     @Override
+    public SpoolPressure pressure() {
+        return queues.backlog().withCommits(commits.waiting());
+    }
+
+    @Override
     public void close() {
         if (closing) {
             return;

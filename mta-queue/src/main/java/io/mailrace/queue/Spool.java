@@ -50,6 +50,12 @@ public interface Spool extends AutoCloseable {
     /** Why new mail is refused at the moment (disk full, write error); empty when it is taken. */
     Optional<String> refusal();
 
+    /**
+     * How much there is to do. Looks at each queue, never at its mail, at most every two seconds;
+     * not on an event loop.
+     */
+    SpoolPressure pressure();
+
     /** Commits what was handed over, then closes. Blocks. No callbacks come afterwards. */
     @Override
     void close();

@@ -1,32 +1,54 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.mailrace.smtp;
 
+import com.github.benmanes.caffeine.cache.Cache;
+import com.github.benmanes.caffeine.cache.Caffeine;
+import io.mailrace.core.TimeSource;
 import java.net.Inet6Address;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
- * Counts connections, in all and by address; an IPv6 customer has a /64, so that counts as one.
- * Holds at most one entry for each open connection. Any thread.
+ * Counts connections, in all and by address; an IPv6 customer has a /64, so that counts as one. A
+ * tenth of all is kept for clients we know: those in relay-from and addresses with a good login
+ * lately. Holds at most one entry for each open connection, and {@value #MAX_KNOWN} addresses we
+ * know. Any thread.
  */
 final class ConnectionLimits {
+    private static final int MAX_KNOWN = 10_000;
+    private static final Duration KNOWN_FOR = Duration.ofHours(6);
+
     private final int max;
     private final int maxPerAddress;
     private final AtomicInteger open = new AtomicInteger();
     private final Map<InetAddress, Integer> byAddress = new ConcurrentHashMap<>();
+    private final Cache<InetAddress, Boolean> loggedIn;
 
-    ConnectionLimits(int max, int maxPerAddress) {
+    ConnectionLimits(int max, int maxPerAddress, TimeSource time) {
         this.max = max;
         this.maxPerAddress = maxPerAddress;
+        loggedIn = Caffeine.newBuilder().maximumSize(MAX_KNOWN).ticker(time::nanos)
+                .expireAfterWrite(KNOWN_FOR).executor(Runnable::run).build();
+    }
+
+    /** Somebody proved there who he is. */
+    void loggedIn(InetAddress client) {
+        loggedIn.put(origin(client), true);
+    }
+
+    boolean knows(InetAddress client) {
+        return loggedIn.getIfPresent(origin(client)) != null;
     }
 
     /** Counts a connection in, unless it is one too many. */
     boolean admit(InetAddress client, boolean exempt) {
-        if (open.incrementAndGet() > max) {
+        int most = exempt || knows(client) ? max : max - max / 10;
+        if (open.incrementAndGet() > most) {
             open.decrementAndGet();
             return false;
         }
@@ -53,6 +75,10 @@ final class ConnectionLimits {
     void release(InetAddress client) {
         countOut(client);
         open.decrementAndGet();
+    }
+
+    int max() {
+        return max;
     }
 
     private void countOut(InetAddress client) {

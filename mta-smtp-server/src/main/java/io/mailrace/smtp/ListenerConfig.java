@@ -39,6 +39,11 @@ public record ListenerConfig(InetSocketAddress bind, Tls tls, Auth auth, List<Ci
 
     public ListenerConfig {
         relayFrom = List.copyOf(relayFrom);
+        if (relayFrom.stream().anyMatch(ListenerConfig::everybody)) {
+            throw new IllegalArgumentException("relay-from with a network of everybody is an open"
+                    + " relay, which is found and used by spammers within a day: name your own"
+                    + " networks, or set auth = required");
+        }
         proxyFrom = notEverybody("proxy-from", proxyFrom);
         xclientFrom = notEverybody("xclient-from", xclientFrom);
         if (xclientLogin && xclientFrom.isEmpty()) {
@@ -95,6 +100,10 @@ public record ListenerConfig(InetSocketAddress bind, Tls tls, Auth auth, List<Ci
         boolean xclientLogin = section.flag("xclient-login");
         return section.build(() -> new ListenerConfig(bind, tls, auth, relayFrom, certificate,
                 proxyFrom, xclientFrom, xclientLogin));
+    }
+
+    private static boolean everybody(Cidr block) {
+        return block.prefixLength() == 0;
     }
 
     /** Whether mail of this client is taken without a password. */

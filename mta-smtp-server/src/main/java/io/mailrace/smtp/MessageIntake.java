@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.mailrace.smtp;
 
+import io.mailrace.core.Content;
 import io.mailrace.core.ContentFacts;
 import io.mailrace.core.LintReport;
 import io.mailrace.core.LintRule;
@@ -18,6 +19,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.LongPredicate;
 
 /**
  * One message on its way from the client into the spool: takes its header in whole, takes out what
@@ -50,7 +52,11 @@ final class MessageIntake implements ContentScanner.Sink {
         }
     }
 
+    /** Two chunks: what a content has in memory at most once its header is over. */
+    private static final long MAX_CONTENT = 2L * Content.CHUNK_BYTES;
+
     private final IncomingContent content;
+    private final LongPredicate room;
     private final MessagePolicy policy;
     private final SubmissionConfig limits;
     private final Sent sent;
@@ -74,12 +80,14 @@ final class MessageIntake implements ContentScanner.Sink {
     private SenderLint lint = new SenderLint(LintPolicy.OFF, SigningFacts.NONE);
 
     /**
+     * @param room whether there is memory for so many octets of this message
      * @param received our Received line, stored before everything else
      * @param buffer of the connection, for this message alone until it is over
      */
-    MessageIntake(IncomingContent content, boolean chunks, byte[] received, HeaderBuffer buffer,
-            MessagePolicy policy, Sent sent) {
+    MessageIntake(IncomingContent content, LongPredicate room, boolean chunks, byte[] received,
+            HeaderBuffer buffer, MessagePolicy policy, Sent sent) {
         this.content = content;
+        this.room = room;
         this.buffer = buffer;
         this.policy = policy;
         this.sent = sent;
@@ -105,6 +113,8 @@ final class MessageIntake implements ContentScanner.Sink {
         octets += length;
         if (octets > Math.min(limits.maxSize(), sent.rights().maxSize())) {
             refuse(Replies.TOO_LARGE);
+        } else if (refusal.isEmpty() && !room.test(needs(octets, headerEnded))) {
+            refuse(Replies.BUSY);
         }
         if (refusal.isPresent()) {
             return;
@@ -123,6 +133,11 @@ final class MessageIntake implements ContentScanner.Sink {
             eightBitBody = MessageHeader.hasEightBit(bytes, at, to);
         }
         store(bytes, at, to - at);
+    }
+
+    /** Memory for so much of a message; a header is kept whole until it is over. */
+    static long needs(long octets, boolean headerOver) {
+        return headerOver ? Math.min(octets, MAX_CONTENT) : octets;
     }
 
     private void endHeader() {

@@ -13,7 +13,7 @@ import java.util.Optional;
 interface Outside {
     /** How far it has come. */
     enum Stage {
-        MAIL, RCPT
+        STARTTLS, MAIL, RCPT
     }
 
     /**
@@ -54,6 +54,9 @@ interface Outside {
 
     /** Whether this may go on now: empty when it may, else the answer, which is no error. */
     Optional<SmtpReply> admit(Ask ask);
+
+    /** The memory of a transaction, still empty; the session closes it. */
+    IntakeBudget.Grant newRoom(String owner);
 
     /** Notes a refusal somebody may ask about. */
     void rejected(Event.Intake from, String stage, SmtpReply reply);

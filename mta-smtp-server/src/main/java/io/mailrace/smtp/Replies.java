@@ -45,6 +45,11 @@ final class Replies {
             "Message could not be stored, try again later");
     static final SmtpReply STORAGE_FULL = SmtpReply.of(452, "4.3.1",
             "Insufficient system storage, try again later");
+    static final SmtpReply BUSY = SmtpReply.of(452, "4.3.1", "Too busy, try again later");
+    static final SmtpReply TOO_MUCH_WAITS = SmtpReply.of(452, "4.2.2",
+            "Too much of your mail is waiting, try again later");
+    static final SmtpReply TLS_BUSY = SmtpReply.of(454, "4.7.0",
+            "TLS not available now, try again later");
     static final SmtpReply TOO_MANY_RECIPIENTS = SmtpReply.of(452, "4.5.3",
             "Too many recipients, send the rest in another message");
     static final SmtpReply USER_TOO_MANY_RECIPIENTS = SmtpReply.of(452, "4.7.1",

@@ -63,6 +63,10 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
     private boolean closeWanted;
     private boolean closing;
     private boolean released;
+    private boolean handshaking;
+    /** What came between messages waits for {@link #slowOver}. */
+    private boolean slowed;
+    private boolean heldLongEnough;
     private long lingered;
     private long unwritableSince;
     private boolean abrupt;
@@ -100,6 +104,20 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
         }
         if (ctx.pipeline().get(SslHandler.class) == null) {
             open("", Optional.empty());
+        } else {
+            handshakeBegins();
+        }
+    }
+
+    private void handshakeBegins() {
+        handshaking = true;
+        shared.handshakes().incrementAndGet();
+    }
+
+    private void handshakeEnds() {
+        if (handshaking) {
+            handshaking = false;
+            shared.handshakes().decrementAndGet();
         }
     }
 
@@ -129,6 +147,7 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
             ctx.fireUserEventTriggered(event);
             return;
         }
+        handshakeEnds();
         if (!handshake.isSuccess()) {
             shared.meters().handshakesFailed.increment();
             LOG.debug("tls=failed client={} why=\"{}\"", session.origin().text(),
@@ -271,6 +290,9 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
     }
 
     private void answer(LoginCheck.Verdict verdict) {
+        if (verdict instanceof LoginCheck.Verdict.Right) {
+            shared.limits().loggedIn(session.origin().client());
+        }
         session.verdict(verdict);
         work();
     }
@@ -295,7 +317,12 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
 
     @Override
     public Optional<SmtpReply> admit(Ask ask) {
-        return shared.admit(ask);
+        return shared.admit(ask, session.origin());
+    }
+
+    @Override
+    public IntakeBudget.Grant newRoom(String owner) {
+        return shared.budget().open(owner);
     }
 
     @Override
@@ -317,7 +344,8 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
         }
         working = true;
         try {
-            while (!held.isEmpty() && session.listens() && ctx().channel().isWritable()) {
+            while (!held.isEmpty() && session.listens() && ctx().channel().isWritable()
+                    && !slowed()) {
                 feed(held.getFirst());
             }
         } catch (RuntimeException | Error bug) {
@@ -329,6 +357,31 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
             working = false;
         }
         finishWork();
+    }
+
+    /** Whether what is in hand is to wait: once before each message, never inside one. */
+    private boolean slowed() {
+        if (!session.betweenMessages()) {
+            heldLongEnough = false;
+            return false;
+        }
+        if (slowed || heldLongEnough) {
+            return slowed;
+        }
+        long delay = shared.slowNanos();
+        if (delay > 0) {
+            slowed = true;
+            ctx().executor().schedule(this::slowOver, delay, TimeUnit.NANOSECONDS);
+        }
+        return slowed;
+    }
+
+    private void slowOver() {
+        slowed = false;
+        heldLongEnough = true;
+        if (!released) {
+            work();
+        }
     }
 
     private void feed(ByteBuf bytes) {
@@ -369,6 +422,7 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
         if (tlsWanted) {
             tlsWanted = false;
             // First in line from here on: what comes next is a TLS record or ends the connection.
+            handshakeBegins();
             ctx.pipeline().addFirst(shared.tls().orElseThrow().newHandler(ctx.alloc(),
                     terms.limits().handshakeTimeout(), terms.listener().clientCertificate()));
         }
@@ -469,6 +523,7 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
         released = true;
         closing = true;
         watch.cancel(false);
+        handshakeEnds();
         releaseHeld();
         if (replies != null) {
             replies.release();

@@ -4,7 +4,9 @@ package io.mailrace.smtp;
 import io.mailrace.core.LintRule;
 import io.mailrace.core.Metrics;
 import java.util.EnumMap;
+import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.atomic.LongAdder;
 
 /** The counters of the server. Any thread. */
@@ -20,8 +22,12 @@ final class SmtpMeters {
     final Reloads users;
     final Reloads certificate;
     private final LongAdder[] replies = new LongAdder[6];
+    private final Map<IntakePressure.Answer, LongAdder> intakeRefused = new EnumMap<>(
+            IntakePressure.Answer.class);
+    private final Metrics metrics;
 
     SmtpMeters(Metrics metrics) {
+        this.metrics = metrics;
         connections = metrics.counter("smtp_connections_total", "Connections taken.");
         connectionsRefused = metrics.counter("smtp_connections_refused_total",
                 "Connections turned away because there were too many.");
@@ -44,6 +50,50 @@ final class SmtpMeters {
         for (int digit = 2; digit <= 5; digit++) {
             replies[digit] = metrics.counter("smtp_replies_total", "Replies sent, by first digit.",
                     Map.of("class", digit + "xx"));
+        }
+    }
+
+    /** Shows what mail intake depends on. */
+    void show(IntakePressure pressure) {
+        metrics.gauge("smtp_intake_level", "0: mail is taken, 1: slower, 2: some is refused.",
+                () -> switch (pressure.snapshot().level()) {
+                    case ACCEPT -> 0;
+                    case SLOW -> 1;
+                    case REFUSE -> 2;
+                });
+        for (IntakePressure.Input input : IntakePressure.Input.values()) {
+            Map<String, String> label = Map.of("input", input.word());
+            metrics.gauge("smtp_intake_value", "What intake looks at; see pressure in the manual.",
+                    label, () -> reading(pressure, input).map(IntakePressure.Reading::value)
+                            .orElse(0L));
+            metrics.gauge("smtp_intake_state", "0: low, 1: high, 2: full.", label,
+                    () -> reading(pressure, input).map(SmtpMeters::number).orElse(0L));
+        }
+        for (IntakePressure.Answer answer : IntakePressure.Answer.values()) {
+            intakeRefused.put(answer, metrics.counter("smtp_intake_answers_total",
+                    "What clients met because too much came in.",
+                    Map.of("answer", answer.name().toLowerCase(Locale.ROOT).replace('_', '-'))));
+        }
+    }
+
+    private static Optional<IntakePressure.Reading> reading(IntakePressure pressure,
+            IntakePressure.Input input) {
+        return pressure.snapshot().readings().stream().filter(r -> r.input() == input)
+                .findFirst();
+    }
+
+    private static long number(IntakePressure.Reading reading) {
+        return switch (reading.state()) {
+            case LOW -> 0;
+            case HIGH -> 1;
+            case FULL -> 2;
+        };
+    }
+
+    void intakeRefused(IntakePressure.Answer answer) {
+        LongAdder counter = intakeRefused.get(answer);
+        if (counter != null) {
+            counter.increment();
         }
     }
 

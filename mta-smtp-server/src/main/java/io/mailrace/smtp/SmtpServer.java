@@ -37,6 +37,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -62,6 +63,8 @@ public final class SmtpServer {
     private CompletableFuture<Void> tlsOpening = CompletableFuture.allOf();
     private final ScheduledExecutorService files = Executors.newSingleThreadScheduledExecutor(
             Thread.ofPlatform().daemon().name("smtp-files").factory());
+    private final ScheduledExecutorService watch = Executors.newSingleThreadScheduledExecutor(
+            Thread.ofPlatform().daemon().name("intake-watch").factory());
 
     private SmtpServer(SmtpServerConfig config, EventLoopGroup loops, Shared shared) {
         this.config = config;
@@ -79,6 +82,10 @@ public final class SmtpServer {
         private final UserRates rates;
         private final ConnectionLimits limits;
         private final RejectionLog rejections;
+        private final PressureConfig bounds;
+        private final IntakeBudget budget;
+        private final IntakePressure pressure;
+        private final AtomicInteger handshakes = new AtomicInteger();
         private final MailDate dates = new MailDate();
         private final MessagePolicy messages;
         private final Set<SmtpConnection> connections = ConcurrentHashMap.newKeySet();
@@ -90,28 +97,91 @@ public final class SmtpServer {
 
         Shared(SmtpServerConfig config, Spool spool, TimeSource time, Metrics metrics,
                 SigningFacts signing) {
-            SubmissionConfig bounds = config.submission();
+            SubmissionConfig submission = config.submission();
             this.spool = spool;
             this.time = time;
             meters = new SmtpMeters(metrics);
-            messages = new MessagePolicy(bounds, config.hostname(), signing, config.pools(),
+            messages = new MessagePolicy(submission, config.hostname(), signing, config.pools(),
                     meters::found);
             rates = new UserRates(time);
-            limits = new ConnectionLimits(bounds.maxConnections(),
-                    bounds.maxConnectionsPerAddress());
+            limits = new ConnectionLimits(submission.maxConnections(),
+                    submission.maxConnectionsPerAddress(), time);
+            bounds = config.pressure();
+            budget = new IntakeBudget(IntakeReadings.budget(bounds));
+            pressure = new IntakeReadings(bounds, spool).pressure(budget, limits,
+                    handshakes::get);
             rejections = new RejectionLog(spool.journal(), time, meters.rejectionsDropped);
             refusalLogged = new AtomicLong(time.nanos() - LOG_EVERY_NANOS);
             metrics.gauge("smtp_connections_current", "Connections open now.", limits::open);
+            meters.show(pressure);
         }
 
-        /**
-         * Whether mail is taken now; when not, logs why, now and then. Last, what the user may
-         * still send: it is counted here.
-         */
-        Optional<SmtpReply> admit(Outside.Ask ask) {
-            if (ask.stage() == Outside.Stage.RCPT) {
-                return rates.take(ask);
+        /** Whether a connection is taken; it is counted then. Implicit TLS comes with it. */
+        boolean admit(ClientOrigin origin, boolean withTls) {
+            if (pressure.answers(IntakePressure.Answer.NO_CONNECTION)
+                    || (withTls && admitTls(origin).isPresent())) {
+                meters.intakeRefused(IntakePressure.Answer.NO_CONNECTION);
+                return false;
             }
+            return limits.admit(origin.client(), origin.relaysFrom());
+        }
+
+        private Optional<SmtpReply> admitTls(ClientOrigin origin) {
+            return pressure.answers(IntakePressure.Answer.NO_TLS) && !origin.relaysFrom()
+                    && !limits.knows(origin.client())
+                            ? Optional.of(Replies.TLS_BUSY)
+                            : Optional.empty();
+        }
+
+        /** Whether it may go on now. */
+        Optional<SmtpReply> admit(Outside.Ask ask, ClientOrigin origin) {
+            Optional<SmtpReply> refused = switch (ask.stage()) {
+                case STARTTLS -> admitTls(origin);
+                case MAIL -> admitMail(ask);
+                case RCPT -> Optional.empty();
+            };
+            if (refused.isPresent()) {
+                meters.intakeRefused(ask.stage() == Outside.Stage.MAIL
+                        ? IntakePressure.Answer.NO_MAIL
+                        : IntakePressure.Answer.NO_TLS);
+                return refused;
+            }
+            // last, what the user may still send: it is counted here
+            return ask.stage() == Outside.Stage.STARTTLS ? refused : rates.take(ask);
+        }
+
+        private Optional<SmtpReply> admitMail(Outside.Ask ask) {
+            Optional<SmtpReply> refused = admitToSpool();
+            if (refused.isPresent()) {
+                return refused;
+            }
+            if (pressure.answers(IntakePressure.Answer.NO_MAIL)) {
+                return Optional.of(Replies.BUSY);
+            }
+            String tenant = ask.identity().map(Identity::rights).orElse(UserRights.WITHOUT_LOGIN)
+                    .tenant();
+            return pressure.tenantFull(tenant)
+                    ? Optional.of(Replies.TOO_MUCH_WAITS)
+                    : Optional.empty();
+        }
+
+        /** Nanoseconds to wait before a client between messages is listened to; mostly 0. */
+        long slowNanos() {
+            return pressure.answers(IntakePressure.Answer.SLOW)
+                    ? bounds.slowDelay().toNanos()
+                    : 0;
+        }
+
+        IntakeBudget budget() {
+            return budget;
+        }
+
+        AtomicInteger handshakes() {
+            return handshakes;
+        }
+
+        /** The spool is asked itself, and when it refuses the log says why, now and then. */
+        private Optional<SmtpReply> admitToSpool() {
             Optional<String> why = spool.refusal();
             if (why.isPresent()) {
                 long now = time.nanos();
@@ -120,7 +190,7 @@ public final class SmtpServer {
                     LOG.warn("mail=refused why=\"{}\"", why.get());
                 }
             }
-            return why.isPresent() ? Optional.of(Replies.STORAGE_FULL) : rates.take(ask);
+            return why.map(refused -> Replies.STORAGE_FULL);
         }
 
         /**
@@ -226,8 +296,18 @@ public final class SmtpServer {
                     : new SmtpServerException("TLS cannot be started", failed);
         }
         bindAll(true);
+        watch.scheduleWithFixedDelay(this::watchPressure, 0, IntakePressure.EVERY_MILLIS,
+                TimeUnit.MILLISECONDS);
         files.scheduleWithFixedDelay(this::reloadFiles, FILE_CHECK.toMillis(),
                 FILE_CHECK.toMillis(), TimeUnit.MILLISECONDS);
+    }
+
+    private void watchPressure() {
+        try {
+            shared.pressure.sample();
+        } catch (RuntimeException bug) {
+            LOG.error("intake=unknown", bug);
+        }
     }
 
     private void openTls() {
@@ -295,7 +375,8 @@ public final class SmtpServer {
             return;
         }
         ClientOrigin origin = ClientOrigin.of(peer, terms.listener());
-        boolean admitted = shared.limits.admit(origin.client(), origin.relaysFrom());
+        boolean admitted = shared.admit(origin,
+                terms.listener().tls() == ListenerConfig.Tls.IMPLICIT);
         shared.converse(channel, terms, origin, admitted);
     }
 
@@ -339,6 +420,11 @@ public final class SmtpServer {
         shared.tellDrained();
     }
 
+    /** How much mail is coming in, and whether it is taken. */
+    public IntakePressure.Snapshot intake() {
+        return shared.pressure.snapshot();
+    }
+
     /** Whether listeners are open. */
     public boolean accepting() {
         return !shared.stopping;
@@ -360,6 +446,7 @@ public final class SmtpServer {
         // a start that failed elsewhere may still be loading the certificate: it must be closed too
         tlsOpening.handle((opened, failed) -> true).join();
         files.shutdownNow();
+        watch.shutdownNow();
         shared.logins.ifPresent(LoginCheck::close);
         shared.tls.ifPresent(ServerTls::close);
         shared.tls = Optional.empty();

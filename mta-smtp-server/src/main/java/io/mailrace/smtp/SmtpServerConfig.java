@@ -17,7 +17,7 @@ import java.util.TreeSet;
  */
 public record SmtpServerConfig(String hostname, Map<String, ListenerConfig> listeners,
         TlsConfig tls, UsersConfig users, SubmissionConfig submission,
-        Set<String> pools) {
+        PressureConfig pressure, Set<String> pools) {
     private static final String DEFAULT_POOL = "default";
 
     public SmtpServerConfig {
@@ -26,8 +26,9 @@ public record SmtpServerConfig(String hostname, Map<String, ListenerConfig> list
     }
 
     /**
-     * Reads {@code listeners}, {@code listener-defaults}, {@code tls}, {@code users} and
-     * {@code submission}, and the names of {@code pools}; problems are noted in the reader.
+     * Reads {@code listeners}, {@code listener-defaults}, {@code tls}, {@code users},
+     * {@code submission} and {@code pressure}, and the names of {@code pools}; problems are noted
+     * in the reader.
      */
     public static SmtpServerConfig from(ConfigReader root, String hostname) {
         Map<String, ListenerConfig> listeners = new TreeMap<>();
@@ -51,6 +52,7 @@ public record SmtpServerConfig(String hostname, Map<String, ListenerConfig> list
                 UsersConfig.from(root.section("users")).orElse(UsersConfig.STAND_IN),
                 SubmissionConfig.from(root.section("submission"))
                         .orElse(SubmissionConfig.STAND_IN),
+                PressureConfig.from(root.section("pressure")).orElse(PressureConfig.STAND_IN),
                 pools);
     }
 

@@ -13,6 +13,7 @@ import io.mailrace.queue.SpoolException;
 import io.mailrace.queue.Submission;
 import java.net.InetAddress;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -39,6 +40,10 @@ final class SmtpSession {
     }
 
     private static final int MAX_HELO = 255;
+    private static final long RECIPIENT_BYTES = 512;
+    private static final long ROOM_UNDECLARED = 32 << 10;
+    private static final long ROOM_AT_FIRST = 128 << 10;
+    private static final long RATE_GRACE_NANOS = Duration.ofSeconds(30).toNanos();
 
     private final SessionTerms terms;
     private ClientOrigin origin;
@@ -56,6 +61,7 @@ final class SmtpSession {
 
     private @Nullable MailTransaction transaction;
     private @Nullable MessageIntake intake;
+    private IntakeBudget.@Nullable Grant room;
     private final HeaderBuffer header = new HeaderBuffer();
     private boolean chunks;
     private boolean lastChunk;
@@ -66,6 +72,7 @@ final class SmtpSession {
     private int errors;
     private int junk;
     private int refusedRecipients;
+    private long declaredSize;
     private boolean stopping;
 
     private long waitingSince;
@@ -127,6 +134,10 @@ final class SmtpSession {
             case DATA, CHUNK -> messageInHand().writable();
             case VERIFYING, COMMITTING, CLOSED -> false;
         };
+    }
+
+    boolean betweenMessages() {
+        return mode == Mode.COMMAND && transaction == null;
     }
 
     /** The spool takes content again. The client was not slow while we did not read. */
@@ -210,7 +221,7 @@ final class SmtpSession {
             return Long.MAX_VALUE;
         }
         double earned = 1e9 * intake.octets() / rate;
-        return contentSince + Math.max(idle, (long) earned);
+        return contentSince + Math.max(Math.min(idle, RATE_GRACE_NANOS), (long) earned);
     }
 
     // Lines
@@ -352,6 +363,8 @@ final class SmtpSession {
         transaction = new MailTransaction(begin.sender(), lowered
                 ? begin.options().withPriority(0)
                 : begin.options());
+        declaredSize = begin.size();
+        room = outside.newRoom(auth.identity().map(Identity::user).orElse(origin.text()));
         refusedRecipients = 0;
         outside.reply(lowered ? Replies.PRIORITY_CHANGED : Replies.SENDER_OK);
     }
@@ -377,6 +390,10 @@ final class SmtpSession {
     }
 
     private void take(MailTransaction mail, Recipient recipient) {
+        if (!hasRoom(RECIPIENT_BYTES)) {
+            outside.reply(Replies.BUSY);
+            return;
+        }
         Optional<SmtpReply> notNow = outside.admit(new Outside.Ask(Outside.Stage.RCPT,
                 auth.identity(), 0, mail.recipients().size()));
         if (notNow.isPresent()) {
@@ -409,6 +426,11 @@ final class SmtpSession {
             refuse(wrong.get());
             return;
         }
+        if (!hasRoomForContent()) {
+            tell("data", Replies.BUSY);
+            outside.reply(Replies.BUSY);
+            return;
+        }
         openContent(false);
         mode = Mode.DATA;
         outside.reply(Replies.SEND_CONTENT);
@@ -431,6 +453,10 @@ final class SmtpSession {
             wrong = Optional.of(Replies.TOO_LARGE);
             tell("bdat", Replies.TOO_LARGE);
         }
+        if (wrong.isEmpty() && intake == null && !hasRoomForContent()) {
+            wrong = Optional.of(Replies.BUSY);
+            tell("bdat", Replies.BUSY);
+        }
         if (wrong.isPresent()) {
             discardReply = wrong.get();
             abandon();
@@ -452,6 +478,17 @@ final class SmtpSession {
         return transaction.recipients().isEmpty()
                 ? Optional.of(Replies.NO_RECIPIENTS)
                 : Optional.empty();
+    }
+
+    private boolean hasRoom(long more) {
+        return room != null
+                && room.covers(RECIPIENT_BYTES * mailInHand().recipients().size() + more);
+    }
+
+    private boolean hasRoomForContent() {
+        return hasRoom(declaredSize == 0
+                ? ROOM_UNDECLARED
+                : Math.min(declaredSize, ROOM_AT_FIRST));
     }
 
     private void reset(String argument) {
@@ -479,10 +516,20 @@ final class SmtpSession {
             tell("starttls", Replies.INJECTION);
             end(Replies.INJECTION);
         } else {
-            outside.reply(Replies.START_TLS);
-            mode = Mode.STARTING_TLS;
-            outside.startTls();
+            startTlsIfAdmitted();
         }
+    }
+
+    private void startTlsIfAdmitted() {
+        Optional<SmtpReply> notNow = outside.admit(new Outside.Ask(Outside.Stage.STARTTLS,
+                auth.identity(), 0, 0));
+        if (notNow.isPresent()) {
+            harmless(notNow.get());
+            return;
+        }
+        outside.reply(Replies.START_TLS);
+        mode = Mode.STARTING_TLS;
+        outside.startTls();
     }
 
     // AUTH (RFC 4954)
@@ -605,7 +652,8 @@ final class SmtpSession {
         String date = terms.dates().text(time.epochMillis());
         byte[] received = ReceivedField.of(intakeNow(), protocol, terms.hostname(), content.id(),
                 mail, date);
-        intake = new MessageIntake(content, asChunks, received, header, terms.messages(),
+        intake = new MessageIntake(content, this::hasRoom, asChunks, received, header,
+                terms.messages(),
                 new MessageIntake.Sent(mail.sender(), mail.distinctRecipients(), mail.options(),
                         rights(), auth.identity().isPresent() ? rights().control()
                                 : terms.limits().controlHeaders(),
@@ -622,6 +670,10 @@ final class SmtpSession {
         if (message.ended()) {
             finishMessage();
         } else if (message.refusal().isPresent()) {
+            if (room != null && discarded == 0) {
+                room.close(); // what follows is only counted
+                hasRoom(0);
+            }
             discarded += at - from;
             if (discarded > discardLimit()) {
                 tell("data", message.refusal().get());
@@ -647,9 +699,7 @@ final class SmtpSession {
         mode = Mode.COMMAND;
         Optional<SmtpReply> refusal = messageInHand().refusal();
         if (refusal.isPresent()) {
-            abandon();
-            tellAndRefuse("bdat", refusal.get());
-            nextCommand();
+            refuseContent("bdat", refusal.get());
         } else if (lastChunk) {
             finishMessage();
         } else {
@@ -669,7 +719,7 @@ final class SmtpSession {
     private void endDiscard() {
         if (chunkLeft == 0) {
             mode = Mode.COMMAND;
-            refuse(discardReply);
+            answer(discardReply);
             nextCommand();
         } else if (discarded + chunkLeft > discardLimit()) {
             end(discardReply);
@@ -681,6 +731,21 @@ final class SmtpSession {
         return 2 * limits().maxSize();
     }
 
+    private void refuseContent(String stage, SmtpReply reply) {
+        abandon();
+        tell(stage, reply);
+        answer(reply);
+        nextCommand();
+    }
+
+    private void answer(SmtpReply reply) {
+        if (reply.code() < 500) {
+            outside.reply(reply);
+        } else {
+            refuse(reply);
+        }
+    }
+
     private void finishMessage() {
         MessageIntake message = messageInHand();
         Optional<SmtpReply> refusal = message.finish();
@@ -689,9 +754,7 @@ final class SmtpSession {
         }
         mode = Mode.COMMAND;
         if (refusal.isPresent()) {
-            abandon();
-            tellAndRefuse("data", refusal.get());
-            nextCommand();
+            refuseContent("data", refusal.get());
             return;
         }
         MailTransaction mail = mailInHand();
@@ -788,6 +851,10 @@ final class SmtpSession {
         if (intake != null) {
             intake.discard();
         }
+        if (room != null) {
+            room.close();
+        }
+        room = null;
         intake = null;
         transaction = null;
         chunks = false;

@@ -39,6 +39,7 @@ final class UserRates {
         }
         Identity identity = ask.identity().get();
         return switch (ask.stage()) {
+            case STARTTLS -> Optional.empty();
             case MAIL -> over(identity, ask.stage(), identity.rights().rate())
                     ? Optional.of(Replies.USER_TOO_FAST)
                     : Optional.empty();

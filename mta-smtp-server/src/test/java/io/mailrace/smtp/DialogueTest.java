@@ -3,15 +3,35 @@ package io.mailrace.smtp;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import ch.qos.logback.classic.Level;
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.AppenderBase;
 import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.Semaphore;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.slf4j.LoggerFactory;
 
 /** Every conversation in {@code dialogues/}, against the state machine and through a socket. */
 class DialogueTest {
+    private static final int SESSIONS_AT_ONCE = 64;
+    private static final int MAX_SPLIT = 200;
+    private static final Logger LOGGER = (Logger) LoggerFactory.getLogger("io.mailrace.smtp");
+    private static final LogLines LOG_LINES = new LogLines();
     private static TestServer server;
 
     static Stream<Dialogue> all() {
@@ -20,12 +40,30 @@ class DialogueTest {
 
     @BeforeAll
     static void start() {
+        LOG_LINES.start();
+        LOGGER.addAppender(LOG_LINES);
+        LOGGER.setLevel(Level.DEBUG);
         server = TestServer.start(Fixture.config(), new RecordingSpool());
     }
 
     @AfterAll
     static void stop() {
         server.close();
+        LOGGER.detachAppender(LOG_LINES);
+        LOGGER.setLevel(null);
+        assertThat(LOG_LINES.lines).as("whatever a client says, an event is one line of text")
+                .isNotEmpty().allMatch(line -> line.chars().noneMatch(
+                        c -> c < 32 || (c >= 127 && c < 160) || c == 0x2028 || c == 0x2029));
+    }
+
+    /** All that is logged of the server. */
+    private static final class LogLines extends AppenderBase<ILoggingEvent> {
+        private final Queue<String> lines = new ConcurrentLinkedQueue<>();
+
+        @Override
+        protected void append(ILoggingEvent event) {
+            lines.add(event.getFormattedMessage());
+        }
     }
 
     @ParameterizedTest
@@ -107,13 +145,6 @@ class DialogueTest {
                     sending.reset();
                 }
                 switch (step) {
-                    case Dialogue.Step.Expect expect -> {
-                        String actual = client.line();
-                        assertThat(expect.matches(actual)).as(actual + " for " + expect.line())
-                                .isTrue();
-                    }
-                    case Dialogue.Step.Tls() -> client.startTls();
-                    case Dialogue.Step.Closed() -> assertThat(client.atEnd()).isTrue();
                     case Dialogue.Step.Messages(int count) -> assertThat(spool.stored)
                             .hasSize(count);
                     case Dialogue.Step.Holds(String text) -> assertThat(
@@ -122,8 +153,98 @@ class DialogueTest {
                             spool.stored.getFirst().text()).doesNotContain(text);
                     case Dialogue.Step.Found(String rules) -> assertThat(
                             spool.stored.getFirst().findings()).isEqualTo(rules);
-                    case Dialogue.Step.Send never -> throw new AssertionError(never);
+                    default -> meet(client, step);
                 }
+            }
+        }
+    }
+
+    private static void meet(TestClient client, Dialogue.Step step) throws IOException {
+        switch (step) {
+            case Dialogue.Step.Expect expect -> {
+                String actual = client.line();
+                assertThat(expect.matches(actual)).as(actual + " for " + expect.line()).isTrue();
+            }
+            case Dialogue.Step.Tls() -> client.startTls();
+            case Dialogue.Step.Closed() -> assertThat(client.atEnd()).isTrue();
+            case Dialogue.Step.Messages many -> {
+                // who counts them has the spool for himself
+            }
+            case Dialogue.Step.Holds many -> {
+                // as above
+            }
+            case Dialogue.Step.Lacks many -> {
+                // as above
+            }
+            case Dialogue.Step.Found many -> {
+                // as above
+            }
+            case Dialogue.Step.Send never -> throw new AssertionError(never);
+        }
+    }
+
+    /**
+     * The short ones without TLS, cut in two at each place: what a client's packets are is not its
+     * choice. Under TLS the cuts would be those of records; the byte by byte version has them.
+     */
+    @Test
+    void server_splitAtEveryPosition_answersAsWritten() throws Exception {
+        Semaphore atOnce = new Semaphore(SESSIONS_AT_ONCE);
+        List<Future<?>> all = new ArrayList<>();
+        try (ExecutorService clients = Executors.newVirtualThreadPerTaskExecutor()) {
+            for (Dialogue dialogue : Dialogue.all().filter(DialogueTest::canBeSplit).toList()) {
+                for (int cut = 1; cut < octets(dialogue); cut++) {
+                    int at = cut;
+                    atOnce.acquire();
+                    all.add(clients.submit(() -> {
+                        try {
+                            playSplit(dialogue, at);
+                        } catch (IOException | AssertionError wrong) {
+                            throw new AssertionError(dialogue + " cut at " + at, wrong);
+                        } finally {
+                            atOnce.release();
+                        }
+                    }));
+                }
+            }
+        }
+        for (Future<?> one : all) {
+            one.get();
+        }
+        assertThat(all).hasSizeGreaterThan(2000);
+    }
+
+    private static boolean canBeSplit(Dialogue dialogue) {
+        return !dialogue.oneSegment() && octets(dialogue) < MAX_SPLIT
+                && !dialogue.listener().equals("submissions")
+                && !dialogue.steps().contains(new Dialogue.Step.Tls());
+    }
+
+    private static int octets(Dialogue dialogue) {
+        return dialogue.steps().stream().mapToInt(
+                step -> step instanceof Dialogue.Step.Send(String octets) ? octets.length() : 0)
+                .sum();
+    }
+
+    private static void playSplit(Dialogue dialogue, int cut) throws IOException {
+        int sent = 0;
+        try (TestClient client = server.connect(dialogue.listener())) {
+            ByteArrayOutputStream sending = new ByteArrayOutputStream();
+            for (Dialogue.Step step : dialogue.steps()) {
+                if (step instanceof Dialogue.Step.Send(String octets)) {
+                    sending.writeBytes(Fixture.latin1(octets));
+                    continue;
+                }
+                byte[] block = sending.toByteArray();
+                sending.reset();
+                if (cut > sent && cut < sent + block.length) {
+                    client.send(Arrays.copyOfRange(block, 0, cut - sent));
+                    client.send(Arrays.copyOfRange(block, cut - sent, block.length));
+                } else if (block.length > 0) {
+                    client.send(block);
+                }
+                sent += block.length;
+                meet(client, step);
             }
         }
     }

@@ -51,8 +51,8 @@ class MessageIntakeTest {
     private String take(String content, SmtpServerConfig config, MessageIntake.Sent sent) {
         RecordingSpool.Incoming incoming = (RecordingSpool.Incoming) spool.newContent(
                 Runnable::run, () -> {});
-        MessageIntake intake = new MessageIntake(incoming, false, Fixture.latin1("Received: x\r\n"),
-                buffer, Fixture.policy(config), sent);
+        MessageIntake intake = new MessageIntake(incoming, octets -> true, false,
+                Fixture.latin1("Received: x\r\n"), buffer, Fixture.policy(config), sent);
         byte[] bytes = Fixture.latin1(content);
         int at = 0;
         while (at < bytes.length) {

@@ -23,6 +23,7 @@ import io.mailrace.queue.SetOperations;
 import io.mailrace.queue.Spool;
 import io.mailrace.queue.SpoolCare;
 import io.mailrace.queue.SpoolException;
+import io.mailrace.queue.SpoolPressure;
 import io.mailrace.queue.Submission;
 import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
@@ -70,6 +71,7 @@ final class RecordingSpool implements Spool {
     volatile Commits commits = Commits.AT_ONCE;
     volatile boolean writable = true;
     volatile Optional<String> refusal = Optional.empty();
+    volatile SpoolPressure pressure = SpoolPressure.NONE;
 
     /** One message on its way. */
     final class Incoming implements IncomingContent {
@@ -244,6 +246,11 @@ final class RecordingSpool implements Spool {
             @Override
             public void onGrowth(Runnable listener) {}
         };
+    }
+
+    @Override
+    public SpoolPressure pressure() {
+        return pressure;
     }
 
     @Override

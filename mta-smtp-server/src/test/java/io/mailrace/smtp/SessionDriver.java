@@ -31,6 +31,7 @@ final class SessionDriver implements Outside {
     boolean closed;
     boolean tlsAsked;
     boolean answersLogins = true;
+    IntakeBudget budget = new IntakeBudget(64 << 20);
     /** Whom the session took its client for, in order. */
     final List<ClientOrigin> became = new ArrayList<>();
     boolean tooManyOfThose;
@@ -202,6 +203,11 @@ final class SessionDriver implements Outside {
     @Override
     public Optional<SmtpReply> admit(Ask ask) {
         return spool.refusal().map(why -> Replies.STORAGE_FULL).or(() -> rates.take(ask));
+    }
+
+    @Override
+    public IntakeBudget.Grant newRoom(String owner) {
+        return budget.open(owner);
     }
 
     @Override

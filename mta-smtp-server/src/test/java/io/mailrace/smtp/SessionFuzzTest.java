@@ -24,15 +24,7 @@ class SessionFuzzTest {
     void receive_mutatedDialogues_staysWellFormed(long seed) {
         Random random = new Random(seed);
         List<String> inputs = new ArrayList<>();
-        Dialogue.all().forEach(d -> {
-            StringBuilder all = new StringBuilder();
-            for (Dialogue.Step step : d.steps()) {
-                if (step instanceof Dialogue.Step.Send(String octets)) {
-                    all.append(octets);
-                }
-            }
-            inputs.add(all.toString());
-        });
+        Dialogue.all().forEach(d -> inputs.add(clientOctets(d)));
         String[] listeners = {"relay", "submission", "submissions", "optional", "foreign"};
         SmtpServerConfig config = Fixture.config();
         for (int round = 0; round < ROUNDS; round++) {
@@ -47,6 +39,39 @@ class SessionFuzzTest {
                         + TestClient.text(input), broken);
             }
         }
+    }
+
+    /** The target of the long version, on mutated dialogues and arguments. */
+    @ParameterizedTest
+    @ValueSource(longs = {4, 5})
+    void target_mutatedInputs_holds(long seed) {
+        Random random = new Random(seed);
+        List<String> inputs = new ArrayList<>(List.of("<a@example.com> SIZE=1 BODY=8BITMIME",
+                "<\"a b\"@[192.0.2.1]> RET=FULL ENVID=a+2Bb", "<b@c> NOTIFY=DELAY,FAILURE",
+                "<b@c> ORCPT=rfc822;a+40b", "<@r:a@b>", "5 LAST", "<> SMTPUTF8 REQUIRETLS"));
+        Dialogue.all().forEach(d -> inputs.add(clientOctets(d)));
+        for (int round = 0; round < ROUNDS; round++) {
+            byte[] mutated = mutated(inputs, random);
+            byte[] input = new byte[mutated.length + 2];
+            random.nextBytes(input);
+            System.arraycopy(mutated, 0, input, 2, mutated.length);
+            try {
+                SessionFuzz.fuzzerTestOneInput(input);
+            } catch (RuntimeException | AssertionError broken) {
+                throw new AssertionError("seed " + seed + " round " + round + ": "
+                        + TestClient.text(input), broken);
+            }
+        }
+    }
+
+    private static String clientOctets(Dialogue dialogue) {
+        StringBuilder all = new StringBuilder();
+        for (Dialogue.Step step : dialogue.steps()) {
+            if (step instanceof Dialogue.Step.Send(String octets)) {
+                all.append(octets);
+            }
+        }
+        return all.toString();
     }
 
     private static void play(SessionDriver driver, byte[] input, Random random) {

@@ -34,7 +34,7 @@ class SmtpServerConfigTest {
     }
 
     private static final List<String> OURS = List.of("listeners", "listener-defaults", "tls",
-            "users", "submission");
+            "users", "submission", "pressure");
 
     private static List<String> components(Class<?> type) {
         return Arrays.stream(type.getRecordComponents()).map(RecordComponent::getName)
@@ -52,6 +52,8 @@ class SmtpServerConfigTest {
                 .isEqualTo(components(UsersConfig.class));
         assertThat(source.root().section("submission").keys())
                 .isEqualTo(components(SubmissionConfig.class));
+        assertThat(source.root().section("pressure").keys())
+                .isEqualTo(components(PressureConfig.class));
     }
 
     @Test
@@ -78,6 +80,9 @@ class SmtpServerConfigTest {
                   control-headers = [pool, tag], max-header = 8k, max-received = 9, max-errors = 10,
                   max-junk = 11, idle-timeout = 12s, handshake-timeout = 13s, min-rate = 14,
                   max-connections = 16, max-connections-per-address = 15 }
+                pressure { budget = 1m, slow-at = 2, refuse-at = 3, max-commits-waiting = 4,
+                  max-handshakes = 5, max-backlog = 6, max-tenant-backlog = 7, max-due-for = 8s,
+                  slow-delay = 9s }
                 """);
         assertThat(config).isEqualTo(new SmtpServerConfig("mta.example.com",
                 Map.of("a", new ListenerConfig(
@@ -94,6 +99,8 @@ class SmtpServerConfigTest {
                 new SubmissionConfig(6 << 20, 7, false, true,
                         Set.of(ControlField.TAG, ControlField.POOL), 8 << 10, 9, 10, 11,
                         Duration.ofSeconds(12), Duration.ofSeconds(13), 14, 16, 15),
+                new PressureConfig(1 << 20, 2, 3, 4, 5, 6, 7, Duration.ofSeconds(8),
+                        Duration.ofSeconds(9)),
                 Set.of("default")));
     }
 
@@ -110,6 +117,7 @@ class SmtpServerConfigTest {
             "LISTENER { PORT, RELAY, client-certificate = optional } | logs a user in",
             "LISTENER { PORT, auth = required, client-certificate = optional } | -authorities",
             "LISTENER { PORT, relay-from = [\"ten\"] } | a network such as",
+            "LISTENER { PORT, tls = off, relay-from = [\"0.0.0.0/0\"] } | open relay",
             "LISTENER { PORT, RELAY, proxy-from = [\"0.0.0.0/0\"] } | proxy-from must not hold",
             "LISTENER { PORT, RELAY, xclient-from = [\"::/0\"] } | xclient-from must not hold",
             "LISTENER { PORT, RELAY, xclient-login = true } | no effect without xclient-from",
@@ -122,6 +130,8 @@ class SmtpServerConfigTest {
             "submission.max-size = 1                | must be 1024 bytes to",
             "submission.max-connections = 10        | must not be larger than max-connections",
             "submission { max-size = 2k, max-header = 4k } | max-header must not be larger",
+            "pressure { slow-at = 90, refuse-at = 90 } | slow-at must be smaller",
+            "pressure.max-handshakes = -1           | must be 0 to",
             "submission.control-headers = [lan]     | must be of: tag, lane, tenant, pool",
             "submission.max-sise = 1m               | did you mean max-size"})
     void badValue_isAClearProblem(String text, String problem) {

@@ -51,8 +51,9 @@ final class TestServer implements AutoCloseable {
             }
             return new SmtpServerConfig(config.hostname(), config.listeners(), config.tls(),
                     new UsersConfig(file, users.hashQueue(), users.verdictCache(),
-                            users.maxFailures(), users.maxUserFailures(), users.failureWindow()),
-                    config.submission(), config.pools());
+                            users.maxFailures(),
+                            users.maxUserFailures(), users.failureWindow()),
+                    config.submission(), config.pressure(), config.pools());
         } catch (IOException disk) {
             throw new UncheckedIOException(disk);
         }

@@ -158,7 +158,7 @@ public final class AttackProgram implements Callable<Integer> {
                 for (Kind kind : plan.kinds()) {
                     attack(kind, honest);
                 }
-                honest.close();
+                honest.stop();
                 acknowledged = honest.acknowledged();
             }
             awaitArrivals(acknowledged);

@@ -155,6 +155,11 @@ final class HonestClient implements AutoCloseable {
     /** Ends after the messages in hand. */
     @Override
     public void close() {
+        stop();
+    }
+
+    /** Sends nothing more; what is under way is over when this returns. */
+    void stop() {
         stopping = true;
         for (Thread thread : threads) {
             LockSupport.unpark(thread);

@@ -294,7 +294,7 @@ final class WarmupSources {
     }
 
     private static String sentence(List<String> of) {
-        String all = String.join(" ", of);
+        String all = String.join(" ", of).replaceFirst("\\.$", "");
         return Ascii.clean(all.length() <= MAX_TROUBLE ? all
                 : all.substring(0, MAX_TROUBLE - 3) + "...", MAX_TROUBLE);
     }

@@ -121,7 +121,7 @@ public final class WarmupSimulation {
     /**
      * What came of it.
      *
-     * @param fullOn day from which the new sources carry their even share; 0: never
+     * @param fullOn day from which the new sources carry four fifths of their even share; 0: never
      * @param over messages that began beyond the cap of an hour or a day
      * @param attempts of all sources
      * @param later refusals for now, of the new sources

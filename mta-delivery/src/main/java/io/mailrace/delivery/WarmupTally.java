@@ -68,7 +68,7 @@ final class WarmupTally {
         }
         int day = days.size() + 1;
         days.add(new WarmupSimulation.Day(day, cap, sent, accepted, later, blocked, actions));
-        boolean full = accepted >= setting.volume() * 0.45;
+        boolean full = accepted >= setting.volume() * 0.4;
         fullOn = !full ? 0 : fullOn == 0 ? day : fullOn;
         allSent += sent;
         allLater += later;

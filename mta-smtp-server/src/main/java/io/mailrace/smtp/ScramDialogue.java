@@ -16,7 +16,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class ScramDialogue implements SaslDialogue {
     private static final int MAX_MESSAGE = 2048;
-    private static final int MAX_NONCE = 512;
+    private static final int MAX_NONCE = 256;
 
     private final Function<String, ScramSecret> secrets;
     private final String ourNonce;

@@ -146,9 +146,9 @@ class DaemonTest {
                     .containsPattern("\nsmtp_messages_accepted_total(\\{.*})? 1.0\n")
                     .containsPattern("\nspool_messages_accepted_total(\\{.*})? 1.0\n")
                     .containsPattern("\ndelivery_attempts_total(\\{.*})? 1.0\n");
-            soon().until(() -> eventLog().size() == 2);
+            soon().until(() -> eventLog().size() == 3);
             assertThat(eventLog()).extracting(e -> e.get("kind"), e -> e.get("id"))
-                    .containsExactly(tuple("received", id),
+                    .containsExactly(tuple("received", id), tuple("lint-found", id),
                             tuple("attempted", id));
         }
         assertThat(sink.messages).hasSize(1);

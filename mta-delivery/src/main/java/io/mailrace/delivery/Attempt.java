@@ -28,6 +28,7 @@ final class Attempt {
     private @Nullable SmtpReply unsigned;
     private int undecided;
     private int handBacks;
+    private boolean reached;
     private Optional<Warmup.Pass> pass = Optional.empty();
     private List<Memos.Addition> additions = List.of();
     private boolean started;
@@ -111,6 +112,16 @@ final class Attempt {
 
     void additions(List<Memos.Addition> with) {
         additions = with;
+    }
+
+    /** A server is asked to take it. */
+    void reach() {
+        reached = true;
+    }
+
+    /** Whether a server was asked in this attempt; else we decided everything ourselves. */
+    boolean reached() {
+        return reached;
     }
 
     /** No server has seen this mail before. */

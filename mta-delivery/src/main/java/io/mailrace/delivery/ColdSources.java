@@ -26,10 +26,14 @@ final class ColdSources {
         return paths.warmsUp() && warmup.cold(source.name(), paths.provider());
     }
 
-    /** Why it may begin no first attempt now; null: it may. */
+    /**
+     * Why it may begin no first attempt now; null: it may.
+     *
+     * @param alone no warm source can take what it leaves; the same below
+     */
     @Nullable
-    Wait wait(EgressSource source) {
-        return warmup.wait(source.name(), paths.provider());
+    Wait wait(EgressSource source, boolean alone) {
+        return warmup.wait(source.name(), paths.provider(), alone);
     }
 
     /** Why mail that servers have seen may not go by it now; null: it may. */
@@ -44,11 +48,18 @@ final class ColdSources {
     }
 
     /** Gives a first attempt the right to begin from a source; false: there is none now. */
-    boolean take(EgressSource source, Attempt attempt) {
-        if (attempt.pass().isEmpty()) {
-            attempt.pass(Optional.ofNullable(warmup.take(source.name(), paths.provider())));
+    boolean take(EgressSource source, Attempt attempt, boolean alone) {
+        if (!holds(attempt)) {
+            giveBack(attempt);
+            attempt.pass(Optional.ofNullable(warmup.take(source.name(), paths.provider(),
+                    alone)));
         }
         return attempt.pass().isPresent();
+    }
+
+    /** Whether it has the right to begin now. */
+    boolean holds(Attempt attempt) {
+        return attempt.pass().filter(warmup::holds).isPresent();
     }
 
     /** Nothing happened to that mail. */
@@ -65,16 +76,17 @@ final class ColdSources {
      * @param which may go by any source
      */
     void pick(LaneQueue<Attempt> from, LaneQueue<Attempt> to, EgressSource source, int most,
-            Predicate<Attempt> which) {
-        Warmup.Room room = warmup.room(source.name(), paths.provider());
+            boolean alone, Predicate<Attempt> which) {
+        Warmup.Room room = warmup.room(source.name(), paths.provider(), alone);
         long place = Math.min(most - to.size(), room.all() - withoutPass(to));
         if (place < 1) {
             return;
         }
         Predicate<Attempt> first = one -> one.first() && which.test(one);
-        int moved = move(from.pick(first.and(one -> engaged(source, one)), place), to, source);
+        int moved = move(from.pick(first.and(one -> engaged(source, one)), place), to, source,
+                alone);
         place = Math.min(place, room.others()) - moved;
-        move(from.pick(first, place), to, source);
+        move(from.pick(first, place), to, source, alone);
     }
 
     private static int withoutPass(LaneQueue<Attempt> mail) {
@@ -86,9 +98,10 @@ final class ColdSources {
         return !tag.isEmpty() && warmup.engaged(source.name(), tag);
     }
 
-    private int move(List<Attempt> mail, LaneQueue<Attempt> to, EgressSource source) {
+    private int move(List<Attempt> mail, LaneQueue<Attempt> to, EgressSource source,
+            boolean alone) {
         for (Attempt one : mail) {
-            take(source, one);
+            take(source, one, alone);
             to.addLast(one.lane(), one);
         }
         return mail.size();

@@ -155,7 +155,8 @@ final class Dispatcher {
             return null;
         }
         Attempt next = pool.ready().poll();
-        if (next != null && pool.rationed() && !cold.take(connection.source(), next)) {
+        if (next != null && pool.rationed() && !cold.take(connection.source(), next,
+                pools.alone(pool))) {
             pool.ready().addFirst(next.lane(), next);
             next = null;
         }
@@ -358,20 +359,29 @@ final class Dispatcher {
         if (connection.path().stopped()) {
             return; // it was about the source: the host may be fine for others
         }
-        if (provenAt(connection.target())) {
+        boolean ofCold = cold.has(connection.source());
+        if (provenAt(connection.target(), ofCold ? connection.source() : null)) {
             // Others to the same address work: it wants fewer, it is not down.
             pace.adapt(proven.size());
-        } else if (connection.pool().rationed()) {
-            // servers may know nothing of a new address and drop what it sends
+        } else {
+            markDown(connection, ofCold);
+        }
+    }
+
+    /** @param ofCold servers may drop what comes from a new address: others may find it up */
+    private void markDown(Connection connection, boolean ofCold) {
+        if (ofCold) {
             ladder.markDown(connection.source(), connection.target().address(), HostLadder.DOWN);
         } else {
             ladder.markDown(connection.target().address(), HostLadder.DOWN);
         }
     }
 
-    private boolean provenAt(Target target) {
+    /** @param from null: whatever it comes from */
+    private boolean provenAt(Target target, @Nullable EgressSource from) {
         for (Connection one : proven) {
-            if (one.target().address().equals(target.address())) {
+            if (one.target().address().equals(target.address())
+                    && (from == null || one.source() == from)) {
                 return true;
             }
         }
@@ -383,7 +393,7 @@ final class Dispatcher {
             return;
         }
         if (pace.broke(ending, failure, connection.session().messages())) {
-            ladder.markDown(connection.target().address(), HostLadder.DOWN);
+            markDown(connection, cold.has(connection.source()));
         }
         lastFailure = ending.reply();
     }

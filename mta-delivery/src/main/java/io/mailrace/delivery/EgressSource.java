@@ -168,6 +168,12 @@ final class EgressSource {
         return !now.why().isEmpty() && now.untilNanos() - time.nanos() > 0;
     }
 
+    /** How long it rests for sure; for ever when something must be mended first. */
+    long restNanos() {
+        return !blocked.isEmpty() || lacksAll() ? Long.MAX_VALUE
+                : Math.max(0, rest.untilNanos() - time.nanos());
+    }
+
     private boolean lacksAll() {
         Set<InetAddress> now = missing;
         return !now.isEmpty() && now.size() == config.addresses().size();

@@ -175,9 +175,12 @@ final class HostLadder {
                 }
             }
         }
-        if (marks.size() < MAX_MARKS) {
-            marks.put(key, time.nanos() + how.toNanos());
+        if (marks.size() >= MAX_MARKS) {
+            // without a mark it would be tried again at once, and again
+            marks.entrySet().stream().min(Map.Entry.comparingByValue())
+                    .ifPresent(soonest -> marks.remove(soonest.getKey()));
         }
+        marks.put(key, time.nanos() + how.toNanos());
     }
 
     private <K> boolean marked(Map<K, Long> marks, K key) {

@@ -92,6 +92,13 @@ final class LaneQueue<T> {
         return first;
     }
 
+    /** The one whose turn it is, which stays; null when nothing waits. */
+    @Nullable
+    T peek() {
+        Line<T> turn = turn();
+        return turn == null ? null : turn.all.peekFirst();
+    }
+
     private @Nullable Line<T> turn() {
         Line<T> highest = null;
         Line<T> overdue = null;

@@ -5,10 +5,12 @@ import io.mailrace.delivery.SourceGate.Wait;
 import io.mailrace.delivery.SourceMemory.Wish;
 import java.util.Collection;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.function.IntSupplier;
 import org.jspecify.annotations.Nullable;
@@ -36,6 +38,7 @@ final class PoolShares {
     private final ColdSources cold;
     private final Map<String, PoolShare> shares = new LinkedHashMap<>();
     private final Map<String, SourceChoice> whole = new HashMap<>();
+    private final Set<PoolShare> wishes = new HashSet<>();
     private int turn;
 
     /** @param bound how much mail with a wish may be at hand */
@@ -58,10 +61,13 @@ final class PoolShares {
 
     PoolShare of(PoolConfig config) {
         return shares.computeIfAbsent(config.name(), name -> {
-            SourceChoice all = new SourceChoice(egress.wheelsOf(config), source -> true, ladder,
-                    paths).rationed(source -> cold.has(source) ? cold.wait(source) : null);
-            whole.put(name, all);
-            return new PoolShare(name, all.only(source -> !cold.has(source)), null);
+            SourceChoice any = new SourceChoice(egress.wheelsOf(config), source -> true, ladder,
+                    paths);
+            SourceChoice warm = any.only(source -> !cold.has(source));
+            whole.put(name, any.rationed(source -> cold.has(source)
+                    ? cold.wait(source, warm.hopeless(HOPELESS_NANOS))
+                    : null));
+            return new PoolShare(name, warm, null);
         });
     }
 
@@ -90,16 +96,17 @@ final class PoolShares {
             return;
         }
         List<EgressSource> sources = whole(pool).foremost(cold::has);
+        boolean alone = onlyCold(pool);
         turn++;
         for (int i = 0; i < sources.size(); i++) {
             EgressSource source = sources.get((turn + i) % sources.size());
             PoolShare first = first(pool, source);
             if (first.maySend()) {
-                cold.pick(pool.ready(), first.ready(), source, bound.getAsInt(),
-                        one -> egress.memory().of(one.envelope()) == null);
+                cold.pick(pool.ready(), first.ready(), source, bound.getAsInt(), alone,
+                        one -> alone || egress.memory().of(one.envelope()) == null);
             }
         }
-        if (onlyCold(pool)) {
+        if (alone) {
             PoolShare again = again(pool);
             if (again.maySend()) {
                 pool.ready().pick(one -> !one.first(), bound.getAsInt() - again.ready().size())
@@ -113,8 +120,8 @@ final class PoolShares {
         return shares.computeIfAbsent(pool.name() + " ~ " + source.name(), key -> {
             PoolShare[] self = new PoolShare[1];
             SourceChoice choice = whole(pool).only(one -> one == source).rationed(one -> {
-                Attempt next = self[0].ready().first();
-                return next != null && next.pass().isPresent() ? null : cold.wait(one);
+                Attempt next = self[0].ready().peek();
+                return next != null && cold.holds(next) ? null : cold.wait(one, alone(pool));
             });
             self[0] = new PoolShare(pool.name(), choice, pool, true);
             return self[0];
@@ -127,10 +134,15 @@ final class PoolShares {
                 wholeAgain(pool).only(cold::has), pool));
     }
 
+    /** Whether no warm source of the pool is of use for long; of a share its pool is meant. */
+    boolean alone(PoolShare share) {
+        PoolShare pool = share.parent();
+        return (pool == null ? share : pool).choice().hopeless(HOPELESS_NANOS);
+    }
+
     /** Whether there are sources that are not warm yet, and no other is of use for long. */
     boolean onlyCold(PoolShare pool) {
-        return pool.parent() == null && paths.warmsUp()
-                && pool.choice().hopeless(HOPELESS_NANOS)
+        return pool.parent() == null && paths.warmsUp() && alone(pool)
                 && whole(pool).sources().stream().anyMatch(cold::has);
     }
 
@@ -191,13 +203,14 @@ final class PoolShares {
             return pool;
         }
         shares.putIfAbsent(key, share);
+        wishes.add(share);
         return share;
     }
 
     private int wished() {
         int count = 0;
-        for (PoolShare share : shares.values()) {
-            count += share.parent() == null ? 0 : share.ready().size();
+        for (PoolShare share : wishes) {
+            count += share.ready().size();
         }
         return count;
     }
@@ -206,5 +219,6 @@ final class PoolShares {
     void sweep() {
         shares.values().removeIf(share -> share.parent() != null && share.connections() == 0
                 && share.ready().isEmpty());
+        wishes.removeIf(share -> share.connections() == 0 && share.ready().isEmpty());
     }
 }

@@ -118,7 +118,8 @@ final class SitePaths {
     void finished(Attempt attempt, String source) {
         if (warmsUp()) {
             attempt.additions(warmup.finished(source, provider.name(), attempt.first(),
-                    attempt.pass(), source.isEmpty() ? Optional.empty() : outcome(attempt)));
+                    attempt.pass(), source.isEmpty() || !attempt.reached() ? Optional.empty()
+                            : outcome(attempt)));
         }
         boolean again = false;
         for (int i = 0; i < attempt.recipients(); i++) {

@@ -440,6 +440,7 @@ final class SmtpClientSession {
 
     private void sendMail(Transaction transaction) {
         Attempt attempt = transaction.attempt();
+        attempt.reach();
         say(Stage.MAIL, MailCommands.mail(attempt, offered), transaction, 0);
         if (!pipelining()) {
             return;

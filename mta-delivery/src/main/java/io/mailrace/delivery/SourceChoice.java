@@ -87,7 +87,8 @@ final class SourceChoice {
 
     /** Whether none of its sources may send for so long, or there is none. */
     boolean hopeless(long nanos) {
-        return sources().stream().allMatch(source -> waitNanos(source) >= nanos);
+        return sources().stream().allMatch(source -> (source.resting() ? source.restNanos()
+                : waitNanos(source)) >= nanos);
     }
 
     /** All sources mail may go by, the pool's own first. */

@@ -288,8 +288,18 @@ final class Warmup implements AutoCloseable {
         }
     }
 
-    /** How many first attempts may begin from a cold source now. */
+    /** As below, where others can take the rest. */
     Room room(String source, String provider) {
+        return room(source, provider, false);
+    }
+
+    /**
+     * How many first attempts may begin from a cold source now.
+     *
+     * @param alone no warm source can take what it leaves, so its weight is no bound; the same
+     *        below
+     */
+    Room room(String source, String provider, boolean alone) {
         WarmupPlace place = sources.sends(source) ? place(new Key(source, provider)) : null;
         if (place == null) {
             return Room.NONE;
@@ -297,7 +307,7 @@ final class Warmup implements AutoCloseable {
         synchronized (place) {
             turn(place);
             long now = time.epochMillis();
-            long all = Math.min(place.track.room(now, volume(place)), ofItsPart(place));
+            long all = Math.min(place.track.room(now, volume(place)), ofItsPart(place, alone));
             WarmupPlan plan = place.track.plan();
             if (all < 1 || plan.engaged().isEmpty()) {
                 return new Room(all, all);
@@ -333,9 +343,15 @@ final class Warmup implements AutoCloseable {
         }
     }
 
-    /** Why no first attempt may begin from a cold source; null: one may. */
+    /** As below, where others can take the rest. */
     @Nullable
     Wait wait(String source, String provider) {
+        return wait(source, provider, false);
+    }
+
+    /** Why no first attempt may begin from a cold source; null: one may. */
+    @Nullable
+    Wait wait(String source, String provider, boolean alone) {
         WarmupPlace place = sources.sends(source) ? place(new Key(source, provider)) : null;
         if (place == null) {
             return new Wait(TimeUnit.MILLISECONDS.toNanos(sources.waitMillis(source)),
@@ -349,7 +365,7 @@ final class Warmup implements AutoCloseable {
                         TimeUnit.HOURS.toMillis(1));
                 return new Wait(TimeUnit.MILLISECONDS.toNanos(millis), sentence(place));
             }
-            if (ofItsPart(place) < 1) {
+            if (ofItsPart(place, alone) < 1) {
                 return new Wait(PART_NANOS, "source " + source + " has its part of the mail to "
                         + provider);
             }
@@ -367,8 +383,8 @@ final class Warmup implements AutoCloseable {
     }
 
     /** What is left of what a warm source would get of today's mail, and some more to begin. */
-    private long ofItsPart(WarmupPlace place) {
-        if (place.part >= 1 || place.track.plan().byShare()) {
+    private long ofItsPart(WarmupPlace place, boolean alone) {
+        if (alone || place.part >= 1 || place.track.plan().byShare()) {
             return Long.MAX_VALUE;
         }
         long ahead = AHEAD + place.track.cap(0) / 20;
@@ -381,22 +397,44 @@ final class Warmup implements AutoCloseable {
         return read(key, place -> place.track.cap(volume(place)));
     }
 
-    /** Takes the right to begin a first attempt from a cold source; null: there is none now. */
+    /** As below, where others can take the rest. */
     @Nullable
     Pass take(String source, String provider) {
+        return take(source, provider, false);
+    }
+
+    /** Takes the right to begin a first attempt from a cold source; null: there is none now. */
+    @Nullable
+    Pass take(String source, String provider, boolean alone) {
         WarmupPlace place = sources.sends(source) ? place(new Key(source, provider)) : null;
         if (place == null) {
             return null;
         }
         synchronized (place) {
             turn(place);
-            if (place.gone || ofItsPart(place) < 1) {
+            if (place.gone || ofItsPart(place, alone) < 1) {
                 return null;
             }
             grant(place);
             WarmupTrack.Ticket ticket = place.track.take(time.epochMillis(), volume(place));
             grant(place); // so that the next one need not wait for the disk
             return ticket == null ? null : new Pass(place.key, ticket);
+        }
+    }
+
+    /** Whether a right that was taken still holds: in its hour, unless the source was stopped. */
+    boolean holds(Pass pass) {
+        WarmupPlace place = sources.sends(pass.key().source()) ? places.get(pass.key()) : null;
+        if (place == null) {
+            return false;
+        }
+        synchronized (place) {
+            turn(place);
+            long now = time.epochMillis();
+            WarmupPlan.Hours hours = place.track.plan().hours();
+            return !place.gone && !place.track.paused(now)
+                    && pass.ticket().day() == hours.dayOf(now)
+                    && pass.ticket().hour() == hours.hourOf(now);
         }
     }
 

@@ -172,10 +172,8 @@ final class WarmupTrack {
         if (warm()) {
             return 0;
         }
-        if (plan.byShare()) {
-            return 1 + (long) (plan.shares().get(step()) * volume);
-        }
-        long whole = plan.cap(provider, step());
+        long whole = plan.byShare() ? 1 + (long) (plan.shares().get(step()) * volume)
+                : plan.cap(provider, step());
         return cut ? Math.max(1, (long) (whole * plan.rules().cutTo())) : whole;
     }
 

@@ -100,6 +100,8 @@ final class ExpirySweep {
         try {
             Entry entry = loader.read(queue, row.place(), schedule);
             settler.expire(queue, entry, schedule.lastReply(), told);
+            // it is there until that is on disk: the next sweep looks again
+            return schedule;
         } catch (SpoolException damaged) {
             slots.giveBack();
             if (damaged.mayPass()) {

@@ -62,7 +62,7 @@ public record HeaderEdits(Map<String, String> add, Set<String> remove) {
     }
 
     private static void check(ConfigReader reader, String key, String name) {
-        if (name.isEmpty() || name.length() > MAX_NAME
+        if (name.isEmpty() || name.length() > MAX_NAME || name.charAt(0) == '.'
                 || !name.chars().allMatch(c -> c > 32 && c < 127 && c != ':')) {
             reader.problem(key, "is not the name of a header field: \"" + name + "\"");
         } else if (UNTOUCHED.contains(Ascii.lower(name))) {

@@ -541,7 +541,7 @@ final class QueueState implements MailQueue {
 
     private boolean roomAside() {
         return aside.size() < ASIDE && asideBytes < QueueTable.MAX_WINDOW_BYTES
-                && table.windowBound() == WINDOW;
+                && table.roomAside() && table.windowBound() == WINDOW;
     }
 
     /** Such mail is parked no more: it is in order again. */
@@ -603,7 +603,7 @@ final class QueueState implements MailQueue {
 
     private void weighAside(int bytes) {
         asideBytes += bytes;
-        table.weigh(bytes);
+        table.weighAside(bytes);
     }
 
     private static Entry.Name nameOf(Envelope envelope) {

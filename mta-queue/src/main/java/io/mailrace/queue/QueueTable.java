@@ -37,6 +37,7 @@ final class QueueTable implements MailQueues {
     private final Consumer<Event> journal;
     private final long memoryBytes;
     private final AtomicLong windowBytes = new AtomicLong();
+    private final AtomicLong asideBytes = new AtomicLong();
     private final AtomicLong envelopes = new AtomicLong();
     private final AtomicLong heldEnvelopes = new AtomicLong();
     private volatile @Nullable DueListener listener;
@@ -173,6 +174,17 @@ final class QueueTable implements MailQueues {
 
     void weigh(int bytes) {
         windowBytes.addAndGet(bytes);
+    }
+
+    /** Of mail set aside, which counts among the windows. */
+    void weighAside(int bytes) {
+        asideBytes.addAndGet(bytes);
+        weigh(bytes);
+    }
+
+    /** Whether more mail may be set aside: it never takes more than a quarter. */
+    boolean roomAside() {
+        return asideBytes.get() < memoryBytes / 4;
     }
 
     int windowBound() {

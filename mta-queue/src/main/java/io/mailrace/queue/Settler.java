@@ -127,7 +127,11 @@ final class Settler {
     private Verdict judge(QueueState queue, Entry entry, Settlement settlement,
             Operation.Told told) {
         Envelope envelope = entry.envelope();
-        boolean tooOld = clock.expired(envelope.agesFrom(), envelope.expiresEpochMillis());
+        MailOptions.DeliverBy by = envelope.options().deliverBy();
+        // a second before that time it is not handed to a server any more
+        boolean tooOld = clock.expired(envelope.agesFrom(), envelope.expiresEpochMillis())
+                || (by.mode() == MailOptions.DeliverBy.Mode.RETURN
+                        && clock.expired(envelope.agesFrom(), by.epochMillis() - 1000));
         List<DsnWriter.Report> reports = new ArrayList<>();
         List<DsnWriter.Report> waiting = new ArrayList<>();
         List<Recipient> given = new ArrayList<>();

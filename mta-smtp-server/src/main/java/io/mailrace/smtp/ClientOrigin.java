@@ -25,14 +25,21 @@ record ClientOrigin(InetAddress client, String text, boolean relaysFrom,
         return scope < 0 ? address : address.substring(0, scope);
     }
 
-    /** Another client for which this one says to speak. */
+    /**
+     * Another client for which this one says to speak. What comes now may be that client's own
+     * words, so it speaks for nobody else.
+     */
     ClientOrigin speakingFor(InetAddress other, ListenerConfig listener) {
-        ClientOrigin named = of(other, listener);
-        return new ClientOrigin(other, named.text(), named.relaysFrom(), speaksForOthers);
+        return of(other, listener).forItself();
     }
 
     /** The same address, which may not be the client's: it permits nothing. */
     ClientOrigin unknown() {
-        return new ClientOrigin(client, text, false, speaksForOthers);
+        return new ClientOrigin(client, text, false, false);
+    }
+
+    /** The same, who speaks for nobody else from now on. */
+    ClientOrigin forItself() {
+        return new ClientOrigin(client, text, relaysFrom, false);
     }
 }

@@ -60,8 +60,14 @@ final class ConnectionLimits {
         return true;
     }
 
-    /** An admitted connection turns out to be another client's; false when that has too many. */
+    /**
+     * An admitted connection turns out to be another client's; false when that has too many, or is
+     * not known and there is no room for such.
+     */
     boolean move(InetAddress from, InetAddress to, boolean exempt) {
+        if (!exempt && open.get() > max - max / 10 && !knows(to)) {
+            return false;
+        }
         if (origin(from).equals(origin(to))) {
             return true;
         }

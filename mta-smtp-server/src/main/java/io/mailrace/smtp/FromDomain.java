@@ -20,6 +20,8 @@ final class FromDomain {
     private final List<String> found = new ArrayList<>();
     private boolean inAngle;
     private boolean hadAngle;
+    /** Readers may take another address than we do. */
+    private boolean unsure;
 
     private FromDomain(String text) {
         this.text = text;
@@ -45,6 +47,7 @@ final class FromDomain {
                 case '"' -> skipQuoted();
                 case '[' -> takeLiteral();
                 case '<' -> {
+                    unsure |= hadAngle;
                     inAngle = true;
                     hadAngle = true;
                     inside.setLength(0);
@@ -55,7 +58,9 @@ final class FromDomain {
                         take(c);
                         continue;
                     }
-                    if (c != ':') {
+                    if (c == ':') {
+                        unsure |= hadAngle || outside.indexOf("@") >= 0;
+                    } else {
                         endMailbox();
                     }
                     outside.setLength(0);
@@ -65,6 +70,9 @@ final class FromDomain {
             }
         }
         endMailbox();
+        if (unsure) {
+            found.add("");
+        }
     }
 
     private void endMailbox() {
@@ -75,6 +83,7 @@ final class FromDomain {
 
     private void take(char c) {
         if (c != ' ' && c != '\t') {
+            unsure |= hadAngle && !inAngle;
             (inAngle ? inside : outside).append(c);
         }
     }

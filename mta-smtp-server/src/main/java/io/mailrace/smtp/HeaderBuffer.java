@@ -19,7 +19,8 @@ final class HeaderBuffer {
      * belongs to the header, so a line may turn out to be body after part of it was kept: that part
      * is given out again as heldBytes.
      */
-    static final int MAX_NAME = 100;
+    /** As long as a line may be (RFC 5322 2.1.1). */
+    static final int MAX_NAME = 998;
     private static final int USUAL_BYTES = 2048;
     private static final int USUAL_FIELDS = 32;
     private static final int KEPT_BYTES = 16 << 10;
@@ -105,7 +106,8 @@ final class HeaderBuffer {
     /** Takes one byte of a field name; false when the line cannot be a field. */
     private boolean nameByte(byte b) {
         boolean blank = b == ' ' || b == '\t';
-        boolean fits = blank ? nameLength > 0 : b > 32 && b < 127 && state == State.NAME;
+        boolean fits = blank ? nameLength > 0
+                : b > 32 && b < 127 && b != ':' && state == State.NAME;
         if (!fits || nameLength == MAX_NAME) {
             return false;
         }

@@ -81,7 +81,8 @@ final class IntakeReadings {
         long used = 0;
         for (MemoryPoolMXBean pool : pools) {
             MemoryUsage left = pool.getCollectionUsage();
-            used += left == null ? 0 : left.getUsed();
+            // less is in use when something else emptied it since
+            used += left == null ? 0 : Math.min(left.getUsed(), pool.getUsage().getUsed());
         }
         return used;
     }

@@ -7,6 +7,7 @@ import io.mailrace.core.Ascii;
 import io.mailrace.core.TimeSource;
 import java.io.IOException;
 import java.net.InetAddress;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.security.SecureRandom;
@@ -244,7 +245,10 @@ final class LoginCheck implements AutoCloseable {
         try {
             UserTable.Entry entry = table.users().get(login.name());
             hashings.increment();
-            boolean right = (entry == null ? dummy : entry.hash()).matches(login.octets());
+            // a name nobody has takes as long as one of the others
+            PasswordHash hash = entry != null ? entry.hash()
+                    : table.someHash(number(login.name())).orElse(dummy);
+            boolean right = hash.matches(login.octets());
             if (entry == null || !right) {
                 return new Verdict.Wrong();
             }
@@ -255,6 +259,12 @@ final class LoginCheck implements AutoCloseable {
             LOG.error("auth=error", trouble);
             return new Verdict.Busy();
         }
+    }
+
+    /** Nobody outside can tell which of the users it leads to. */
+    private int number(String name) {
+        return ByteBuffer.wrap(ScramSecret.hmac(secret,
+                ("like " + name).getBytes(StandardCharsets.UTF_8))).getInt();
     }
 
     private List<Waiter> forget(String digest) {
@@ -289,7 +299,7 @@ final class LoginCheck implements AutoCloseable {
     ScramSecret scramSecret(String user) {
         UserTable.Entry entry = table.users().get(user);
         return (entry == null ? Optional.<ScramSecret>empty() : entry.fields().scram())
-                .orElseGet(() -> ScramSecret.made(secret, user));
+                .orElseGet(() -> ScramSecret.made(secret, user, table.someSecret(number(user))));
     }
 
     /** Whether somebody can log in by SCRAM. */

@@ -45,7 +45,7 @@ final class MessageHeader {
         for (int i = 0; i < buffer.fields(); i++) {
             int start = buffer.start(i);
             int nameLength = nameLength(i);
-            if (nameLength > CONTROL_PREFIX.length
+            if (nameLength >= CONTROL_PREFIX.length
                     && KnownField.matches(CONTROL_PREFIX, bytes, start)) {
                 addControl(i, nameLength);
             } else {
@@ -173,6 +173,9 @@ final class MessageHeader {
 
     /** Takes out every field the message came with of these names, given in lower case. */
     void remove(Set<String> names) {
+        if (names.isEmpty()) {
+            return;
+        }
         for (int i = 0; i < buffer.fields(); i++) {
             int nameLength = nameLength(i);
             if (!isDropped(i) && names.contains(name(i, nameLength))) {

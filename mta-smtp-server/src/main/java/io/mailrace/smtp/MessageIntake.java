@@ -105,6 +105,9 @@ final class MessageIntake implements ContentScanner.Sink {
         if (scanner.malformed()) {
             refuse(Replies.BARE_LINE_ENDS);
         }
+        if (refusal.isPresent()) {
+            buffer.clear(); // what follows is only counted
+        }
         return end;
     }
 
@@ -113,7 +116,7 @@ final class MessageIntake implements ContentScanner.Sink {
         octets += length;
         if (octets > Math.min(limits.maxSize(), sent.rights().maxSize())) {
             refuse(Replies.TOO_LARGE);
-        } else if (refusal.isEmpty() && !room.test(needs(octets, headerEnded))) {
+        } else if (refusal.isEmpty() && !room.test(needs(octets, headerEnded, buffer.fields()))) {
             refuse(Replies.BUSY);
         }
         if (refusal.isPresent()) {
@@ -135,9 +138,12 @@ final class MessageIntake implements ContentScanner.Sink {
         store(bytes, at, to - at);
     }
 
-    /** Memory for so much of a message; a header is kept whole until it is over. */
-    static long needs(long octets, boolean headerOver) {
-        return headerOver ? Math.min(octets, MAX_CONTENT) : octets;
+    /**
+     * Memory for so much of a message; a header is kept whole until it is over, in a buffer that
+     * doubles, with the places of its fields.
+     */
+    static long needs(long octets, boolean headerOver, int fields) {
+        return headerOver ? Math.min(octets, MAX_CONTENT) : 2 * octets + 8L * fields;
     }
 
     private void endHeader() {

@@ -102,7 +102,8 @@ final class ProxyGate extends ChannelInboundHandlerAdapter {
 
     private void open(ChannelHandlerContext ctx, ClientOrigin client) {
         patience.cancel(false);
-        boolean admitted = shared.limits().move(balancer, client.client(), client.relaysFrom());
+        boolean admitted = shared.admitMoved(balancer, client,
+                terms.listener().tls() == ListenerConfig.Tls.IMPLICIT);
         counted = false;
         if (!admitted) {
             shared.limits().release(balancer);

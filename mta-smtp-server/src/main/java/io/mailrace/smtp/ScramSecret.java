@@ -5,7 +5,9 @@ import java.nio.charset.StandardCharsets;
 import java.security.GeneralSecurityException;
 import java.security.MessageDigest;
 import java.security.SecureRandom;
+import java.util.Arrays;
 import java.util.Base64;
+import java.util.Optional;
 import javax.crypto.Mac;
 import javax.crypto.SecretKeyFactory;
 import javax.crypto.spec.PBEKeySpec;
@@ -93,15 +95,18 @@ final class ScramSecret {
     }
 
     /**
-     * What an unknown user is asked with: the same each time, so that it does not tell who exists.
-     * No proof fits it.
+     * What an unknown user is asked with: the same each time until a restart, so that it does not
+     * tell who exists. No proof fits it.
      *
      * @param secret known to nobody
+     * @param like whose iterations and length of salt it has
      */
-    static ScramSecret made(byte[] secret, String name) {
-        byte[] salt = hmac(secret, "salt " + name);
+    static ScramSecret made(byte[] secret, String name, Optional<ScramSecret> like) {
         byte[] key = hmac(secret, "key " + name);
-        return new ScramSecret(ITERATIONS, java.util.Arrays.copyOf(salt, SALT_BYTES), key, key);
+        byte[] salt = Arrays.copyOf(hmac(secret, "salt " + name), MAX_SALT_BYTES);
+        System.arraycopy(hmac(secret, "more salt " + name), 0, salt, KEY_BYTES, KEY_BYTES);
+        salt = Arrays.copyOf(salt, like.map(one -> one.salt.length).orElse(SALT_BYTES));
+        return new ScramSecret(like.map(one -> one.iterations).orElse(ITERATIONS), salt, key, key);
     }
 
     /** Whether the proof belongs to the password (RFC 5802 3). */

@@ -309,6 +309,7 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
 
     @Override
     public IncomingContent newContent() {
+        heldLongEnough = false;
         return shared.spool().newContent(ctx().executor(), () -> {
             session.writableAgain();
             work();
@@ -317,7 +318,9 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
 
     @Override
     public Optional<SmtpReply> admit(Ask ask) {
-        return shared.admit(ask, session.origin());
+        Optional<SmtpReply> notNow = shared.admit(ask, session.origin());
+        heldLongEnough &= notNow.isEmpty(); // who only tries again is slowed down again
+        return notNow;
     }
 
     @Override

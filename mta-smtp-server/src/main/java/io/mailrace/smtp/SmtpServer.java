@@ -118,12 +118,23 @@ public final class SmtpServer {
 
         /** Whether a connection is taken; it is counted then. Implicit TLS comes with it. */
         boolean admit(ClientOrigin origin, boolean withTls) {
-            if (pressure.answers(IntakePressure.Answer.NO_CONNECTION)
-                    || (withTls && admitTls(origin).isPresent())) {
+            return hasStrength(origin, withTls)
+                    && limits.admit(origin.client(), origin.relaysFrom());
+        }
+
+        /** As above for a connection a balancer brought: it becomes the client's then. */
+        boolean admitMoved(InetAddress balancer, ClientOrigin client, boolean withTls) {
+            return hasStrength(client, withTls)
+                    && limits.move(balancer, client.client(), client.relaysFrom());
+        }
+
+        private boolean hasStrength(ClientOrigin origin, boolean withTls) {
+            boolean has = !pressure.answers(IntakePressure.Answer.NO_CONNECTION)
+                    && (!withTls || admitTls(origin).isEmpty());
+            if (!has) {
                 meters.intakeRefused(IntakePressure.Answer.NO_CONNECTION);
-                return false;
             }
-            return limits.admit(origin.client(), origin.relaysFrom());
+            return has;
         }
 
         private Optional<SmtpReply> admitTls(ClientOrigin origin) {
@@ -305,7 +316,8 @@ public final class SmtpServer {
     private void watchPressure() {
         try {
             shared.pressure.sample();
-        } catch (RuntimeException bug) {
+        } catch (RuntimeException | Error bug) {
+            // an error would be the last sample for ever
             LOG.error("intake=unknown", bug);
         }
     }

@@ -11,7 +11,6 @@ import io.mailrace.queue.CommitListener;
 import io.mailrace.queue.IncomingContent;
 import io.mailrace.queue.SpoolException;
 import io.mailrace.queue.Submission;
-import java.net.InetAddress;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
@@ -31,7 +30,6 @@ final class SmtpSession {
      * chunk: its octets were announced, so they must never be taken for commands. In VERIFYING and
      * COMMITTING nothing is read. After STARTTLS, in STARTING_TLS, a byte in the clear is an attack
      * (RFC 3207 4.2, CVE-2011-0411). CLOSED takes nothing any more.
-     *
      * Long because the dialogue is to be read in one piece: what a line says and what
      * becomes of content bytes is elsewhere, what may follow what is here.
      */
@@ -351,11 +349,8 @@ final class SmtpSession {
             tellAndRefuse("mail", Replies.REQUIRETLS_NEEDS_TLS);
             return;
         }
-        Optional<SmtpReply> notNow = outside.admit(new Outside.Ask(Outside.Stage.MAIL,
-                auth.identity(), begin.size(), 0));
-        if (notNow.isPresent()) {
-            tell("mail", notNow.get());
-            outside.reply(notNow.get());
+        if (toldNotNow("mail", outside.admit(new Outside.Ask(Outside.Stage.MAIL,
+                auth.identity(), begin.size(), 0)))) {
             return;
         }
         Lane wanted = Lane.ofPriority(begin.options().priority());
@@ -394,12 +389,8 @@ final class SmtpSession {
             outside.reply(Replies.BUSY);
             return;
         }
-        Optional<SmtpReply> notNow = outside.admit(new Outside.Ask(Outside.Stage.RCPT,
-                auth.identity(), 0, mail.recipients().size()));
-        if (notNow.isPresent()) {
-            tell("rcpt", notNow.get());
-            outside.reply(notNow.get());
-        } else {
+        if (!toldNotNow("rcpt", outside.admit(new Outside.Ask(Outside.Stage.RCPT,
+                auth.identity(), 0, mail.recipients().size())))) {
             mail.add(recipient);
             outside.reply(Replies.RECIPIENT_OK);
         }
@@ -426,9 +417,7 @@ final class SmtpSession {
             refuse(wrong.get());
             return;
         }
-        if (!hasRoomForContent()) {
-            tell("data", Replies.BUSY);
-            outside.reply(Replies.BUSY);
+        if (!hasRoomForContent() && toldNotNow("data", Optional.of(Replies.BUSY))) {
             return;
         }
         openContent(false);
@@ -486,8 +475,7 @@ final class SmtpSession {
     }
 
     private boolean hasRoomForContent() {
-        return hasRoom(declaredSize == 0
-                ? ROOM_UNDECLARED
+        return hasRoom(declaredSize == 0 ? ROOM_UNDECLARED
                 : Math.min(declaredSize, ROOM_AT_FIRST));
     }
 
@@ -612,12 +600,7 @@ final class SmtpSession {
             tellAndRefuse("xclient", Replies.NO_XCLIENT_LOGIN);
             return;
         }
-        ClientOrigin next = switch (become.client()) {
-            case XclientCommand.Client.Named(InetAddress address) -> origin.speakingFor(address,
-                    terms.listener());
-            case XclientCommand.Client.Unknown() -> origin.unknown();
-            case XclientCommand.Client.Same() -> origin;
-        };
+        ClientOrigin next = become.of(origin, terms.listener());
         if (!outside.become(next)) {
             tell("xclient", Replies.TOO_MANY_CONNECTIONS);
             end(Replies.TOO_MANY_CONNECTIONS);
@@ -670,10 +653,7 @@ final class SmtpSession {
         if (message.ended()) {
             finishMessage();
         } else if (message.refusal().isPresent()) {
-            if (room != null && discarded == 0) {
-                room.close(); // what follows is only counted
-                hasRoom(0);
-            }
+            freeRoom();
             discarded += at - from;
             if (discarded > discardLimit()) {
                 tell("data", message.refusal().get());
@@ -686,10 +666,21 @@ final class SmtpSession {
     private int receiveChunk(byte[] bytes, int from, int to) {
         int end = (int) Math.min(to, from + chunkLeft);
         messageInHand().receive(bytes, from, end);
+        if (messageInHand().refusal().isPresent()) {
+            freeRoom();
+        }
         waitingSince = time.nanos();
         chunkLeft -= end - from;
         endChunk();
         return end;
+    }
+
+    /** What follows a refusal is only counted. */
+    private void freeRoom() {
+        if (room != null) {
+            room.close();
+            hasRoom(0);
+        }
     }
 
     private void endChunk() {
@@ -795,6 +786,15 @@ final class SmtpSession {
     // Replies and ends
 
     /** A refusal that is the client's fault: too many of them end the session. */
+    /** Whether it cannot be done now, which is no fault of the client's. */
+    private boolean toldNotNow(String what, Optional<SmtpReply> why) {
+        why.ifPresent(reply -> {
+            tell(what, reply);
+            outside.reply(reply);
+        });
+        return why.isPresent();
+    }
+
     private void refuse(SmtpReply reply) {
         if (++errors > terms.limits().maxErrors()) {
             tell("command", Replies.TOO_MANY_ERRORS);
@@ -854,6 +854,7 @@ final class SmtpSession {
         if (room != null) {
             room.close();
         }
+        header.clear();
         room = null;
         intake = null;
         transaction = null;

@@ -26,11 +26,16 @@ final class UserTable {
     private final Map<String, Entry> users;
     private final Map<String, String> byCertificate;
     private final boolean scram;
+    private final List<PasswordHash> hashes;
+    private final List<ScramSecret> secrets;
 
     private UserTable(Map<String, Entry> users, Map<String, String> byCertificate) {
         this.users = users;
         this.byCertificate = byCertificate;
-        scram = users.values().stream().anyMatch(entry -> entry.fields().scram().isPresent());
+        hashes = users.values().stream().map(Entry::hash).toList();
+        secrets = users.values().stream().flatMap(entry -> entry.fields().scram().stream())
+                .toList();
+        scram = !secrets.isEmpty();
     }
 
     /**
@@ -46,6 +51,21 @@ final class UserTable {
 
     Map<String, Entry> users() {
         return users;
+    }
+
+    /** The hash of somebody, the same for the same number; empty when there is no user. */
+    Optional<PasswordHash> someHash(int number) {
+        return some(hashes, number);
+    }
+
+    /** The same of those who can log in by SCRAM. */
+    Optional<ScramSecret> someSecret(int number) {
+        return some(secrets, number);
+    }
+
+    private static <T> Optional<T> some(List<T> all, int number) {
+        return all.isEmpty() ? Optional.empty()
+                : Optional.of(all.get(Math.floorMod(number, all.size())));
     }
 
     /** Whether somebody can log in by SCRAM. */

@@ -20,7 +20,16 @@ sealed interface XclientCommand {
     String OFFER = "XCLIENT NAME ADDR PORT PROTO HELO";
 
     /** @param login who logged in there */
-    record Become(Client client, Optional<String> login) implements XclientCommand {}
+    record Become(Client client, Optional<String> login) implements XclientCommand {
+        /** Who speaks from now on; once named, a client speaks for nobody else. */
+        ClientOrigin of(ClientOrigin now, ListenerConfig listener) {
+            return switch (client) {
+                case Client.Named(InetAddress address) -> now.speakingFor(address, listener);
+                case Client.Unknown() -> now.unknown();
+                case Client.Same() -> login.isPresent() ? now.forItself() : now;
+            };
+        }
+    }
 
     record Refused(SmtpReply reply) implements XclientCommand {}
 

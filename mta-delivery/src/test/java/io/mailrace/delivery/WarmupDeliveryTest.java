@@ -318,6 +318,20 @@ class WarmupDeliveryTest {
     }
 
     @Test
+    void ourOwnRefusals_areNotTheSourcesHealth() throws IOException {
+        TestPeer peer = TestPeer.on("127.0.0.1", 0, List.of("PIPELINING", "SIZE 100"),
+                (verb, line, at, connection) -> null);
+        open.add(peer);
+        DeliveryFixture fixture = deliver(peer.port(), "pools.default.sources { cold = 1 }");
+        for (int i = 0; i < 5; i++) {
+            fixture.submit("far too large ".repeat(20) + i, "r" + i + "@d.test");
+        }
+        fixture.awaitEmpty();
+        assertThat(row(fixture).used()).isZero();
+        assertThat(row(fixture).bounced()).isZero();
+    }
+
+    @Test
     void attemptsThatMetNoServer_areFirstAttemptsStill() throws IOException {
         dns.mx("late.test", 10, "mx.late.test").a("mx.late.test", "127.0.0.77");
         TestPeer other = peer((verb, line, client) -> null);

@@ -501,10 +501,10 @@ class WarmupOperatorsTest {
                 List.of(), List.of("SPF of d.test is fail.")));
         Warmup warmup = start(JOINED + PLANS, warns);
         assertThat(row(warmup, "-").why()).isEqualTo(
-                "it had no mail yet; warning: SPF of d.test is fail.");
+                "it had no mail yet; warning: SPF of d.test is fail");
         assertThat(take(warmup, "default")).isPresent();
         memos.writeAll();
         assertThat(row(start(JOINED + PLANS), "default").why()).isEqualTo(
-                "warning: SPF of d.test is fail.");
+                "warning: SPF of d.test is fail");
     }
 }

@@ -184,6 +184,41 @@ class WarmupTest {
     }
 
     @Test
+    void pass_holdsInItsHourUnlessTheSourceIsStopped() {
+        toMidnight();
+        Warmup warmup = start("");
+        Warmup.Pass first = take(warmup).orElseThrow();
+        assertThat(warmup.holds(first)).isTrue();
+        time.advance(Duration.ofHours(1));
+        assertThat(warmup.holds(first)).isFalse();
+        Warmup.Pass second = take(warmup).orElseThrow();
+        assertThat(warmup.holds(second)).isTrue();
+        warmup.order("cold", "default", track -> track.pause("test"));
+        assertThat(warmup.holds(second)).isFalse();
+    }
+
+    @Test
+    void part_bindsOnlyWhereOthersCanTakeTheRest() {
+        toMidnight();
+        Warmup warmup = startAs("""
+                sources { cold { warmup { plan = p, unchecked = true } }, warm {} }
+                pools.default.sources { cold = 1, warm = 9 }
+                warmup.plans.p { caps { default = [2400] } }
+                """, WarmupGate.OPEN);
+        Optional<Warmup.Pass> pass = take(warmup);
+        int sent = 0;
+        for (; pass.isPresent(); sent++) {
+            finish(warmup, pass.get(), Outcome.ACCEPTED);
+            pass = take(warmup);
+        }
+        assertThat(sent).isLessThan(40);
+        assertThat(why(warmup)).contains("has its part of the mail");
+        assertThat(warmup.wait("cold", "default", true)).isNull();
+        assertThat(warmup.room("cold", "default", true).all()).isEqualTo(100 - sent);
+        assertThat(warmup.take("cold", "default", true)).isNotNull();
+    }
+
+    @Test
     void idle_forThirtyDays_beginsAnew() {
         toMidnight();
         Warmup warmup = start("");

@@ -72,7 +72,7 @@ final class ExpirySweep {
         long[] least = {clock.now() - SLACK_MILLIS, Long.MAX_VALUE};
         queue.beginSweep();
         walk.over(queue, row -> {
-            Schedule stays = look(queue, row);
+            Schedule stays = look(queue, row, least);
             if (stays != null) {
                 least[0] = Math.min(least[0], stays.sinceEpochMillis());
                 least[1] = Math.min(least[1], stays.expiresEpochMillis());
@@ -83,7 +83,7 @@ final class ExpirySweep {
     }
 
     /** Gives the envelope up if it is time; else returns how it stands. */
-    private @Nullable Schedule look(QueueState queue, QueueLoader.Row row)
+    private @Nullable Schedule look(QueueState queue, QueueLoader.Row row, long[] least)
             throws InterruptedException {
         Schedule schedule = loader.schedule(queue, row);
         if (schedule == null) {
@@ -101,7 +101,7 @@ final class ExpirySweep {
             Entry entry = loader.read(queue, row.place(), schedule);
             settler.expire(queue, entry, schedule.lastReply(), told);
             // it is there until that is on disk: the next sweep looks again
-            return schedule;
+            least[1] = Math.min(least[1], schedule.expiresEpochMillis());
         } catch (SpoolException damaged) {
             slots.giveBack();
             if (damaged.mayPass()) {

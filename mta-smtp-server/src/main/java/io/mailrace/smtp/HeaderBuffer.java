@@ -19,8 +19,8 @@ final class HeaderBuffer {
      * belongs to the header, so a line may turn out to be body after part of it was kept: that part
      * is given out again as heldBytes.
      */
-    /** As long as a line may be (RFC 5322 2.1.1). */
-    static final int MAX_NAME = 998;
+    /** Longer ones end the header. */
+    static final int MAX_NAME = 255;
     private static final int USUAL_BYTES = 2048;
     private static final int USUAL_FIELDS = 32;
     private static final int KEPT_BYTES = 16 << 10;

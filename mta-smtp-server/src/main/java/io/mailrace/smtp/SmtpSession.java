@@ -785,7 +785,6 @@ final class SmtpSession {
 
     // Replies and ends
 
-    /** A refusal that is the client's fault: too many of them end the session. */
     /** Whether it cannot be done now, which is no fault of the client's. */
     private boolean toldNotNow(String what, Optional<SmtpReply> why) {
         why.ifPresent(reply -> {
@@ -795,6 +794,7 @@ final class SmtpSession {
         return why.isPresent();
     }
 
+    /** A refusal that is the client's fault: too many of them end the session. */
     private void refuse(SmtpReply reply) {
         if (++errors > terms.limits().maxErrors()) {
             tell("command", Replies.TOO_MANY_ERRORS);

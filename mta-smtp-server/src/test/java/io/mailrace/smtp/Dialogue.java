@@ -144,7 +144,7 @@ record Dialogue(String name, String listener, boolean oneSegment, boolean noSock
         List<String> offer = terms.extensions(tls, mayLogIn
                 ? List.of("PLAIN", "LOGIN", "SCRAM-SHA-256")
                 : List.of(), authenticated ? maxHold(steps) : Duration.ZERO,
-                listener.startsWith("balanced"), 0);
+                listener.startsWith("balanced") && !isNamed(steps), 0);
         for (int i = 0; i < offer.size(); i++) {
             String line = offer.get(i);
             // Its date depends on the hour.
@@ -153,6 +153,22 @@ record Dialogue(String name, String listener, boolean oneSegment, boolean noSock
                     : line;
             steps.add(new Step.Expect((i < offer.size() - 1 ? "250-" : "250 ") + fixed));
         }
+    }
+
+    /** Whether a balancer has said for whom it speaks. */
+    private static boolean isNamed(List<Step> steps) {
+        boolean asked = false;
+        for (Step step : steps) {
+            if (step instanceof Step.Send(String said)) {
+                asked |= said.matches("(?is)XCLIENT .*(ADDR=|LOGIN=alice).*");
+            } else if (asked && step instanceof Step.Expect(String line)) {
+                if (line.startsWith("220")) {
+                    return true;
+                }
+                asked = false;
+            }
+        }
+        return false;
     }
 
     /** The right of who logged in last by AUTH PLAIN. */

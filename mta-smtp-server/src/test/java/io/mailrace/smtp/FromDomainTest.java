@@ -9,6 +9,7 @@ import org.junit.jupiter.api.Assertions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class FromDomainTest {
     private static String of(String value) {
@@ -33,6 +34,24 @@ class FromDomainTest {
             "a@-bad.test | ''", "'' | ''", "\\ | ''", "\"\\ | ''", "a@example.com> | example.com"})
     void of_anyForm_firstMailbox(String value, String domain) {
         assertThat(of(value)).isEqualTo(domain);
+    }
+
+    /** Readers may take another mailbox than the one that is found first. */
+    @ParameterizedTest
+    @ValueSource(strings = {"<ceo@evil.test> <x@ok.test>", "<ceo@evil.test>: <x@ok.test>",
+            "ceo@evil.test:, x@ok.test", "<x@ok.test> ceo@evil.test", "<<ceo@evil.test> x@ok.test",
+            "<x@ok.test> \"ceo@evil.test\""})
+    void allOf_strayText_isNeverSure(String value) {
+        assertThat(FromDomain.allOf(value.getBytes(StandardCharsets.UTF_8))).contains("");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"a@ok.test", "A (c) <a@ok.test> (tail)",
+            "Team: a@ok.test, B <b@ok.test>;",
+            "\"x@evil.test\" <a@ok.test>"})
+    void allOf_plainForms_areSure(String value) {
+        assertThat(FromDomain.allOf(value.getBytes(StandardCharsets.UTF_8))).containsOnly(
+                "ok.test");
     }
 
     @Test

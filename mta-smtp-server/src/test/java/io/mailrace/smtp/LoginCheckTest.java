@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
@@ -271,7 +272,7 @@ class LoginCheckTest {
 
     @Test
     void proof_countsLikeAPassword() throws Exception {
-        ScramSecret secret = ScramSecret.made(new byte[32], "alice");
+        ScramSecret secret = ScramSecret.made(new byte[32], "alice", Optional.empty());
         try (LoginCheck check = LoginCheck.open(config(10, 2), Set.of(), time)) {
             List<LoginCheck.Verdict> verdicts = new ArrayList<>();
             for (int i = 0; i < 3; i++) {

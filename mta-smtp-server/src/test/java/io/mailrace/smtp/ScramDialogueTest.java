@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.nio.charset.StandardCharsets;
 import java.util.Base64;
+import java.util.Optional;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -129,11 +130,15 @@ class ScramDialogueTest {
     @Test
     void madeSecret_isTheSameEachTimeAndAnotherForEachName() {
         byte[] secret = {1, 2, 3};
-        assertThat(ScramSecret.made(secret, "a").saltText())
-                .isEqualTo(ScramSecret.made(secret, "a").saltText())
-                .isNotEqualTo(ScramSecret.made(secret, "b").saltText())
+        assertThat(ScramSecret.made(secret, "a", Optional.empty()).saltText())
+                .isEqualTo(ScramSecret.made(secret, "a", Optional.empty()).saltText())
+                .isNotEqualTo(ScramSecret.made(secret, "b", Optional.empty()).saltText())
                 .hasSize(Base64.getEncoder().encodeToString(new byte[ScramSecret.SALT_BYTES])
                         .length());
+        ScramSecret like = ScramSecret.of("right".toCharArray(), new byte[20], 4096);
+        ScramSecret made = ScramSecret.made(secret, "a", Optional.of(like));
+        assertThat(made.iterations()).isEqualTo(4096);
+        assertThat(made.saltText()).hasSameSizeAs(like.saltText()).isNotEqualTo(like.saltText());
     }
 
     @ParameterizedTest

@@ -172,7 +172,7 @@ final class SessionDriver implements Outside {
     public ScramSecret scramSecret(String user) {
         UserTable.Entry entry = USERS.users().get(user);
         return (entry == null ? Optional.<ScramSecret>empty() : entry.fields().scram())
-                .orElseGet(() -> ScramSecret.made(new byte[32], user));
+                .orElseGet(() -> ScramSecret.made(new byte[32], user, Optional.empty()));
     }
 
     @Override

@@ -124,14 +124,18 @@ final class Settler {
                 MailBuilder.addresses(envelope.recipients()), detail);
     }
 
+    /** A second before its time to deliver by mail is not handed to a server any more. */
+    private boolean tooOld(Envelope envelope) {
+        MailOptions.DeliverBy by = envelope.options().deliverBy();
+        return clock.expired(envelope.agesFrom(), envelope.expiresEpochMillis())
+                || (by.mode() == MailOptions.DeliverBy.Mode.RETURN
+                        && clock.expired(envelope.agesFrom(), by.epochMillis() - 1000));
+    }
+
     private Verdict judge(QueueState queue, Entry entry, Settlement settlement,
             Operation.Told told) {
         Envelope envelope = entry.envelope();
-        MailOptions.DeliverBy by = envelope.options().deliverBy();
-        // a second before that time it is not handed to a server any more
-        boolean tooOld = clock.expired(envelope.agesFrom(), envelope.expiresEpochMillis())
-                || (by.mode() == MailOptions.DeliverBy.Mode.RETURN
-                        && clock.expired(envelope.agesFrom(), by.epochMillis() - 1000));
+        boolean tooOld = tooOld(envelope);
         List<DsnWriter.Report> reports = new ArrayList<>();
         List<DsnWriter.Report> waiting = new ArrayList<>();
         List<Recipient> given = new ArrayList<>();

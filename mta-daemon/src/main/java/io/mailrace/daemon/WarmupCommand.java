@@ -44,11 +44,11 @@ final class WarmupCommand implements Callable<Integer> {
         @Option(names = "--why", paramLabel = "TEXT", description = "For status and journal.")
         private @Nullable String why;
 
-        String query(String... more) {
+        String query(List<String> more) {
             List<String> query = new ArrayList<>(List.of("source=" + AdminClient.segment(source)));
             add(query, "provider", provider);
             add(query, "why", why);
-            query.addAll(List.of(more));
+            query.addAll(more);
             return String.join("&", query);
         }
 
@@ -160,11 +160,10 @@ final class WarmupCommand implements Callable<Integer> {
         }
     }
 
-    /** {@code mailrace warmup pause}. */
-    @Command(name = "pause", description = "Send nothing new from the source until it is resumed,"
-            + " also to providers it gets mail for later; its mail goes by warm sources, or"
-            + " waits.")
-    static final class Pause implements Callable<Integer> {
+    /** What is done to tracks: the command's own word, and the answer's. */
+    abstract static class Change implements Callable<Integer> {
+        private final String what;
+        private final String done;
         @Mixin
         private Which which = new Which();
         @Mixin
@@ -172,104 +171,90 @@ final class WarmupCommand implements Callable<Integer> {
         @Spec
         private CommandSpec spec = CommandSpec.create();
 
+        Change(String what, String done) {
+            this.what = what;
+            this.done = done;
+        }
+
+        /** Further parts of the query. */
+        List<String> more() {
+            return List.of();
+        }
+
         @Override
-        public Integer call() throws IOException {
-            return RulesCommand.changed(daemon, spec, PATH + "/pause?" + which.query(),
-                    "paused: " + which.subject());
+        public final Integer call() throws IOException {
+            return RulesCommand.changed(daemon, spec, PATH + "/" + what + "?"
+                    + which.query(more()), done + ": " + which.subject());
+        }
+    }
+
+    /** {@code mailrace warmup pause}. */
+    @Command(name = "pause", description = "Send nothing new from the source until it is resumed,"
+            + " also to providers it gets mail for later; its mail goes by warm sources, or"
+            + " waits.")
+    static final class Pause extends Change {
+        Pause() {
+            super("pause", "paused");
         }
     }
 
     /** {@code mailrace warmup resume}. */
     @Command(name = "resume", description = "End a pause, an operator's or one after a block.")
-    static final class Resume implements Callable<Integer> {
-        @Mixin
-        private Which which = new Which();
-        @Mixin
-        private DaemonOption daemon = new DaemonOption();
-        @Spec
-        private CommandSpec spec = CommandSpec.create();
-
-        @Override
-        public Integer call() throws IOException {
-            return RulesCommand.changed(daemon, spec, PATH + "/resume?" + which.query(),
-                    "resumed: " + which.subject());
+    static final class Resume extends Change {
+        Resume() {
+            super("resume", "resumed");
         }
     }
 
     /** {@code mailrace warmup step}. */
     @Command(name = "step", description = "Go to another step of the plan now, at providers"
             + " the source had mail for.")
-    static final class Step implements Callable<Integer> {
-        @Mixin
-        private Which which = new Which();
+    static final class Step extends Change {
         @Option(names = "--to", paramLabel = "NUMBER", description = {
                 "1 for the first; more than there are: it is warm (default: the next one)."})
         private @Nullable Integer to;
-        @Mixin
-        private DaemonOption daemon = new DaemonOption();
-        @Spec
-        private CommandSpec spec = CommandSpec.create();
+
+        Step() {
+            super("step", "stepped");
+        }
 
         @Override
-        public Integer call() throws IOException {
-            return RulesCommand.changed(daemon, spec, PATH + "/step?" + (to == null
-                    ? which.query()
-                    : which.query("to=" + to)), "stepped: " + which.subject());
+        List<String> more() {
+            return to == null ? List.of() : List.of("to=" + to);
         }
     }
 
     /** {@code mailrace warmup complete}. */
     @Command(name = "complete", description = "The source is warm at once; where no provider is"
             + " named, at all it gets mail for now and later.")
-    static final class Complete implements Callable<Integer> {
-        @Mixin
-        private Which which = new Which();
-        @Mixin
-        private DaemonOption daemon = new DaemonOption();
-        @Spec
-        private CommandSpec spec = CommandSpec.create();
-
-        @Override
-        public Integer call() throws IOException {
-            return RulesCommand.changed(daemon, spec, PATH + "/complete?" + which.query(),
-                    "complete: " + which.subject());
+    static final class Complete extends Change {
+        Complete() {
+            super("complete", "complete");
         }
     }
 
     /** {@code mailrace warmup reset}. */
     @Command(name = "reset", description = "Begin the plan anew.")
-    static final class Reset implements Callable<Integer> {
-        @Mixin
-        private Which which = new Which();
-        @Mixin
-        private DaemonOption daemon = new DaemonOption();
-        @Spec
-        private CommandSpec spec = CommandSpec.create();
-
-        @Override
-        public Integer call() throws IOException {
-            return RulesCommand.changed(daemon, spec, PATH + "/reset?" + which.query(),
-                    "reset: " + which.subject());
+    static final class Reset extends Change {
+        Reset() {
+            super("reset", "reset");
         }
     }
 
     /** {@code mailrace warmup complaints}. */
     @Command(name = "complaints", description = "Count messages of today that recipients called"
             + " spam, as a provider reports them.")
-    static final class Complaints implements Callable<Integer> {
-        @Mixin
-        private Which which = new Which();
+    static final class Complaints extends Change {
         @Parameters(index = "1", paramLabel = "NUMBER", description = "How many more.")
         private long count;
-        @Mixin
-        private DaemonOption daemon = new DaemonOption();
-        @Spec
-        private CommandSpec spec = CommandSpec.create();
+
+        Complaints() {
+            super("complaints", "counted");
+        }
 
         @Override
-        public Integer call() throws IOException {
-            return RulesCommand.changed(daemon, spec, PATH + "/complaints?" + which.query("count="
-                    + count), "counted: " + which.subject());
+        List<String> more() {
+            return List.of("count=" + count);
         }
     }
 }

@@ -41,7 +41,7 @@ record DeliveryParts(DeliveryConfig config, Spool spool, TimeSource time, Delive
     /** Parks mail no server has seen yet; its queue says so when there is other mail. */
     void parkUntried(MailQueue queue, long millis, String why) {
         queue.parkUntried(time.epochMillis() + millis, why);
-        if (!queue.take(1).stream().peek(queue::putBack).toList().isEmpty()) {
+        if (!armed(queue)) {
             reroute.accept(queue);
         }
     }
@@ -53,6 +53,11 @@ record DeliveryParts(DeliveryConfig config, Spool spool, TimeSource time, Delive
      */
     static boolean parkedAndArmed(MailQueue queue, long untilEpochMillis, String why) {
         queue.park(untilEpochMillis, why);
+        return armed(queue);
+    }
+
+    /** Makes a queue report itself; false when it has mail now, which it will not say again. */
+    private static boolean armed(MailQueue queue) {
         List<Envelope> early = queue.take(1);
         early.forEach(queue::putBack);
         return early.isEmpty();

@@ -4,7 +4,6 @@ package io.mailrace.queue;
 import io.mailrace.core.TimeSource;
 import java.time.Duration;
 import java.util.concurrent.atomic.AtomicBoolean;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -69,39 +68,55 @@ final class ExpirySweep {
     }
 
     private void sweep(QueueState queue) throws InterruptedException {
-        long[] least = {clock.now() - SLACK_MILLIS, Long.MAX_VALUE};
+        Bounds bounds = new Bounds(clock.now() - SLACK_MILLIS);
         queue.beginSweep();
         walk.over(queue, row -> {
-            Schedule stays = look(queue, row, least);
-            if (stays != null) {
-                least[0] = Math.min(least[0], stays.sinceEpochMillis());
-                least[1] = Math.min(least[1], stays.expiresEpochMillis());
-            }
+            look(queue, row, bounds);
             return true;
         });
-        queue.endSweep(least[0], least[1]);
+        queue.endSweep(bounds.since, bounds.expiry);
     }
 
-    /** Gives the envelope up if it is time; else returns how it stands. */
-    private @Nullable Schedule look(QueueState queue, QueueLoader.Row row, long[] least)
+    /** What holds for all mail of a queue a sweep has seen. */
+    private static final class Bounds {
+        private long since;
+        private long expiry = Long.MAX_VALUE;
+
+        Bounds(long since) {
+            this.since = since;
+        }
+
+        void stays(Schedule schedule) {
+            since = Math.min(since, schedule.sinceEpochMillis());
+            goes(schedule);
+        }
+
+        /** It is there until that is on disk: the next sweep looks again. */
+        void goes(Schedule schedule) {
+            expiry = Math.min(expiry, schedule.expiresEpochMillis());
+        }
+    }
+
+    /** Gives the envelope up if it is time. */
+    private void look(QueueState queue, QueueLoader.Row row, Bounds bounds)
             throws InterruptedException {
         Schedule schedule = loader.schedule(queue, row);
         if (schedule == null) {
-            return null;
+            return;
         }
         long now = clock.now();
         boolean unserved = row.place().dueEpochMillis() + GRACE.toMillis() <= now
                 && schedule.expiresEpochMillis() + GRACE.toMillis() <= now;
         if (!clock.expired(schedule.sinceEpochMillis(), schedule.expiresEpochMillis())
                 || !(unserved || queue.isParked()) || !queue.claim(row.place())) {
-            return schedule;
+            bounds.stays(schedule);
+            return;
         }
         Operation.Told told = slots.take(() -> {}, () -> queue.unclaim(row.place()));
         try {
             Entry entry = loader.read(queue, row.place(), schedule);
             settler.expire(queue, entry, schedule.lastReply(), told);
-            // it is there until that is on disk: the next sweep looks again
-            least[1] = Math.min(least[1], schedule.expiresEpochMillis());
+            bounds.goes(schedule);
         } catch (SpoolException damaged) {
             slots.giveBack();
             if (damaged.mayPass()) {
@@ -110,6 +125,5 @@ final class ExpirySweep {
             }
             loader.quarantine(queue, row, String.valueOf(damaged.getMessage()));
         }
-        return null;
     }
 }

@@ -76,6 +76,8 @@ final class Replies {
     static final SmtpReply NEEDS_MAIL = SmtpReply.of(503, "5.5.1", "Send MAIL first");
     static final SmtpReply NESTED_MAIL = SmtpReply.of(503, "5.5.1", "Sender already given");
     static final SmtpReply CHUNKS_BEGUN = SmtpReply.of(503, "5.5.1", "Only BDAT may follow BDAT");
+    static final SmtpReply BINARY_NEEDS_BDAT = SmtpReply.of(503, "5.5.1",
+            "BODY=BINARYMIME takes BDAT only");
     static final SmtpReply AUTH_TWICE = SmtpReply.of(503, "5.5.1", "Already authenticated");
     static final SmtpReply AUTH_IN_MAIL = SmtpReply.of(503, "5.5.1",
             "Not permitted during a mail transaction");
@@ -108,6 +110,8 @@ final class Replies {
             "Nothing may follow STARTTLS, closing connection");
     static final SmtpReply BARE_LINE_ENDS = SmtpReply.of(554, "5.6.0",
             "Message has NUL, or CR or LF that is not part of CRLF");
+    static final SmtpReply BINARY_WITHOUT_HEADER = SmtpReply.of(554, "5.6.0",
+            "BODY=BINARYMIME needs a header that ends with an empty line");
     static final SmtpReply HELD_TOO_LONG = SmtpReply.of(554, "5.5.4",
             "Release is further ahead than was offered");
     static final SmtpReply LONG_LINE = SmtpReply.of(554, "5.6.0",

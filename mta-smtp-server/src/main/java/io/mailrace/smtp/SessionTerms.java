@@ -33,7 +33,7 @@ record SessionTerms(String hostname, String listenerName, ListenerConfig listene
             boolean xclient, long nowEpochMillis) {
         List<String> lines = new ArrayList<>(List.of(hostname, "PIPELINING",
                 "SIZE " + limits().maxSize(), "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES",
-                "CHUNKING", "DSN", "DELIVERBY", "MT-PRIORITY",
+                "CHUNKING", "BINARYMIME", "DSN", "DELIVERBY", "MT-PRIORITY",
                 "LIMITS RCPTMAX=" + limits().maxRecipients()));
         if (!maxHold.isZero()) {
             lines.add("FUTURERELEASE " + maxHold.toSeconds() + " " + Instant.ofEpochSecond(

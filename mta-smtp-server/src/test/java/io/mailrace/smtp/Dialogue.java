@@ -20,6 +20,7 @@ import java.util.stream.Stream;
  * written out in the {@code ehlo-offer-*} files and nowhere else. Directives: {@code @ listener
  * NAME}, {@code @ tls} (handshake), {@code @ closed} (the server has hung up), {@code @ messages
  * N}, {@code @ stored TEXT} and {@code @ not-stored TEXT} (part of the first message or not),
+ * {@code @ ends TEXT} (the last of the first message), {@code @ content binary|text},
  * {@code @ found +RULE RULE} (what lint found on it, {@code +}: and mended), {@code @
  * one-segment} (splitting the client's bytes would change the case). In client lines
  * {@code \r \n \0 \xHH} are escapes; {@code {100}} is 100 times the letter x.
@@ -52,6 +53,10 @@ record Dialogue(String name, String listener, boolean oneSegment, boolean noSock
         record Holds(String text) implements Step {}
 
         record Lacks(String text) implements Step {}
+
+        record Ends(String text) implements Step {}
+
+        record Content(boolean binary) implements Step {}
 
         /** @param rules of the lint report, fixed ones with a plus before them */
         record Found(String rules) implements Step {}
@@ -101,6 +106,8 @@ record Dialogue(String name, String listener, boolean oneSegment, boolean noSock
                 case "messages" -> new Step.Messages(Integer.parseInt(words[1]));
                 case "stored" -> new Step.Holds(unescape(words[1]));
                 case "not-stored" -> new Step.Lacks(unescape(words[1]));
+                case "ends" -> new Step.Ends(unescape(words[1]));
+                case "content" -> new Step.Content(words[1].equals("binary"));
                 case "found" -> new Step.Found(words.length > 1 ? words[1].strip() : "");
                 default -> throw new IllegalArgumentException(file + ": " + line);
             });

@@ -31,12 +31,14 @@ import org.junit.jupiter.api.io.TempDir;
  */
 class BinaryMailTest {
     /** Ends a DATA, begins a command, has every kind of line end and no end of its own. */
-    private static final String BODY = "\0\1\n\n\r\r\n.\r\nMAIL\u00a0FROM:<evil@evil.test>\r\n"
-            + "\r\n.\nRSET\r.\r\n\u00ff\u00fe" + "x".repeat(3000) + "end";
-    private static final String HEADER = "From: a@sender.test\r\nSubject: octets\r\n"
-            + "Date: Fri, 20 Nov 2026 12:00:00 +0000\r\nMessage-ID: <1@sender.test>\r\n"
-            + "MIME-Version: 1.0\r\nContent-Type: application/octet-stream\r\n"
-            + "Content-Transfer-Encoding: binary\r\n\r\n";
+    private static final String BODY = String.join("\r\n", "\0\1\n\n\r", ".",
+            "MAIL\u00a0FROM:<evil@evil.test>", "", ".\nRSET\r.",
+            "\u00ff\u00fe" + "x".repeat(3000) + "end");
+    private static final String HEADER = String.join("\r\n", "From: a@sender.test",
+            "Subject: octets", "Date: Fri, 20 Nov 2026 12:00:00 +0000",
+            "Message-ID: <1@sender.test>", "MIME-Version: 1.0",
+            "Content-Type: application/octet-stream", "Content-Transfer-Encoding: binary", "",
+            "");
 
     @TempDir
     Path folder;

@@ -104,8 +104,8 @@ final class Messages {
         }
     }
 
-    static final String BINARY_HEADER = "From: a@example.com\r\nMIME-Version: 1.0\r\n"
-            + "Content-Transfer-Encoding: binary\r\n\r\n";
+    static final String BINARY_HEADER = String.join("\r\n", "From: a@example.com",
+            "MIME-Version: 1.0", "Content-Transfer-Encoding: binary", "", "");
 
     /** A message as BINARYMIME allows it: any octets behind the header, mostly the awkward ones. */
     static byte[] binary(Random random) {

@@ -102,7 +102,8 @@ class CodecTest {
         for (MailOptions.Body body : MailOptions.Body.values()) {
             Envelope binary = new Envelope(ENVELOPE.id(), 3, QUEUE, UTF8, ENVELOPE.recipients(),
                     ENVELOPE.options().with(body), new ContentFacts(9, true, false, true, true,
-                            true, "example.com", "<a@b>", "tag"), 7, true, 1000, 2000, 3000);
+                            true, "example.com", "<a@b>", "tag"),
+                    7, true, 1000, 2000, 3000);
             assertThat(EnvelopeCodec.decode(EnvelopeCodec.encode(new Entry(binary, 12, true)),
                     QUEUE, ENVELOPE_PLACE, new Schedule(7, true, 1000, 3000, Optional.of(REPLY)))
                     .envelope()).isEqualTo(binary);

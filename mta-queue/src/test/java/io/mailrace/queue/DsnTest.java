@@ -171,8 +171,9 @@ class DsnTest {
     @Test
     void retFull_ofBinaryContent_returnsItsHeaderOnly() {
         try (SpoolFixture fixture = new SpoolFixture(directory)) {
-            byte[] content = ("Subject: hello\r\nContent-Transfer-Encoding: binary\r\n\r\nbody\0\n"
-                    + "\r\r\n.\r\n").getBytes(StandardCharsets.US_ASCII);
+            byte[] content = String.join("\r\n", "Subject: hello",
+                    "Content-Transfer-Encoding: binary", "", "body\0\n\r", ".", "")
+                    .getBytes(StandardCharsets.US_ASCII);
             ContentFacts plain = facts(content);
             SpoolId id = fixture.accept(content, from("app@example.com", MailOptions.NONE
                     .with(MailOptions.Body.BINARY_MIME).with(MailOptions.Ret.FULL),

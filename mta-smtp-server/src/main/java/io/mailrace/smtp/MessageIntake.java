@@ -47,7 +47,7 @@ final class MessageIntake implements ContentScanner.Sink {
             UserRights rights, Set<ControlField> controls, long epochMillis, String date) {
         ControlValues.Rights controlRights(Set<String> pools) {
             Duration hold = rights.maxHold().isZero() ? USUAL_HOLD : rights.maxHold();
-            return new ControlValues.Rights(controls, pools, epochMillis,
+            return new ControlValues.Rights(controls, rights.lanesHeMayAsk(), pools, epochMillis,
                     epochMillis + hold.toMillis());
         }
     }
@@ -190,6 +190,9 @@ final class MessageIntake implements ContentScanner.Sink {
         controls.notBefore().ifPresent(this::release);
         tag = controls.tag();
         tenant = controls.tenant().orElse(sent.rights().tenant());
+        if (refusal.isEmpty() && policy.tenantFull().test(tenant)) {
+            refuse(Replies.TOO_MUCH_WAITS);
+        }
         hints = sent.rights().route(controls.hints(header.routedValues()));
         RouteTerms terms = content.terms(new Draft(sent.sender(), sent.recipients(),
                 sent.options(), tenant, tag, hints));
@@ -224,7 +227,7 @@ final class MessageIntake implements ContentScanner.Sink {
     }
 
     private void judge(MessageHeader header, ControlValues controls, boolean bulk) {
-        lint.controls(controls);
+        lint.begin(header, controls);
         lint.repeated(header);
         if (!header.has(KnownField.DATE)
                 && (limits.addMissingHeaders() || lint.found(LintRule.DATE_MISSING))) {

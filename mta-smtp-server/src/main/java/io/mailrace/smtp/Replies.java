@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.mailrace.smtp;
 
+import io.mailrace.core.Lane;
 import io.mailrace.core.LintRule;
 import io.mailrace.core.SmtpReply;
 
@@ -129,8 +130,16 @@ final class Replies {
     static final SmtpReply FIELDS_DIFFER = SmtpReply.of(554, "5.5.3",
             "Recipients need different header fields, send to them separately");
 
+    static final SmtpReply TOO_MANY_CONTROLS = SmtpReply.of(554, "5.6.0",
+            "More than " + ControlField.MAX_READ + " X-Mailrace- fields");
+
     static SmtpReply controlNotAllowed(ControlField field) {
         return SmtpReply.of(550, "5.7.1", field.fieldName() + " is not allowed for this sender");
+    }
+
+    static SmtpReply laneNotAllowed(Lane lane) {
+        return SmtpReply.of(550, "5.7.1", ControlField.LANE.fieldName() + ": " + lane.word()
+                + " is not allowed for this sender");
     }
 
     static SmtpReply controlUnusable(ControlField field) {

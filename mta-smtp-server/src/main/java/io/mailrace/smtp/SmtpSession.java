@@ -152,7 +152,8 @@ final class SmtpSession {
         }
         mode = Mode.COMMAND;
         tls = protocolAndCipher;
-        auth.encrypted(certified);
+        // a certificate that is shown after XCLIENT is the balancer's, not the client's
+        auth.encrypted(origin.spokenFor() ? Optional.empty() : certified);
         helo = "";
         extended = false;
         abandon();
@@ -303,7 +304,7 @@ final class SmtpSession {
         extended = ehlo;
         abandon();
         List<String> offer = ehlo
-                ? terms.extensions(!tls.isEmpty(), offered(), rights().maxHold(),
+                ? terms.extensions(!tls.isEmpty(), offered(), rights(),
                         origin.speaksForOthers(), time.epochMillis())
                 : List.of(terms.hostname());
         outside.reply(new SmtpReply(250, Optional.empty(), offer));
@@ -762,11 +763,11 @@ final class SmtpSession {
 
     // Replies and ends
 
-    /** Whether it cannot be done now, which is no fault of the client's. */
+    /** Whether it cannot be done now: no fault of the client's, unless it asks on and on. */
     private boolean toldNotNow(String what, Optional<SmtpReply> why) {
         why.ifPresent(reply -> {
             tell(what, reply);
-            outside.reply(reply);
+            harmless(reply);
         });
         return why.isPresent();
     }

@@ -6,7 +6,6 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
@@ -150,7 +149,7 @@ record Dialogue(String name, String listener, boolean oneSegment, boolean noSock
                 && !authenticated;
         List<String> offer = terms.extensions(tls, mayLogIn
                 ? List.of("PLAIN", "LOGIN", "SCRAM-SHA-256")
-                : List.of(), authenticated ? maxHold(steps) : Duration.ZERO,
+                : List.of(), authenticated ? rights(steps) : UserRights.WITHOUT_LOGIN,
                 listener.startsWith("balanced") && !isNamed(steps), 0);
         for (int i = 0; i < offer.size(); i++) {
             String line = offer.get(i);
@@ -178,18 +177,18 @@ record Dialogue(String name, String listener, boolean oneSegment, boolean noSock
         return false;
     }
 
-    /** The right of who logged in last by AUTH PLAIN. */
-    private static Duration maxHold(List<Step> steps) {
-        Duration hold = Duration.ZERO;
+    /** The rights of who logged in last by AUTH PLAIN; of anybody, when somebody else did. */
+    private static UserRights rights(List<Step> steps) {
+        UserRights rights = UserRights.WITHOUT_LOGIN;
         for (Step step : steps) {
             if (step instanceof Step.Send(String said) && said.startsWith("AUTH PLAIN ")) {
                 String login = new String(Base64.getMimeDecoder().decode(said.substring(11)),
                         StandardCharsets.UTF_8);
                 UserTable.Entry entry = Fixture.userTable().users().get(login.split("\0")[1]);
-                hold = entry == null ? Duration.ZERO : entry.rights().maxHold();
+                rights = entry == null ? UserRights.WITHOUT_LOGIN : entry.rights();
             }
         }
-        return hold;
+        return rights;
     }
 
     /** Bytes as Latin-1; the file itself is UTF-8, whose octets are kept. */

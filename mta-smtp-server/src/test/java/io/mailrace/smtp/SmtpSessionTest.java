@@ -3,6 +3,7 @@ package io.mailrace.smtp;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.net.InetAddress;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -311,5 +312,17 @@ class SmtpSessionTest {
                 Optional.of(new Identity("alice", UserRights.of("alice"))));
         driver.say("EHLO balancer", "MAIL FROM:<a@example.com>");
         assertThat(driver.lastLine()).startsWith("250 2.1.0");
+    }
+
+    /** Whom the balancer cannot name shares its address: limits and the brake count them as one. */
+    @Test
+    void xclient_unavailable_countsAsTheBalancer() {
+        SessionDriver driver = SessionDriver.opened("balanced-login");
+        driver.say("EHLO balancer", "XCLIENT ADDR=[UNAVAILABLE]");
+        ClientOrigin unknown = driver.became.getFirst();
+        assertThat(unknown.client()).isEqualTo(InetAddress.getLoopbackAddress());
+        assertThat(unknown.relaysFrom()).isFalse();
+        assertThat(unknown.speaksForOthers()).isFalse();
+        assertThat(unknown.spokenFor()).isTrue();
     }
 }

@@ -61,7 +61,7 @@ final class ContentStream {
     void write(byte[] chunk, ByteBuf out) {
         next++;
         if (stuffing) {
-            stuff(chunk, out);
+            DotStuffing.write(chunk, atLineStart, out);
         } else {
             out.writeBytes(chunk);
         }
@@ -75,19 +75,5 @@ final class ContentStream {
         if (dots) {
             out.writeBytes(atLineStart ? END_AT_LINE_START : END_INSIDE_LINE);
         }
-    }
-
-    private void stuff(byte[] chunk, ByteBuf out) {
-        boolean start = atLineStart;
-        int from = 0;
-        for (int i = 0; i < chunk.length; i++) {
-            byte b = chunk[i];
-            if (start && b == '.') {
-                out.writeBytes(chunk, from, i - from).writeByte('.');
-                from = i;
-            }
-            start = b == '\n';
-        }
-        out.writeBytes(chunk, from, chunk.length - from);
     }
 }

@@ -17,7 +17,7 @@ import picocli.CommandLine.ScopeType;
  */
 @Command(name = "mailrace", description = "High-throughput outbound mail server.", subcommands = {
         ServeCommand.class, CheckCommand.class, DoctorCommand.class, ConfigCommand.class,
-        QueueCommand.class,
+        ReloadCommand.class, QueueCommand.class,
         TraceCommand.class, OperationCommands.Hold.class, OperationCommands.Release.class,
         OperationCommands.Retry.class, OperationCommands.Bounce.class,
         OperationCommands.Discard.class, OperationCommands.Rebind.class,

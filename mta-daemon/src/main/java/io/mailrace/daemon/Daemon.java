@@ -11,6 +11,7 @@ import io.mailrace.queue.QueueKey;
 import io.mailrace.queue.RocksSpool;
 import io.mailrace.queue.Spool;
 import io.mailrace.smtp.SmtpServer;
+import io.mailrace.smtp.SmtpServerException;
 import io.netty.channel.IoEventLoopGroup;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.epoll.Epoll;
@@ -136,8 +137,7 @@ public final class Daemon implements AutoCloseable {
                 time, metrics, config.dkim().keys().keySet().stream().sorted().toList());
         delivery = delivering;
         parts.push(new Part("delivery", () -> delivering.close(stopRest(1))));
-        SmtpServer listening = SmtpServer.start(config.smtp(), open, loops, time, metrics,
-                signer);
+        SmtpServer listening = listen(open, loops, signer);
         server = listening;
         // half of the time: delivery needs the other
         parts.push(new Part("listeners", () -> listening.close(stopRest(2))));
@@ -147,6 +147,19 @@ public final class Daemon implements AutoCloseable {
                 config.admin().socket(),
                 TimeUnit.NANOSECONDS.toMillis(time.nanos() - startedNanos));
         systemd.ready(liveness(open, loops), this::line);
+    }
+
+    /** What keeps a listener from its port is said with the remedy. */
+    private SmtpServer listen(Spool open, IoEventLoopGroup loops, DkimInForce signer) {
+        try {
+            return SmtpServer.start(config.smtp(), open, loops, time, metrics, signer);
+        } catch (SmtpServerException refused) {
+            throw refused.bind().map(bind -> new StartException(refused.getMessage() + ". "
+                    + PortHolder.ofThisMachine().advise("listeners." + bind.name() + ".bind",
+                            bind.address(), refused),
+                    refused))
+                    .map(RuntimeException.class::cast).orElse(refused);
+        }
     }
 
     private Liveness liveness(Spool open, IoEventLoopGroup loops) {

@@ -234,7 +234,9 @@ class DaemonTest {
     void start_addressInUse_failsAndLeavesNothingOpen() throws IOException {
         try (ServerSocket other = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
             assertThatThrownBy(() -> start("listeners.relay.bind = \"127.0.0.1:"
-                    + other.getLocalPort() + "\"")).hasMessageContaining("relay");
+                    + other.getLocalPort() + "\"")).hasMessageContainingAll("relay",
+                            "belongs to", "process " + ProcessHandle.current().pid(),
+                            "change listeners.relay.bind");
         }
         assertThat(folder.resolve("run/admin.sock")).doesNotExist();
         start().close();
@@ -293,7 +295,8 @@ class DaemonTest {
 
     private Process serve(Path config, Path log) throws IOException {
         Path java = Path.of(System.getProperty("java.home"), "bin", "java");
-        ProcessBuilder builder = new ProcessBuilder(Stream.of(java.toString(), "--enable-native-access=ALL-UNNAMED",
+        ProcessBuilder builder = new ProcessBuilder(Stream.of(java.toString(),
+                "--enable-native-access=ALL-UNNAMED",
                 "--sun-misc-unsafe-memory-access=deny", "-XX:+UseCompactObjectHeaders",
                 "-XX:TieredStopAtLevel=1", "-cp", System.getProperty("java.class.path"),
                 "io.mailrace.daemon.Main", "serve", "--config", config.toString()).toList())

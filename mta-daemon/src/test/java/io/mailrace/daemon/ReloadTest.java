@@ -100,9 +100,9 @@ class ReloadTest {
         assertThat(reload()).as(err.toString()).isZero();
         assertThat(out.toString()).isEqualTo(
                 """
-                reloaded: users, certificate, DKIM keys, log level
-                changed, but in force after a restart only: delivery.connections
-                """);
+                        reloaded: users, certificate, DKIM keys, log level
+                        changed, but in force after a restart only: delivery.connections
+                        """);
         assertThat(explained()).contains("s1@sender.test");
         assertThat(rootLevel()).isEqualTo("INFO");
         systemd.awaitMessage("RELOADING=1\nMONOTONIC_USEC=");
@@ -140,7 +140,8 @@ class ReloadTest {
                 log.level = info
                 """.formatted(folder)));
         assertThat(reload()).isEqualTo(1);
-        assertThat(err.toString()).contains("tls.certificate: " + folder + "/none.pem is not there");
+        assertThat(err.toString()).contains("tls.certificate: " + folder
+                + "/none.pem is not there");
         assertThat(rootLevel()).isEqualTo(before);
     }
 

@@ -368,8 +368,8 @@ public final class SmtpServer {
                 }).bind(listener.bind()).awaitUninterruptibly();
         Channel bound = binding.channel();
         if (!binding.isSuccess()) {
-            throw new SmtpServerException("listener " + name + " cannot listen on "
-                    + listener.bind() + ": " + binding.cause().getMessage(), binding.cause());
+            throw new SmtpServerException(new SmtpServerException.Bind(name, listener.bind()),
+                    binding.cause());
         }
         listeners.put(name, bound);
         LOG.info("listener={} address={} tls={} auth={}", name, bound.localAddress(),

@@ -14,9 +14,9 @@ import org.slf4j.LoggerFactory;
  */
 public final class BenchDaemon {
     /** Before each listener's name and address. */
-    static final String LISTENING = "listening ";
+    public static final String LISTENING = "listening ";
     /** After the last of them. */
-    static final String READY = "ready";
+    public static final String READY = "ready";
     private static final Logger LOG = LoggerFactory.getLogger(BenchDaemon.class);
 
     private BenchDaemon() {}

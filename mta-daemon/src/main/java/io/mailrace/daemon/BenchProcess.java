@@ -55,7 +55,7 @@ final class BenchProcess implements AutoCloseable {
                 ? daemonOptions(ManagementFactory.getRuntimeMXBean().getInputArguments())
                 : launch.options());
         command.addAll(List.of("-cp", System.getProperty("java.class.path"),
-                BenchDaemon.class.getName(), config.toString()));
+                launch.program(), config.toString()));
         Path log = config.resolveSibling("mailrace.log");
         var builder = new ProcessBuilder(command)
                 .redirectError(ProcessBuilder.Redirect.appendTo(log.toFile()));

@@ -48,15 +48,29 @@ public final class BenchRig implements AutoCloseable {
     /**
      * How a process is started beside what the options say.
      *
+     * @param program the class that is the relay; it is given a configuration file and must behave
+     *        as {@link BenchDaemon} does
      * @param before words before the command, such as {@code taskset -c 0}
      * @param options of the JVM; those of this process when empty
      * @param environment more variables
      * @param spool where the spool is when not in the rig's own folder
      */
-    public record Launch(List<String> before, List<String> options,
+    public record Launch(String program, List<String> before, List<String> options,
             Map<String, String> environment, Optional<Path> spool) {
-        public static final Launch PLAIN = new Launch(List.of(), List.of(), Map.of(),
-                Optional.empty());
+        public static final Launch PLAIN = new Launch(BenchDaemon.class.getName(),
+                List.of(), List.of(), Map.of(), Optional.empty());
+
+        /** Another relay. */
+        public static Launch of(Class<?> program) {
+            return new Launch(program.getName(), List.of(), List.of(), Map.of(),
+                    Optional.empty());
+        }
+
+        /** Ours, with words before its command. */
+        public static Launch after(List<String> before) {
+            return new Launch(BenchDaemon.class.getName(), before, List.of(), Map.of(),
+                    Optional.empty());
+        }
     }
 
     /** What became of everything submitted since the start. */

@@ -110,21 +110,20 @@ public final class AttackProgram implements Callable<Integer> {
         UserFile users = UserFile.open(folder.path().resolve("users"));
         users.add(USER, PASSWORD.toCharArray());
         users.add(Attackers.USER, Attackers.PASSWORD.toCharArray());
-        int port = SinkNetwork.freePort();
         String configuration = """
                 hostname = mta1.mailrace.test
                 listeners {
-                  submission { bind = "127.0.0.1:%2$d", tls = starttls, auth = required }
+                  submission { bind = "127.0.0.1:0", tls = starttls, auth = required }
                 }
                 users { file = "%1$s/users" }
                 spool { path = "%1$s/spool", min-free = 64m }
-                dns { servers = ["127.0.0.1:%3$d"] }
-                delivery { port = %4$d, allow-destinations = ["127.0.0.0/8"], tls = off }
+                dns { servers = ["127.0.0.1:%2$d"] }
+                delivery { port = %3$d, allow-destinations = ["127.0.0.0/8"], tls = off }
                 admin { socket = "%1$s/admin.sock", bind = "" }
                 log { events = off }
-                """.formatted(folder.path(), port, network.dnsPort(), network.port());
+                """.formatted(folder.path(), network.dnsPort(), network.port());
         return DaemonProcess.start(folder.path(), configuration,
-                new InetSocketAddress(InetAddress.getLoopbackAddress(), port),
+                new InetSocketAddress(InetAddress.getLoopbackAddress(), 0),
                 List.of("-Xmx256m"));
     }
 

@@ -3,6 +3,7 @@ package io.mailrace.benchmarks;
 
 import io.mailrace.daemon.SimulatedClient;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
@@ -25,6 +26,10 @@ import java.util.stream.Stream;
 public final class DaemonProcess implements AutoCloseable {
     private static final Duration READY_LIMIT = Duration.ofSeconds(60);
     private static final long POLL_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
+    private static final String ANY_PORT = "bind = \"127.0.0.1:0\"";
+    /** The one listener of a configuration with {@link #ANY_PORT}, as the log tells it. */
+    private static final Pattern LISTENING = Pattern.compile(
+            "started version=.* listeners=\\{[^}]*127\\.0\\.0\\.1:([0-9]+)");
     private static final List<String> LAUNCHER_OPTIONS = List.of(
             "--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=deny",
             "-XX:+UseCompactObjectHeaders", "-XX:+UseG1GC", "-XX:+ExitOnOutOfMemoryError");
@@ -47,9 +52,10 @@ public final class DaemonProcess implements AutoCloseable {
 
     private final Path folder;
     private final Path config;
-    private final String configuration;
+    private String configuration;
+    private String more = "";
     private final Path log;
-    private final InetSocketAddress address;
+    private InetSocketAddress address;
     private final Setup setup;
     private Process process;
 
@@ -68,7 +74,8 @@ public final class DaemonProcess implements AutoCloseable {
     /**
      * Writes a configuration into the folder and starts; not yet ready when this returns.
      *
-     * @param address of a listener in the configuration, where it will greet
+     * @param address of a listener in the configuration, where it will greet; with port 0 the one
+     *        it was given, which it keeps over restarts
      */
     public static DaemonProcess start(Path folder, String configuration,
             InetSocketAddress address, List<String> options) throws IOException {
@@ -85,31 +92,31 @@ public final class DaemonProcess implements AutoCloseable {
     /** As {@link #start}: relays from loopback, without authentication, to the network's sink. */
     public static DaemonProcess startRelay(Path folder, SinkNetwork network, Setup setup)
             throws IOException {
-        int port = SinkNetwork.freePort();
         Files.writeString(folder.resolve("users"), "");
         Files.createDirectories(folder.resolve("disk"));
         String configuration = """
                 hostname = mta1.mailrace.test
                 listeners {
-                  relay { bind = "127.0.0.1:%2$d", tls = off, relay-from = ["127.0.0.0/8"] }
+                  relay { bind = "127.0.0.1:0", tls = off, relay-from = ["127.0.0.0/8"] }
                 }
                 users { file = "%1$s/users" }
                 submission { max-size = 200m }
                 spool { path = "%1$s/disk/spool", min-free = 64m }
                 retry { default { intervals = [1s, 2s, 5s], max-age = 1h } }
-                dns { servers = ["127.0.0.1:%3$d"] }
-                delivery { port = %4$d, allow-destinations = ["127.0.0.0/8"], tls = off
+                dns { servers = ["127.0.0.1:%2$d"] }
+                delivery { port = %3$d, allow-destinations = ["127.0.0.0/8"], tls = off
                            park-first = 1s, park-max = 5s }
                 admin { socket = "%1$s/admin.sock", bind = "" }
                 log { events = off }
                 """
-                .formatted(folder, port, network.dnsPort(), network.port());
+                .formatted(folder, network.dnsPort(), network.port());
         return new DaemonProcess(folder, configuration,
-                new InetSocketAddress(InetAddress.getLoopbackAddress(), port), setup);
+                new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), setup);
     }
 
     /** Lines that win over those before them, from the next start on. */
-    public void configure(String more) throws IOException {
+    public void configure(String lines) throws IOException {
+        more = lines;
         Files.writeString(config, configuration + setup.configuration() + more + "\n");
     }
 
@@ -148,8 +155,35 @@ public final class DaemonProcess implements AutoCloseable {
         return said;
     }
 
-    /** Where it takes mail. */
+    /**
+     * Where it takes mail; waits for its first start when the port is not known yet.
+     *
+     * @throws UncheckedIOException with the end of its log when it died or does not start
+     */
     public InetSocketAddress address() {
+        try {
+            return found();
+        } catch (IOException absent) {
+            throw new UncheckedIOException(absent);
+        }
+    }
+
+    private InetSocketAddress found() throws IOException {
+        long deadline = System.nanoTime() + READY_LIMIT.toNanos();
+        while (address.getPort() == 0) {
+            Matcher listening = LISTENING.matcher(log());
+            if (listening.find()) {
+                int port = Integer.parseInt(listening.group(1));
+                configuration = configuration.replace(ANY_PORT, ANY_PORT.replace(":0\"", ":" + port
+                        + "\""));
+                configure(more);
+                address = new InetSocketAddress(address.getAddress(), port);
+            } else if (!process.isAlive() || System.nanoTime() > deadline) {
+                throw new IOException("the daemon does not start:\n" + logEnd());
+            } else {
+                LockSupport.parkNanos(POLL_NANOS);
+            }
+        }
         return address;
     }
 
@@ -165,7 +199,7 @@ public final class DaemonProcess implements AutoCloseable {
     public void awaitReady() throws IOException {
         long deadline = System.nanoTime() + READY_LIMIT.toNanos();
         while (process.isAlive() && System.nanoTime() < deadline) {
-            try (SimulatedClient client = SimulatedClient.connect(address,
+            try (SimulatedClient client = SimulatedClient.connect(found(),
                     Duration.ofSeconds(5))) {
                 client.quit();
                 return;

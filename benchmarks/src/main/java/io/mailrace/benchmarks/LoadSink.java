@@ -28,6 +28,7 @@ import java.util.zip.CRC32C;
  */
 public final class LoadSink implements SimulatedInbox, AutoCloseable {
     static final int MAX_NUMBER = 50_000_000;
+    private static final int MAX_TRIES = 20;
     private static final int HEADER_SCAN = 64 * 1024;
     private static final byte[] FIELD = ("\n" + LoadMessage.FIELD)
             .getBytes(StandardCharsets.US_ASCII);
@@ -62,6 +63,11 @@ public final class LoadSink implements SimulatedInbox, AutoCloseable {
     public InetSocketAddress listen(InetSocketAddress address)
             throws IOException, InterruptedException {
         return provider.listen(address);
+    }
+
+    /** Listens on {@code net + 1} to {@code net + count} with one port; returns it. */
+    int listen(String net, int count) throws IOException, InterruptedException {
+        return provider.listenOnCommonPort(net, count, MAX_TRIES);
     }
 
     /** Connections open now. */

@@ -5,7 +5,6 @@ import io.mailrace.daemon.DnsResponder;
 import io.mailrace.daemon.SimulatedBehaviour;
 import java.io.IOException;
 import java.net.InetAddress;
-import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.util.Optional;
 
@@ -55,9 +54,8 @@ public final class SinkNetwork implements AutoCloseable {
 
     private SinkNetwork listen(int addresses) throws IOException, InterruptedException {
         var network = this;
-        network.port = freePort();
+        network.port = network.sink.listen(NET, addresses);
         for (int i = 1; i <= addresses; i++) {
-            network.sink.listen(new InetSocketAddress(NET + i, network.port));
             network.dns.address("mx" + i + ".sink.test", NET + i);
         }
         for (int i = 1; i <= domains; i++) {
@@ -69,7 +67,10 @@ public final class SinkNetwork implements AutoCloseable {
         return network;
     }
 
-    /** A port nobody uses now; it stays free unless somebody is given it meanwhile. */
+    /**
+     * A port nobody uses now, for other people's programs that cannot choose one; it stays free
+     * unless somebody is given it meanwhile. Ours bind port 0 and say what they got.
+     */
     static int freePort() throws IOException {
         try (ServerSocket any = new ServerSocket(0)) {
             return any.getLocalPort();

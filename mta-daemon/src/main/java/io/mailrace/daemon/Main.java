@@ -12,8 +12,8 @@ import picocli.CommandLine.ScopeType;
 
 /**
  * The command line. Exit codes: 0 done, 1 something is wrong (the text says what), 2 the command
- * was not understood. Only {@code serve} and {@code demo} touch the classes of a running daemon, so
- * that the others start fast.
+ * was not understood. Only {@code serve}, {@code demo} and {@code bench} touch the classes of a
+ * running daemon, so that the others start fast.
  */
 @Command(name = "mailrace", description = "High-throughput outbound mail server.", subcommands = {
         ServeCommand.class, InitCommand.class,
@@ -27,6 +27,7 @@ import picocli.CommandLine.ScopeType;
         SuspendCommands.Resume.class, WarmupCommand.class,
         BackupCommand.class, RestoreCommand.class, SpoolCommand.class,
         DkimCommand.class, UserCommand.class, DemoCommand.class,
+        BenchCommand.class,
         VersionCommand.class,
         HelpCommand.class}, mixinStandardHelpOptions = true, scope = ScopeType.INHERIT)
 public final class Main implements Runnable {

@@ -63,6 +63,11 @@ public interface SimulatedBehaviour {
         return Duration.ZERO;
     }
 
+    /** How far away it is: everything the client says is heard so much later. */
+    default Duration roundTrip() {
+        return Duration.ZERO;
+    }
+
     /** How long the reply after the final dot takes instead. */
     default Duration endDelay() {
         return delay();

@@ -8,6 +8,8 @@ import io.netty.handler.ssl.SslProvider;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.math.BigInteger;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.security.GeneralSecurityException;
 import java.security.KeyPair;
 import java.security.KeyPairGenerator;
@@ -18,6 +20,7 @@ import java.security.spec.ECGenParameterSpec;
 import java.time.Instant;
 import java.time.ZoneOffset;
 import java.time.format.DateTimeFormatter;
+import java.util.Base64;
 import java.util.Locale;
 import java.util.concurrent.TimeUnit;
 import org.bouncycastle.asn1.ASN1EncodableVector;
@@ -50,6 +53,26 @@ public final class SimulatedCertificate {
         } catch (GeneralSecurityException | IOException absent) {
             throw new IllegalStateException("every JDK makes P-256 certificates", absent);
         }
+    }
+
+    /** Writes a certificate and its new P-256 key as PEM files. */
+    static void write(String name, Path certificateFile, Path keyFile) throws IOException {
+        try {
+            KeyPairGenerator generator = KeyPairGenerator.getInstance("EC");
+            generator.initialize(new ECGenParameterSpec("secp256r1"));
+            KeyPair pair = generator.generateKeyPair();
+            Files.writeString(certificateFile, pem("CERTIFICATE",
+                    certificate(name, pair).getEncoded()));
+            Files.writeString(keyFile, pem("PRIVATE KEY", pair.getPrivate().getEncoded()));
+        } catch (GeneralSecurityException absent) {
+            throw new IllegalStateException("every JDK makes P-256 certificates", absent);
+        }
+    }
+
+    private static String pem(String what, byte[] der) {
+        return "-----BEGIN " + what + "-----\n"
+                + Base64.getMimeEncoder(64, new byte[]{'\n'}).encodeToString(der)
+                + "\n-----END " + what + "-----\n";
     }
 
     private static X509Certificate certificate(String name, KeyPair pair)

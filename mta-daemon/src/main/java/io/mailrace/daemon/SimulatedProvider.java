@@ -2,6 +2,7 @@
 package io.mailrace.daemon;
 
 import io.netty.bootstrap.ServerBootstrap;
+import io.netty.channel.Channel;
 import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelInitializer;
 import io.netty.channel.ChannelOption;
@@ -14,6 +15,8 @@ import io.netty.handler.ssl.SslContext;
 import io.netty.util.concurrent.GlobalEventExecutor;
 import java.io.IOException;
 import java.net.InetSocketAddress;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.atomic.LongAdder;
 
@@ -46,6 +49,10 @@ public final class SimulatedProvider implements AutoCloseable {
                     protected void initChannel(SocketChannel channel) {
                         channels.add(channel);
                         connections.increment();
+                        if (!behaviour.roundTrip().isZero()) {
+                            channel.pipeline().addLast(
+                                    new SimulatedDistance(behaviour.roundTrip()));
+                        }
                         channel.pipeline().addLast(new SimulatedSession(name, behaviour, tls,
                                 inbox, encrypted::increment));
                     }
@@ -66,6 +73,41 @@ public final class SimulatedProvider implements AutoCloseable {
         }
         channels.add(bound.channel());
         return (InetSocketAddress) bound.channel().localAddress();
+    }
+
+    /**
+     * Listens on the addresses {@code net + 1} to {@code net + count} with one port that is free on
+     * all of them. What the system gives for the first is kept while the others are tried, so
+     * nobody can take it in between. Blocks.
+     *
+     * @param net such as {@code 127.0.77.}
+     * @return the port
+     * @throws IOException when no such port was found
+     */
+    public int listenOnCommonPort(String net, int count, int tries)
+            throws IOException, InterruptedException {
+        IOException last = new IOException("no port");
+        for (int i = 0; i < tries; i++) {
+            List<Channel> bound = new ArrayList<>();
+            try {
+                int port = 0;
+                for (int host = 1; host <= count; host++) {
+                    ChannelFuture one = bootstrap.bind(new InetSocketAddress(net + host, port))
+                            .await();
+                    if (!one.isSuccess()) {
+                        throw new IOException("cannot listen on " + net + host, one.cause());
+                    }
+                    bound.add(one.channel());
+                    port = ((InetSocketAddress) one.channel().localAddress()).getPort();
+                }
+                channels.addAll(bound);
+                return port;
+            } catch (IOException taken) {
+                last = taken;
+                bound.forEach(channel -> channel.close().awaitUninterruptibly());
+            }
+        }
+        throw last;
     }
 
     /** Connections accepted so far. */

@@ -58,7 +58,8 @@ class ArchitectureTest {
             "org.xbill.DNS.., delivery daemon", "com.typesafe.config.., core",
             "org.simplejavamail.., dkim", "jakarta.mail.., dkim",
             "com.amazon.corretto.., dkim", "com.linecorp.armeria.., daemon",
-            "io.micrometer.., daemon", "picocli.., daemon", "tools.jackson.., daemon",
+            "io.micrometer.., daemon", "org.HdrHistogram.., daemon",
+            "picocli.., daemon", "tools.jackson.., daemon",
             "org.apache.james.., daemon", "ch.qos.logback.., daemon"})
     void library_isKnownOnlyTo(String library, String modules) {
         String[] known = Arrays.stream(modules.split(" ")).map(name -> "io.mailrace." + name)

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.daemon;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.mailrace.core.TimeSource;
+import io.netty.channel.MultiThreadIoEventLoopGroup;
+import io.netty.channel.nio.NioIoHandler;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.io.PrintStream;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** {@code mailrace bench} itself, as short as it can be: a real daemon as a process of its own. */
+class BenchTest {
+    @TempDir
+    Path folder;
+
+    private BenchOptions options(boolean signedAndEncrypted, int recipients) {
+        return new BenchOptions(folder, 4, 2000, recipients, signedAndEncrypted,
+                signedAndEncrypted, signedAndEncrypted, false, Duration.ZERO, Duration.ZERO, "");
+    }
+
+    @Test
+    void run_short_measuresAndLeavesNothingBehind() throws IOException, InterruptedException {
+        var text = new ByteArrayOutputStream();
+        BenchResult result = Bench.run(Bench.Plan.of(options(false, 1), 1, 0), quiet());
+        BenchReport.print(new PrintStream(text, true, StandardCharsets.UTF_8), result);
+        String report = text.toString(StandardCharsets.UTF_8);
+        assertThat(result.account().good()).describedAs(report).isTrue();
+        assertThat(result.account().acknowledged()).describedAs(report).isPositive();
+        assertThat(report).contains("messages per hour", "250 to delivered", "What it was held by",
+                "OK: ");
+        Map<String, ?> json = JsonTree.object(new String(BenchReport.json(result),
+                StandardCharsets.UTF_8));
+        assertThat(json).containsKeys("limit", "messages_per_hour", "full", "half");
+        try (Stream<Path> left = Files.list(folder)) {
+            assertThat(left).isEmpty();
+        }
+    }
+
+    @Test
+    void rig_signedOverTlsToThree_everyDeliveryArrives() throws IOException, InterruptedException {
+        try (BenchRig rig = BenchRig.start(options(true, 3))) {
+            rig.begin();
+            rig.awaitDelivered(60);
+            BenchRig.Account account = rig.finish();
+            assertThat(account.good()).describedAs("%s %s", account, rig.log()).isTrue();
+            assertThat(account.acknowledged()).isGreaterThanOrEqualTo(20);
+            assertThat(account.delivered()).isGreaterThanOrEqualTo(3 * account.acknowledged());
+        }
+    }
+
+    /** A relay that dies is told as lost mail, not waited for without end. */
+    @Test
+    void finish_relayKilled_tellsWhatIsMissing() throws IOException, InterruptedException {
+        var slow = new BenchOptions(folder, 4, 2000, 1, false, false, false, false, Duration.ZERO,
+                Duration.ofSeconds(10), "");
+        try (BenchRig rig = BenchRig.start(slow)) {
+            rig.begin();
+            rig.awaitDelivered(1);
+            ProcessHandle relay = ProcessHandle.of(rig.pid()).orElseThrow();
+            relay.destroyForcibly();
+            relay.onExit().join();
+            BenchRig.Account account = rig.finish();
+            assertThat(account.lost() + account.lostLines()).isPositive();
+        }
+    }
+
+    @Test
+    void measure_disk_tellsTimesAndBandwidth() throws IOException {
+        BenchProbe.Disk disk = BenchProbe.disk(folder, Duration.ofMillis(50),
+                TimeSource.system());
+        assertThat(disk.sync().count()).isPositive();
+        assertThat(disk.bytesPerSecond()).isPositive();
+        assertThat(disk.kind()).isNotEmpty();
+    }
+
+    /** A reply comes a round trip after what it answers, and a whole group costs one. */
+    @Test
+    void roundTrip_ofReceiver_delaysEachGroupOnce() throws IOException, InterruptedException {
+        TimeSource time = TimeSource.system();
+        Duration away = Duration.ofMillis(60);
+        var loops = new MultiThreadIoEventLoopGroup(1,
+                NioIoHandler.newFactory());
+        var ledger = new BenchLedger(1);
+        var provider = new SimulatedProvider(loops, "far.test", new SimulatedBehaviour() {
+            @Override
+            public Duration roundTrip() {
+                return away;
+            }
+        }, Optional.empty(), new BenchSink(ledger, time));
+        try {
+            int port = provider.listenOnCommonPort("127.0.79.", 2, 5);
+            long begin = time.nanos();
+            try (SimulatedClient client = SimulatedClient.connect(new InetSocketAddress(
+                    InetAddress.getByName("127.0.79.2"), port), Duration.ofSeconds(10))) {
+                client.octets("NOOP\r\nNOOP\r\nNOOP\r\n".getBytes(StandardCharsets.US_ASCII));
+                for (int i = 0; i < 3; i++) {
+                    assertThat(client.reply().code()).isEqualTo(250);
+                }
+            }
+            // greeting, EHLO, the group
+            assertThat(Duration.ofNanos(time.nanos() - begin)).isGreaterThan(
+                    away.multipliedBy(3).minusMillis(5));
+        } finally {
+            provider.close();
+            loops.shutdownGracefully();
+        }
+    }
+
+    @Test
+    void options_outOfBounds_areRefused() {
+        assertThatThrownBy(() -> BenchOptions.plain(folder, 0)).hasMessageContaining("sessions");
+        assertThatThrownBy(() -> Bench.Plan.of(options(false, 1), 0, 0))
+                .hasMessageContaining("seconds");
+        assertThatThrownBy(() -> Bench.Plan.of(options(false, 1), 1, Double.NaN))
+                .hasMessageContaining("rate");
+        assertThatThrownBy(() -> BenchCommand.bytes("10 kb")).hasMessageContaining("10 kb");
+    }
+
+    private static PrintStream quiet() {
+        return new PrintStream(OutputStream.nullOutputStream(), false,
+                StandardCharsets.UTF_8);
+    }
+}

@@ -128,6 +128,21 @@ final class BenchProcess implements AutoCloseable {
         }
     }
 
+    /**
+     * Lets it stop in good order, as at the end of a service.
+     *
+     * @throws IOException when it does not end well in time
+     */
+    void end(Duration limit) throws IOException, InterruptedException {
+        process.getOutputStream().close();
+        if (!process.waitFor(limit.toNanos(), TimeUnit.NANOSECONDS)) {
+            throw new IOException("the relay does not stop: " + log());
+        }
+        if (process.exitValue() != 0) {
+            throw new IOException("the relay ended with " + process.exitValue() + ": " + log());
+        }
+    }
+
     /** Dead when this returns: its spool goes away anyway. */
     @Override
     public void close() {

@@ -301,6 +301,15 @@ public final class BenchRig implements AutoCloseable {
         return relay.log();
     }
 
+    /**
+     * Stops the relay in good order; only {@link #close} is left then.
+     *
+     * @throws IOException when it does not end well in time
+     */
+    public void endRelay(Duration limit) throws IOException, InterruptedException {
+        relay.end(limit);
+    }
+
     /** Ends the relay at once and removes all files. */
     @Override
     public synchronized void close() {

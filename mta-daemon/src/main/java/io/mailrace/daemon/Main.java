@@ -27,7 +27,7 @@ import picocli.CommandLine.ScopeType;
         SuspendCommands.Resume.class, WarmupCommand.class,
         BackupCommand.class, RestoreCommand.class, SpoolCommand.class,
         DkimCommand.class, UserCommand.class, DemoCommand.class,
-        BenchCommand.class,
+        BenchCommand.class, StartArchiveCommand.class,
         VersionCommand.class,
         HelpCommand.class}, mixinStandardHelpOptions = true, scope = ScopeType.INHERIT)
 public final class Main implements Runnable {

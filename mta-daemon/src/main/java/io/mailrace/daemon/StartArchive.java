@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.daemon;
+
+import java.io.IOException;
+import java.lang.management.ManagementFactory;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * The JVM's archive for a daemon that starts and warms up quickly (JEP 483, 514, 515): its classes,
+ * read and linked, and what the code was seen to do in a short run under load. It holds for exactly
+ * this Java and these jars; with others the JVM does without. Any thread, one at a time.
+ */
+final class StartArchive {
+    private static final int SESSIONS = 50;
+    private static final Duration STOP_LIMIT = Duration.ofSeconds(60);
+    private static final Duration MAKE_LIMIT = Duration.ofSeconds(120);
+    /** The collector that can store objects too; whichever collector runs later. */
+    private static final String COLLECTOR = "-XX:+UseG1GC";
+    private static final List<String> REPLACED = List.of("-XX:+UseSerialGC", "-XX:+UseParallelGC",
+            "-XX:+UseZGC", COLLECTOR, "-XX:AOT");
+
+    private StartArchive() {}
+
+    /**
+     * Makes the archive. A private relay takes and delivers signed mail on loopback meanwhile.
+     *
+     * @param seconds of load
+     * @throws IOException when it cannot be made; a file that was there is still there
+     */
+    static void make(Path file, int seconds) throws IOException, InterruptedException {
+        Path target = file.toAbsolutePath();
+        Path folder = Files.createTempDirectory("mailrace-archive-");
+        Path record = folder.resolve("record");
+        Path made = target.resolveSibling(target.getFileName() + ".new");
+        try {
+            load(folder, record, seconds);
+            create(record, made);
+            Files.move(made, target, StandardCopyOption.ATOMIC_MOVE);
+        } finally {
+            Files.deleteIfExists(record);
+            Files.deleteIfExists(made);
+            Files.deleteIfExists(folder);
+        }
+    }
+
+    private static void load(Path folder, Path record, int seconds)
+            throws IOException, InterruptedException {
+        var options = options();
+        options.add("-XX:AOTMode=record");
+        options.add("-XX:AOTConfiguration=" + record);
+        var plain = BenchRig.Launch.PLAIN;
+        try (BenchRig rig = BenchRig.start(BenchOptions.plain(folder, SESSIONS).withDkim(true),
+                new BenchRig.Launch(plain.program(), plain.before(), options, plain.environment(),
+                        plain.spool()))) {
+            rig.begin();
+            rig.measure(Duration.ofSeconds(seconds));
+            rig.finish();
+            rig.endRelay(STOP_LIMIT);
+        }
+    }
+
+    private static void create(Path record, Path made) throws IOException, InterruptedException {
+        var command = new ArrayList<String>();
+        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+        command.addAll(options());
+        command.removeIf(o -> REPLACED.stream().anyMatch(o::startsWith));
+        command.addAll(List.of(COLLECTOR, "-XX:AOTMode=create", "-XX:AOTConfiguration=" + record,
+                "-XX:AOTCache=" + made, "-cp", System.getProperty("java.class.path"),
+                BenchDaemon.class.getName()));
+        Process process = new ProcessBuilder(command).redirectErrorStream(true)
+                .redirectOutput(ProcessBuilder.Redirect.DISCARD).start();
+        try {
+            if (!process.waitFor(MAKE_LIMIT.toSeconds(), TimeUnit.SECONDS)
+                    || process.exitValue() != 0 || !Files.isRegularFile(made)) {
+                throw new IOException("this Java makes no archive");
+            }
+        } finally {
+            process.destroyForcibly();
+        }
+    }
+
+    /** Those of a daemon without an archive of their own. */
+    private static ArrayList<String> options() {
+        var options = new ArrayList<>(BenchProcess.daemonOptions(
+                ManagementFactory.getRuntimeMXBean().getInputArguments()));
+        options.removeIf(o -> o.startsWith("-XX:AOT"));
+        return options;
+    }
+}

@@ -20,7 +20,6 @@ import io.mailrace.queue.SpoolCare;
 import io.mailrace.queue.SpoolException;
 import io.mailrace.queue.SpoolPressure;
 import java.nio.file.Path;
-import java.util.function.BiConsumer;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -29,6 +28,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.Executor;
+import java.util.function.BiConsumer;
 
 /** A spool that only tells: queues, events and refusal are set by the test. */
 final class StandInSpool implements Spool, MailQueues, EventJournal {

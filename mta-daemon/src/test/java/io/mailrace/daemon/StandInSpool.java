@@ -20,6 +20,7 @@ import io.mailrace.queue.SpoolCare;
 import io.mailrace.queue.SpoolException;
 import io.mailrace.queue.SpoolPressure;
 import java.nio.file.Path;
+import java.util.function.BiConsumer;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -120,7 +121,23 @@ final class StandInSpool implements Spool, MailQueues, EventJournal {
 
     @Override
     public Memos memos() {
-        throw new UnsupportedOperationException();
+        return new Memos() {
+            @Override
+            public Map<String, byte[]> beginningWith(String prefix) {
+                return Map.of();
+            }
+
+            @Override
+            public void each(String prefix, BiConsumer<String, byte[]> visitor) {
+                // Nothing is kept.
+            }
+
+            @Override
+            public void write(List<Change> changes, List<Event> with, Executor where,
+                    CommitListener listener) {
+                where.execute(listener::committed);
+            }
+        };
     }
 
     @Override

@@ -40,8 +40,7 @@ record CapacityModel(Costs costs, Assumptions assumptions, List<Machine> machine
      * @param steady which part of its CPU it has for long
      */
     record Machine(String name, int vcpus, int threadsPerCore, boolean ifma, double speed,
-            double syncMillis, double diskMbyte, double networkMbit, String note,
-            double steady) {
+            double syncMillis, double diskMbyte, double networkMbit, double steady) {
 
         /** Cores of the reference machine that it is worth. */
         double cores(Assumptions assumptions) {
@@ -63,6 +62,11 @@ record CapacityModel(Costs costs, Assumptions assumptions, List<Machine> machine
 
         double perHour() {
             return perSecond() * HOUR;
+        }
+
+        /** With that part of the CPU, when there are no more credits. */
+        Capacity steady(double part) {
+            return new Capacity(cpu * part, sync, disk, network);
         }
 
         Bound bound() {
@@ -93,9 +97,10 @@ record CapacityModel(Costs costs, Assumptions assumptions, List<Machine> machine
             machines.add(new Machine(name, (int) number(one, "vcpus"),
                     (int) number(one, "threads-per-core"), one.flag("ifma"),
                     number(one, "speed"), number(one, "sync-millis"), number(one, "disk-mbyte"),
-                    number(one, "network-mbit"), one.string("note"), number(one, "steady")));
+                    number(one, "network-mbit"), number(one, "steady")));
         }
-        machines.sort(Comparator.comparingDouble(m -> m.cores(assumptions)));
+        machines.sort(Comparator.comparingDouble((Machine m) -> m.cores(assumptions))
+                .thenComparingDouble(Machine::diskMbyte));
         return new CapacityModel(costs, assumptions, machines);
     }
 
@@ -129,14 +134,16 @@ record CapacityModel(Costs costs, Assumptions assumptions, List<Machine> machine
     /** The arithmetic of a machine, as text. */
     String shown(Machine machine, boolean signed) {
         Capacity capacity = of(machine, signed);
-        return String.format(Locale.ROOT, """
-                cores    %d vCPU / %d%s x speed %.2f = %.2f
-                CPU      %.2f x %.2f x 1,000,000 us / %.0f us = %,.0f/s
-                sync     the less of %d x 1000 / %.1f ms and %d clients x 1000 / (1.5 x %.1f ms) = %,.0f/s
-                disk     %.0f MB/s / %,.0f octets written = %,.0f/s
-                network  %.0f Mbit/s / 8 / (%,.0f octets x %.1f) = %,.0f/s
-                least    %s: %,.0f/s = %,.0f messages per hour
-                """, machine.vcpus(), machine.threadsPerCore(),
+        return String.format(Locale.ROOT,
+                """
+                        cores    %d vCPU / %d%s x speed %.2f = %.2f
+                        CPU      %.2f x %.2f x 1,000,000 us / %.0f us = %,.0f/s
+                        sync     the less of %d x 1000 / %.1f ms and %d clients x 1000 / (1.5 x %.1f ms) = %,.0f/s
+                        disk     %.0f MB/s / %,.0f octets written = %,.0f/s
+                        network  %.0f Mbit/s / 8 / (%,.0f octets x %.1f) = %,.0f/s
+                        least    %s: %,.0f/s = %,.0f messages per hour
+                        """,
+                machine.vcpus(), machine.threadsPerCore(),
                 machine.threadsPerCore() > 1
                         ? String.format(Locale.ROOT, " x %.2f", assumptions.hyperThreading())
                         : "",
@@ -151,14 +158,17 @@ record CapacityModel(Costs costs, Assumptions assumptions, List<Machine> machine
     /** All machines in a table of Markdown; rates in millions of messages per hour. */
     String table() {
         var text = new ArrayList<String>();
-        text.add("| machine | vCPU | signed, M/hour | held by | unsigned, M/hour | held by | |");
-        text.add("|---|---:|---:|---|---:|---|---|");
+        text.add("| machine | vCPU | signed, M/hour | held by | for days | unsigned, M/hour"
+                + " | held by | for days |");
+        text.add("|---|---:|---:|---|---:|---:|---|---:|");
         for (Machine machine : machines) {
             Capacity signed = of(machine, true);
             Capacity plain = of(machine, false);
-            text.add(String.format(Locale.ROOT, "| %s | %d | %.1f | %s | %.1f | %s | %s |",
-                    machine.name(), machine.vcpus(), signed.perHour() / 1e6, signed.bound(),
-                    plain.perHour() / 1e6, plain.bound(), machine.note()));
+            text.add(String.format(Locale.ROOT,
+                    "| %s | %d | %.1f | %s | %.1f | %.1f | %s | %.1f |", machine.name(),
+                    machine.vcpus(), signed.perHour() / 1e6, signed.bound(),
+                    signed.steady(machine.steady()).perHour() / 1e6, plain.perHour() / 1e6,
+                    plain.bound(), plain.steady(machine.steady()).perHour() / 1e6));
         }
         return String.join("\n", text) + "\n";
     }

@@ -26,7 +26,7 @@ class CapacityModelTest {
             new Assumptions(0.8, 1.25, 300), List.of());
 
     private static Machine machine(boolean ifma, double sync, double disk, double network) {
-        return new Machine("m", 4, 2, ifma, 0.5, sync, disk, network, "", 1);
+        return new Machine("m", 4, 2, ifma, 0.5, sync, disk, network, 0.2);
     }
 
     @Test
@@ -36,6 +36,7 @@ class CapacityModelTest {
         assertThat(capacity.cpu()).isCloseTo(1.25 * 0.8e6 / 520, within(1e-6));
         assertThat(capacity.bound()).isEqualTo(Bound.CPU);
         assertThat(capacity.perHour()).isCloseTo(capacity.cpu() * 3600, within(1e-6));
+        assertThat(capacity.steady(0.2).perSecond()).isCloseTo(capacity.cpu() / 5, within(1e-6));
         assertThat(MODEL.of(machine(true, 0.1, 1000, 10_000), true).cpu())
                 .isCloseTo(1.25 * 0.8e6 / 320, within(1e-6));
         assertThat(MODEL.of(machine(true, 0.1, 1000, 10_000), false).cpu())

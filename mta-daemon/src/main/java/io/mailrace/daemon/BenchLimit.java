@@ -181,6 +181,7 @@ record BenchLimit(Kind kind, List<String> reasons, double alonePerSecond) {
         return Math.min(cpu, disk);
     }
 
+    @SuppressWarnings("AnnotateFormatMethod") // the annotation would be one more library
     private static String text(String format, Object... values) {
         return String.format(Locale.ROOT, format, values);
     }

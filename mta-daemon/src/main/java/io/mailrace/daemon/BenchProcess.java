@@ -135,7 +135,7 @@ final class BenchProcess implements AutoCloseable {
      */
     void end(Duration limit) throws IOException, InterruptedException {
         process.getOutputStream().close();
-        if (!process.waitFor(limit.toNanos(), TimeUnit.NANOSECONDS)) {
+        if (!process.waitFor(limit)) {
             throw new IOException("the relay does not stop: " + log());
         }
         if (process.exitValue() != 0) {

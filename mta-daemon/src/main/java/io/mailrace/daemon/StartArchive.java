@@ -9,7 +9,6 @@ import java.nio.file.StandardCopyOption;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
 
 /**
  * The JVM's archive for a daemon that starts and warms up quickly (JEP 483, 514, 515): its classes,
@@ -18,8 +17,8 @@ import java.util.concurrent.TimeUnit;
  */
 final class StartArchive {
     private static final int SESSIONS = 50;
-    private static final Duration STOP_LIMIT = Duration.ofSeconds(60);
-    private static final Duration MAKE_LIMIT = Duration.ofSeconds(120);
+    private static final Duration STOP_LIMIT = Duration.ofMinutes(1);
+    private static final Duration MAKE_LIMIT = Duration.ofMinutes(2);
     /** The collector that can store objects too; whichever collector runs later. */
     private static final String COLLECTOR = "-XX:+UseG1GC";
     private static final List<String> REPLACED = List.of("-XX:+UseSerialGC", "-XX:+UseParallelGC",
@@ -76,7 +75,7 @@ final class StartArchive {
         Process process = new ProcessBuilder(command).redirectErrorStream(true)
                 .redirectOutput(ProcessBuilder.Redirect.DISCARD).start();
         try {
-            if (!process.waitFor(MAKE_LIMIT.toSeconds(), TimeUnit.SECONDS)
+            if (!process.waitFor(MAKE_LIMIT)
                     || process.exitValue() != 0 || !Files.isRegularFile(made)) {
                 throw new IOException("this Java makes no archive");
             }

@@ -10,7 +10,8 @@ import java.util.Random;
 import org.junit.jupiter.api.Test;
 
 class DotStuffingTest {
-    private static final byte[] ALPHABET = "..\r\n\n\nab\u000b\0".getBytes(StandardCharsets.US_ASCII);
+    private static final byte[] ALPHABET = "..\r\n\n\nab\u000b\0"
+            .getBytes(StandardCharsets.US_ASCII);
 
     /** The rule read off the RFC, byte by byte. */
     private static String plain(byte[] piece, boolean atLineStart) {

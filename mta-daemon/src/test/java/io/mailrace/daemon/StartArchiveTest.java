@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.daemon;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class StartArchiveTest {
+    @TempDir
+    private Path folder;
+
+    /** The JVM refuses a class path with folders, as test runs have it. */
+    private static boolean onlyJars() {
+        return List.of(System.getProperty("java.class.path").split(":")).stream()
+                .allMatch(part -> part.endsWith(".jar"));
+    }
+
+    @Test
+    void whatIsMadeIsAnArchive_orWhatWasThereStays() throws IOException, InterruptedException {
+        Path file = folder.resolve("daemon.aot");
+        Files.writeString(file, "what was there", StandardCharsets.UTF_8);
+        try {
+            StartArchive.make(file, 1);
+            assertThat(Files.size(file)).isGreaterThan(1 << 20);
+        } catch (IOException refused) {
+            assertThat(onlyJars()).isFalse();
+            assertThat(file).content().isEqualTo("what was there");
+        }
+        assertThat(folder).isDirectoryContaining(p -> p.equals(file));
+        try (var files = Files.list(folder)) {
+            assertThat(files).containsExactly(file);
+        }
+    }
+}

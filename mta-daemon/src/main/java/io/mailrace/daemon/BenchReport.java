@@ -33,7 +33,8 @@ final class BenchReport {
         line("  disk       %s (%s): 16 KB and their sync p50 %s, p99 %s; %,.0f MB/s",
                 options.folder(), disk.kind(), millis(disk.sync().p50()),
                 millis(disk.sync().p99()), disk.bytesPerSecond() / 1e6);
-        line("  RSA-2048   %,.0f signatures/s of a core, all cores signing", result.signaturesPerSecond());
+        line("  RSA-2048   %,.0f signatures/s of a core, all cores signing",
+                result.signaturesPerSecond());
         line("  messages   %,d bytes, %s, %s", options.sizeBytes(),
                 count(options.recipients(), "recipient"), options.dkim() ? "signed" : "unsigned");
         line("  way        %s, TLS %s in and %s out, receivers %d ms away; 250 %s the sync",

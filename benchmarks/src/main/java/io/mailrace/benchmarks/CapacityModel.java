@@ -138,7 +138,7 @@ record CapacityModel(Costs costs, Assumptions assumptions, List<Machine> machine
                 """
                         cores    %d vCPU / %d%s x speed %.2f = %.2f
                         CPU      %.2f x %.2f x 1,000,000 us / %.0f us = %,.0f/s
-                        sync     the less of %d x 1000 / %.1f ms and %d clients x 1000 / (1.5 x %.1f ms) = %,.0f/s
+                        sync     %d x 1000 / %.1f ms or %d x 1000 / (1.5 x %.1f ms) = %,.0f/s
                         disk     %.0f MB/s / %,.0f octets written = %,.0f/s
                         network  %.0f Mbit/s / 8 / (%,.0f octets x %.1f) = %,.0f/s
                         least    %s: %,.0f/s = %,.0f messages per hour

@@ -120,6 +120,7 @@ public final class RunAll implements Callable<Integer> {
         return all.stream().map(RunAll::row).toList();
     }
 
+    @SuppressWarnings("rawtypes") // as JMH has them
     private static RunRecord.Row row(RunResult result) {
         String name = result.getParams().getBenchmark();
         String method = name.substring(name.lastIndexOf('.') + 1);

@@ -11,8 +11,8 @@ import java.util.stream.Collectors;
 
 /**
  * Horizontal bars as SVG: one for each row, with a mark where it was in an earlier run. Texts take
- * the reader's own colour scheme, so the picture is readable on light and on dark ground; nothing is
- * drawn behind it.
+ * the reader's own colour scheme, so the picture is readable on light and on dark ground; nothing
+ * is drawn behind it.
  */
 final class RunChart {
     private static final int WIDTH = 900;

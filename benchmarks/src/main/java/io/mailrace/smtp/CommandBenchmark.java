@@ -24,8 +24,9 @@ import org.openjdk.jmh.infra.Blackhole;
 @Measurement(iterations = 5, time = 1)
 public class CommandBenchmark {
     private static final int LINES = 3;
-    private final byte[] group = ("MAIL FROM:<app@shop.test> SIZE=10240 BODY=8BITMIME\r\n"
-            + "RCPT TO:<someone.with.a.name@example.com>\r\nDATA\r\n")
+    private final byte[] group = String.join("\r\n",
+            "MAIL FROM:<app@shop.test> SIZE=10240 BODY=8BITMIME",
+            "RCPT TO:<someone.with.a.name@example.com>", "DATA", "")
             .getBytes(StandardCharsets.US_ASCII);
     private final LineBuffer lines = new LineBuffer();
     private final MailCommand.Offer offer = new MailCommand.Offer(true, Duration.ZERO, 0);

@@ -78,8 +78,9 @@ public class SessionBenchmark {
             throw new IllegalStateException("no listener");
         }
         var terms = new SessionTerms("mta.test", "relay", listener,
+                new ListenerShare(listener.pressure()),
                 new MessagePolicy(config.submission(), "mta.test", NO_KEYS, Set.of("default"),
-                        rule -> {}),
+                        rule -> {}, tenant -> false),
                 new MailDate(), new LongAdder(), new LongAdder());
         var made = new SmtpSession(terms, ClientOrigin.of(InetAddress.getLoopbackAddress(),
                 listener), world, TimeSource.system());
@@ -89,10 +90,11 @@ public class SessionBenchmark {
         commands = "MAIL FROM:<app@shop.test>\r\nRCPT TO:<someone@example.com>\r\nDATA\r\n"
                 .getBytes(StandardCharsets.US_ASCII);
         String line = "a".repeat(70) + "\r\n";
-        content = ("From: App <app@shop.test>\r\nTo: <someone@example.com>\r\nSubject: Hello\r\n"
-                + "Date: Sat, 21 Nov 2026 09:00:00 +0000\r\nMessage-ID: <1@shop.test>\r\n"
-                + "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=us-ascii\r\n\r\n"
-                + line.repeat(bytes / line.length()) + ".\r\n")
+        String header = String.join("\r\n", "From: App <app@shop.test>",
+                "To: <someone@example.com>", "Subject: Hello",
+                "Date: Sat, 21 Nov 2026 09:00:00 +0000", "Message-ID: <1@shop.test>",
+                "MIME-Version: 1.0", "Content-Type: text/plain; charset=us-ascii", "", "");
+        content = (header + line.repeat(bytes / line.length()) + ".\r\n")
                 .getBytes(StandardCharsets.US_ASCII);
     }
 

@@ -80,8 +80,8 @@ class BenchLedgerTest {
         deliver(number, 0, Arrays.copyOf(all, all.length - 64), SIZE);
         deliver(number, 0, "Subject: report\r\n\r\nHello\r\n".getBytes(StandardCharsets.US_ASCII),
                 SIZE);
-        deliver(number, 0, ("X-Bench: 9999999999999999 zz\r\n\r\n")
-                .getBytes(StandardCharsets.US_ASCII), SIZE);
+        deliver(number, 0, "X-Bench: 9999999999999999 zz\r\n\r\n".getBytes(
+                StandardCharsets.US_ASCII), SIZE);
         assertThat(ledger.counts().corrupt()).isEqualTo(3);
     }
 

@@ -40,12 +40,13 @@ record PeerTlsConfig(boolean dane, boolean sts, int stsPort, Duration stsTimeout
         Duration timeout = sts.duration("timeout", Duration.ofMillis(10), Duration.ofMinutes(2));
         String given = delivery.string("tls-authorities");
         String file = given.isEmpty() && Files.isReadable(Path.of(SYSTEM)) ? SYSTEM : given;
-        X509TrustManager known = runtime();
+        X509TrustManager known;
         try {
-            known = file.isEmpty() ? known : PeerCertificate.trusting(read(file));
+            known = file.isEmpty() ? runtime() : PeerCertificate.trusting(read(file));
         } catch (IOException | GeneralSecurityException unusable) {
             delivery.problem("tls-authorities", "must be a file of certificates in PEM form, but "
                     + file + " is not: " + unusable.getMessage());
+            known = runtime();
         }
         return new PeerTlsConfig(dane, enabled, port, timeout, known);
     }

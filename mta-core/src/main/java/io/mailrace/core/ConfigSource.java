@@ -7,10 +7,14 @@ import com.typesafe.config.ConfigOrigin;
 import com.typesafe.config.ConfigParseOptions;
 import com.typesafe.config.ConfigRenderOptions;
 import com.typesafe.config.ConfigSyntax;
+import com.typesafe.config.ConfigValue;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Map;
+import java.util.SortedSet;
+import java.util.TreeSet;
 import java.util.function.Supplier;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -105,6 +109,21 @@ public final class ConfigSource {
     public String show() {
         return URL_PASSWORD.matcher(config.root().render(ConfigRenderOptions.defaults()
                 .setJson(false))).replaceAll("$1***@");
+    }
+
+    /** Keys, with dots, whose values differ between this and another one. */
+    public SortedSet<String> changedKeys(ConfigSource other) {
+        SortedSet<String> changed = new TreeSet<>();
+        for (Map.Entry<String, ConfigValue> entry : config.entrySet()) {
+            String key = entry.getKey();
+            if (!other.config.hasPath(key)
+                    || !other.config.getValue(key).equals(entry.getValue())) {
+                changed.add(key);
+            }
+        }
+        other.config.entrySet().stream().map(Map.Entry::getKey)
+                .filter(key -> !config.hasPath(key)).forEach(changed::add);
+        return changed;
     }
 
     /** The file, or the word for where a text came from; the library adds the line to that word. */

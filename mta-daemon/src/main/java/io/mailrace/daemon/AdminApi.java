@@ -10,6 +10,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Supplier;
 
 /**
  * What the admin address answers. May read the disk (traces), so it runs on the admin
@@ -67,10 +68,20 @@ final class AdminApi {
     private final ShapingApi shaping;
     private final SuppressionsApi suppressions;
     private final WarmupApi warmup;
+    private final Supplier<Optional<Reload>> reload;
 
+    /** As below for a daemon that was not started from a file. */
     AdminApi(Spool spool, QueueReport.Why why, OperationsApi.Sites sites,
             ShapingApi shaping, IntakeReport intake, MetricsPage metrics,
             TimeSource time) {
+        this(spool, why, sites, shaping, intake, metrics, time, Optional::empty);
+    }
+
+    /** @param reload empty while there is nothing to reload into, or nothing to reload from */
+    AdminApi(Spool spool, QueueReport.Why why, OperationsApi.Sites sites,
+            ShapingApi shaping, IntakeReport intake, MetricsPage metrics,
+            TimeSource time, Supplier<Optional<Reload>> reload) {
+        this.reload = reload;
         this.intake = intake;
         this.shaping = shaping;
         suppressions = new SuppressionsApi(shaping::control);
@@ -162,8 +173,19 @@ final class AdminApi {
             case "/api/v1/spool/backup" ->
                 spoolApi.backup(query.getOrDefault("directory", List.of("")).getFirst());
             case "/api/v1/spool/compact" -> spoolApi.compact();
+            case "/api/v1/reload" -> reload();
             default -> Answer.text(404, "nothing to be changed there");
         };
+    }
+
+    private Answer reload() {
+        Optional<Reload> possible = reload.get();
+        if (possible.isEmpty()) {
+            return Answer.text(503, "the daemon is starting or stopping, or was not started from"
+                    + " a file");
+        }
+        Reload.Outcome outcome = possible.get().run();
+        return Answer.text(outcome.taken() ? 200 : 409, String.join("\n", outcome.lines()));
     }
 
     private Answer queues(QueryStringDecoder decoder, boolean asText) {

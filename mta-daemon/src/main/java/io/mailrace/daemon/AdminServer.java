@@ -174,7 +174,10 @@ final class AdminServer implements AutoCloseable {
                 }).bind(where).awaitUninterruptibly();
         if (!bound.isSuccess()) {
             Throwable cause = bound.cause();
-            throw new StartException(problem + ": " + cause.getMessage(), cause);
+            String advice = where instanceof InetSocketAddress address
+                    ? ". " + PortHolder.ofThisMachine().advise("admin.bind", address, cause)
+                    : "";
+            throw new StartException(problem + ": " + cause.getMessage() + advice, cause);
         }
         return bound.channel();
     }

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.mailrace.daemon;
 
+import io.mailrace.core.ConfigSource;
 import io.mailrace.core.Metrics;
 import io.mailrace.core.TimeSource;
 import io.mailrace.delivery.Delivery;
 import io.mailrace.delivery.ShapingControl;
-import io.mailrace.dkim.DkimSigners;
-import io.mailrace.dkim.MessageSigner;
+import io.mailrace.dkim.DkimConfig;
 import io.mailrace.queue.QueueKey;
 import io.mailrace.queue.RocksSpool;
 import io.mailrace.queue.Spool;
 import io.mailrace.smtp.SmtpServer;
+import io.mailrace.smtp.SmtpServerException;
 import io.netty.channel.IoEventLoopGroup;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.epoll.Epoll;
@@ -19,6 +20,7 @@ import io.netty.channel.nio.NioIoHandler;
 import io.netty.handler.ssl.OpenSsl;
 import io.netty.util.concurrent.DefaultThreadFactory;
 import java.net.InetSocketAddress;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -50,6 +52,8 @@ public final class Daemon implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Daemon.class);
     private static final Duration EVENT_LOG_LIMIT = Duration.ofSeconds(5);
     private static final long LOOP_LIMIT_SECONDS = 5;
+    /** What a stop may take after stop-timeout: last settlements, closing of the spool. */
+    private static final Duration STOP_REST = Duration.ofMinutes(2);
 
     /** Something to close; the name is for the log. */
     private record Part(String name, AutoCloseable closing) {}
@@ -64,11 +68,15 @@ public final class Daemon implements AutoCloseable {
     private volatile @Nullable Spool spool;
     private volatile @Nullable Delivery delivery;
     private volatile @Nullable SmtpServer server;
+    private volatile @Nullable DkimInForce dkim;
+    private final Systemd systemd;
+    private volatile @Nullable Reload reload;
     private Optional<InetSocketAddress> adminAddress = Optional.empty();
 
-    private Daemon(DaemonConfig config, TimeSource time) {
+    private Daemon(DaemonConfig config, TimeSource time, Systemd systemd) {
         this.config = config;
         this.time = time;
+        this.systemd = systemd;
         startedNanos = time.nanos();
     }
 
@@ -78,9 +86,20 @@ public final class Daemon implements AutoCloseable {
      * @throws RuntimeException when something cannot be opened; what was open is closed again
      */
     public static Daemon start(DaemonConfig config) {
-        Daemon daemon = new Daemon(config, TimeSource.system());
+        return start(config, Systemd.none(), Optional.empty());
+    }
+
+    /** What the daemon was configured by, to be read again by a reload. */
+    record Origin(Path file, ConfigSource source) {}
+
+    /** As above, and told to the service manager; from a file it can be reloaded. */
+    static Daemon start(DaemonConfig config, Systemd systemd, Optional<Origin> origin) {
+        Daemon daemon = new Daemon(config, TimeSource.system(), systemd);
         try {
+            systemd.starting("Starting: opening the spool at " + config.queue().spool().path());
             daemon.open();
+            origin.ifPresent(from -> daemon.reload = new Reload(from.file(), from.source(),
+                    daemon::take, systemd));
             return daemon;
         } catch (RuntimeException failed) {
             daemon.close();
@@ -94,8 +113,8 @@ public final class Daemon implements AutoCloseable {
         aside("start-tls", OpenSsl::isAvailable);
         CompletableFuture<Spool> spoolOpening = aside("start-spool",
                 () -> RocksSpool.open(config.queue(), time, metrics));
-        CompletableFuture<MessageSigner> signerOpening = aside("start-dkim",
-                () -> DkimSigners.open(config.dkim(), time));
+        CompletableFuture<DkimInForce> signerOpening = aside("start-dkim",
+                () -> new DkimInForce(config.dkim(), time));
         CompletableFuture<MetricsPage> pageOpening = aside("start-metrics",
                 () -> new MetricsPage(metrics));
         IoEventLoopGroup loops = openLoops();
@@ -110,14 +129,15 @@ public final class Daemon implements AutoCloseable {
         }
         Spool open = spoolOpening.join();
         spool = open;
+        DkimInForce signer = signerOpening.join();
+        dkim = signer;
         openAdmin(open, pageOpening.join(), loops);
         openEventLog(open);
-        Delivery delivering = Delivery.start(config.delivery(), open, signerOpening.join(), loops,
+        Delivery delivering = Delivery.start(config.delivery(), open, signer, loops,
                 time, metrics, config.dkim().keys().keySet().stream().sorted().toList());
         delivery = delivering;
         parts.push(new Part("delivery", () -> delivering.close(stopRest(1))));
-        SmtpServer listening = SmtpServer.start(config.smtp(), open, loops, time, metrics,
-                config.dkim().facts());
+        SmtpServer listening = listen(open, loops, signer);
         server = listening;
         // half of the time: delivery needs the other
         parts.push(new Part("listeners", () -> listening.close(stopRest(2))));
@@ -126,14 +146,66 @@ public final class Daemon implements AutoCloseable {
                 adminAddress.map(InetSocketAddress::toString).orElse("off"),
                 config.admin().socket(),
                 TimeUnit.NANOSECONDS.toMillis(time.nanos() - startedNanos));
+        systemd.ready(liveness(open, loops), this::line);
+    }
+
+    /** What keeps a listener from its port is said with the remedy. */
+    private SmtpServer listen(Spool open, IoEventLoopGroup loops, DkimInForce signer) {
+        try {
+            return SmtpServer.start(config.smtp(), open, loops, time, metrics, signer);
+        } catch (SmtpServerException refused) {
+            throw refused.bind().map(bind -> new StartException(refused.getMessage() + ". "
+                    + PortHolder.ofThisMachine().advise("listeners." + bind.name() + ".bind",
+                            bind.address(), refused),
+                    refused))
+                    .map(RuntimeException.class::cast).orElse(refused);
+        }
+    }
+
+    private Liveness liveness(Spool open, IoEventLoopGroup loops) {
+        List<Liveness.Asked> all = new ArrayList<>();
+        loops.forEach(loop -> all.add(new Liveness.Asked("event loop " + (all.size() + 1), loop)));
+        all.add(new Liveness.Asked("spool-read", open.readers()));
+        return new Liveness(all, open, time, systemd.stuckAfter());
+    }
+
+    /** The state in a line for people. Never blocks. */
+    private String line() {
+        Spool open = spool();
+        StringBuilder line = new StringBuilder();
+        open.refusal().ifPresent(why -> line.append("New mail is refused: ").append(why)
+                .append("; "));
+        line.append(open.queues().waiting()).append(" waiting; listening on ");
+        addresses().forEach((name, address) -> line.append(name).append(' ')
+                .append(address.getAddress().getHostAddress()).append(':')
+                .append(address.getPort()).append(' '));
+        return line.toString().strip();
+    }
+
+    private DkimConfig dkimConfig() {
+        DkimInForce signer = dkim;
+        return signer == null ? config.dkim() : signer.config();
+    }
+
+    /** What a reload changes. */
+    private void take(DaemonConfig fresh) {
+        Logging.level(fresh.log().level());
+        DkimInForce signer = dkim;
+        if (signer != null) {
+            signer.replace(fresh.dkim());
+        }
+        SmtpServer listening = server;
+        if (listening != null) {
+            listening.reloadFiles();
+        }
     }
 
     private void openAdmin(Spool open, MetricsPage page, IoEventLoopGroup loops) {
         AdminApi api = new AdminApi(open, this::why, new DeliverySites(),
-                new ShapingApi(config, () -> Optional.ofNullable(delivery)),
+                new ShapingApi(config, this::dkimConfig, () -> Optional.ofNullable(delivery)),
                 new IntakeReport(this::accepting,
                         () -> Optional.ofNullable(server).map(SmtpServer::intake)),
-                page, time);
+                page, time, () -> Optional.ofNullable(reload));
         AdminServer admin = AdminServer.open(config.admin(), api, loops, config.hostname());
         parts.push(new Part("admin", admin));
         adminAddress = admin.address();
@@ -240,6 +312,8 @@ public final class Daemon implements AutoCloseable {
     @Override
     public synchronized void close() {
         stopNanos = time.nanos() + config.stopTimeout().toNanos();
+        reload = null;
+        systemd.stopping(config.stopTimeout().plus(STOP_REST));
         while (!parts.isEmpty()) {
             Part part = parts.pop();
             try {

@@ -75,12 +75,13 @@ final class DkimCommand implements Callable<Integer> {
                     .toAbsolutePath();
             Path folder = file.getParent();
             if (folder != null) {
-                Files.createDirectories(folder);
+                ServiceGroup.makeFolder(folder);
             }
             DkimRecord record = DkimKeyGenerator.generate(switch (type) {
                 case RSA -> DkimKeyGenerator.Kind.RSA_2048;
                 case ED25519 -> DkimKeyGenerator.Kind.ED25519;
             }, name, key, file);
+            ServiceGroup.share(file);
             PrintWriter print = spec.commandLine().getOut();
             print.println("Key written to " + file);
             print.println();

@@ -54,9 +54,27 @@ public final class Logging extends ContextAwareBase implements Configurator {
      * never holds an event loop; entries that do not fit are dropped, the least important first.
      */
     static void serve(LogConfig.Level level) {
+        level(level);
+        Logger root = context().getLogger(Logger.ROOT_LOGGER_NAME);
+        var sink = root.getAppender(SINK);
+        if (sink == null) {
+            return;
+        }
+        root.detachAppender(sink);
+        AsyncAppender queue = new AsyncAppender();
+        queue.setContext(context());
+        queue.setName("queue");
+        queue.setQueueSize(QUEUE);
+        queue.setNeverBlock(true);
+        queue.addAppender(sink);
+        queue.start();
+        root.addAppender(queue);
+    }
+
+    /** Sets the least important level. */
+    static void level(LogConfig.Level level) {
         LoggerContext context = context();
-        Logger root = context.getLogger(Logger.ROOT_LOGGER_NAME);
-        root.setLevel(switch (level) {
+        context.getLogger(Logger.ROOT_LOGGER_NAME).setLevel(switch (level) {
             case ERROR -> Level.ERROR;
             case WARN -> Level.WARN;
             case INFO -> Level.INFO;
@@ -64,19 +82,6 @@ public final class Logging extends ContextAwareBase implements Configurator {
         });
         context.getLogger("io.netty").setLevel(
                 level == LogConfig.Level.ERROR ? Level.ERROR : Level.WARN);
-        var sink = root.getAppender(SINK);
-        if (sink == null) {
-            return;
-        }
-        root.detachAppender(sink);
-        AsyncAppender queue = new AsyncAppender();
-        queue.setContext(context);
-        queue.setName("queue");
-        queue.setQueueSize(QUEUE);
-        queue.setNeverBlock(true);
-        queue.addAppender(sink);
-        queue.start();
-        root.addAppender(queue);
     }
 
     /** Writes what is queued and stops logging. */

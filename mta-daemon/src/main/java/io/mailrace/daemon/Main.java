@@ -17,8 +17,9 @@ import picocli.CommandLine.ScopeType;
  * that the others start fast.
  */
 @Command(name = "mailrace", description = "High-throughput outbound mail server.", subcommands = {
-        ServeCommand.class, CheckCommand.class, DoctorCommand.class, ConfigCommand.class,
-        QueueCommand.class,
+        ServeCommand.class, InitCommand.class,
+        CheckCommand.class, DoctorCommand.class, ConfigCommand.class,
+        ReloadCommand.class, QueueCommand.class,
         TraceCommand.class, OperationCommands.Hold.class, OperationCommands.Release.class,
         OperationCommands.Retry.class, OperationCommands.Bounce.class,
         OperationCommands.Discard.class, OperationCommands.Rebind.class,
@@ -27,7 +28,8 @@ import picocli.CommandLine.ScopeType;
         SuspendCommands.Resume.class, WarmupCommand.class,
         BackupCommand.class, RestoreCommand.class, SpoolCommand.class,
         DkimCommand.class, UserCommand.class, DemoCommand.class,
-        VersionCommand.class}, mixinStandardHelpOptions = true, scope = ScopeType.INHERIT)
+        VersionCommand.class,
+        HelpCommand.class}, mixinStandardHelpOptions = true, scope = ScopeType.INHERIT)
 public final class Main implements Runnable {
     @CommandLine.Spec
     private CommandLine.Model.CommandSpec spec = CommandLine.Model.CommandSpec.create();

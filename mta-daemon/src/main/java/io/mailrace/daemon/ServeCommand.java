@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.mailrace.daemon;
 
+import io.mailrace.core.ConfigException;
+import io.mailrace.core.ConfigSource;
+import io.mailrace.core.TimeSource;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicReference;
@@ -22,15 +26,21 @@ final class ServeCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws InterruptedException {
-        DaemonConfig read = DaemonConfig.load(config.file);
-        Logging.serve(read.log().level());
+        Systemd systemd = Systemd.of(System.getenv(), TimeSource.system());
         AtomicReference<Daemon> running = new AtomicReference<>();
-        Runtime.getRuntime().addShutdownHook(
-                Thread.ofPlatform().name("stop").unstarted(() -> stop(running.get())));
         try {
-            running.set(Daemon.start(read));
+            ConfigSource source = ConfigSource.ofFile(config.file);
+            DaemonConfig read = DaemonConfig.from(source);
+            Logging.serve(read.log().level());
+            Runtime.getRuntime().addShutdownHook(Thread.ofPlatform().name("stop").unstarted(
+                    () -> stop(running.get(), systemd)));
+            running.set(Daemon.start(read, systemd,
+                    Optional.of(new Daemon.Origin(config.file, source))));
         } catch (RuntimeException failed) {
             failing = true;
+            systemd.failed(failed instanceof ConfigException wrong
+                    ? wrong.problems().getFirst().toString()
+                    : String.valueOf(failed.getMessage()));
             throw failed;
         }
         new CountDownLatch(1).await();
@@ -41,11 +51,14 @@ final class ServeCommand implements Callable<Integer> {
      * An orderly stop is no failure: without halt the exit code would be that of the signal. A
      * signal during the start ends it where it is; the spool is made for that.
      */
-    private void stop(@Nullable Daemon daemon) {
+    private void stop(@Nullable Daemon daemon, Systemd systemd) {
         if (daemon != null) {
             LOG.info("stopping");
             daemon.close();
             LOG.info("stopped");
+        }
+        if (!failing) {
+            systemd.close();
         }
         Logging.stop();
         if (!failing) {

@@ -8,6 +8,7 @@ import io.mailrace.delivery.Delivery;
 import io.mailrace.delivery.Explanation;
 import io.mailrace.delivery.ShapingControl;
 import io.mailrace.delivery.WarmupControl;
+import io.mailrace.dkim.DkimConfig;
 import io.mailrace.queue.QueueKey;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -31,10 +32,13 @@ final class ShapingApi {
     private static final Duration FOR_GOOD = Duration.ofDays(3650);
 
     private final DaemonConfig config;
+    private final Supplier<DkimConfig> dkim;
     private final Supplier<Optional<Delivery>> delivery;
 
-    ShapingApi(DaemonConfig config, Supplier<Optional<Delivery>> delivery) {
+    ShapingApi(DaemonConfig config, Supplier<DkimConfig> dkim,
+            Supplier<Optional<Delivery>> delivery) {
         this.config = config;
+        this.dkim = dkim;
         this.delivery = delivery;
     }
 
@@ -157,7 +161,7 @@ final class ShapingApi {
         lines.add(new Explanation.Line("lane", queue.lane().word()));
         lines.add(new Explanation.Line("pool", queue.pool()));
         lines.add(new Explanation.Line("queue", queue.toString()));
-        String key = config.dkim().signedBy(from.domain());
+        String key = dkim.get().signedBy(from.domain());
         lines.add(new Explanation.Line("dkim", key.isEmpty() ? "not signed: there is no key for "
                 + from.domain() : key));
         lines.add(new Explanation.Line("retry", "given up after " + config.queue().retry()

@@ -234,7 +234,9 @@ class DaemonTest {
     void start_addressInUse_failsAndLeavesNothingOpen() throws IOException {
         try (ServerSocket other = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
             assertThatThrownBy(() -> start("listeners.relay.bind = \"127.0.0.1:"
-                    + other.getLocalPort() + "\"")).hasMessageContaining("relay");
+                    + other.getLocalPort() + "\"")).hasMessageContainingAll("relay",
+                            "belongs to", "process " + ProcessHandle.current().pid(),
+                            "change listeners.relay.bind");
         }
         assertThat(folder.resolve("run/admin.sock")).doesNotExist();
         start().close();
@@ -254,12 +256,18 @@ class DaemonTest {
         Path config = Files.writeString(folder.resolve("mailrace.conf"), configText(
                 "log.level = info"));
         Path log = folder.resolve("stderr.log");
+        NotifyListener systemd = new NotifyListener();
+        systemd.bind(folder.resolve("notify").toString());
         Process process = serve(config, log);
-        try {
-            soon().until(() -> Files.readString(log).contains("Daemon: started")
-                    || !process.isAlive());
+        try (systemd) {
+            systemd.awaitMessage("READY=1\nSTATUS=0 waiting; listening on relay 127.0.0.1:");
+            systemd.awaitMessage("WATCHDOG=1");
+            assertThat(Files.readString(log)).contains("Daemon: started");
             process.destroy();
             assertThat(process.waitFor(30, TimeUnit.SECONDS)).isTrue();
+            systemd.awaitMessage("STATUS=Stopped");
+            assertThat(systemd.messages.getFirst()).startsWith("STATUS=Starting: opening");
+            assertThat(systemd.count("STOPPING=1\n")).isEqualTo(1);
             assertThat(Files.readString(log)).contains("stopping", "stopped")
                     .doesNotContain("ERROR", "Exception", "WARNING");
             assertThat(process.exitValue()).isZero();
@@ -273,20 +281,29 @@ class DaemonTest {
     void serve_badConfig_printsTheProblemsAndExitsWithOne() throws Exception {
         Path config = Files.writeString(folder.resolve("mailrace.conf"), "hostnam = x\n");
         Path log = folder.resolve("stderr.log");
-        Process process = serve(config, log);
-        assertThat(process.waitFor(30, TimeUnit.SECONDS)).isTrue();
-        assertThat(process.exitValue()).isEqualTo(1);
+        try (NotifyListener systemd = new NotifyListener()) {
+            systemd.bind(folder.resolve("notify").toString());
+            Process process = serve(config, log);
+            assertThat(process.waitFor(30, TimeUnit.SECONDS)).isTrue();
+            assertThat(process.exitValue()).isEqualTo(1);
+            systemd.awaitMessage("STATUS=Not started: ");
+            assertThat(systemd.count("READY=1")).isZero();
+        }
         assertThat(Files.readString(log)).contains("did you mean hostname?", "2 problems")
                 .doesNotContain("\tat ");
     }
 
     private Process serve(Path config, Path log) throws IOException {
         Path java = Path.of(System.getProperty("java.home"), "bin", "java");
-        return new ProcessBuilder(Stream.of(java.toString(), "--enable-native-access=ALL-UNNAMED",
+        ProcessBuilder builder = new ProcessBuilder(Stream.of(java.toString(),
+                "--enable-native-access=ALL-UNNAMED",
                 "--sun-misc-unsafe-memory-access=deny", "-XX:+UseCompactObjectHeaders",
                 "-XX:TieredStopAtLevel=1", "-cp", System.getProperty("java.class.path"),
                 "io.mailrace.daemon.Main", "serve", "--config", config.toString()).toList())
                 .redirectOutput(folder.resolve("stdout.log").toFile())
-                .redirectError(log.toFile()).start();
+                .redirectError(log.toFile());
+        builder.environment().put("NOTIFY_SOCKET", folder.resolve("notify").toString());
+        builder.environment().put("WATCHDOG_USEC", "10000000");
+        return builder.start();
     }
 }

@@ -5,8 +5,8 @@ import java.util.Optional;
 
 /** The pages of shaping of a daemon whose delivery has not started. */
 final class NoShaping {
-    static final ShapingApi API = new ShapingApi(DaemonConfig.ofText(
-            "hostname = mta1.example.com"), Optional::empty);
+    private static final DaemonConfig CONFIG = DaemonConfig.ofText("hostname = mta1.example.com");
+    static final ShapingApi API = new ShapingApi(CONFIG, CONFIG::dkim, Optional::empty);
 
     private NoShaping() {}
 }

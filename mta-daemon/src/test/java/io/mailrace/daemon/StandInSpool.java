@@ -20,6 +20,7 @@ import io.mailrace.queue.SpoolCare;
 import io.mailrace.queue.SpoolException;
 import io.mailrace.queue.SpoolPressure;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -35,6 +36,7 @@ final class StandInSpool implements Spool, MailQueues, EventJournal {
     private final List<Recorded> events = new ArrayList<>();
     private final List<Runnable> listeners = new CopyOnWriteArrayList<>();
     volatile Optional<String> refusal = Optional.empty();
+    volatile Optional<String> stuck = Optional.empty();
     volatile SpoolCare.Statistics statistics = new SpoolCare.Statistics(0, 0, 0, 0, 0, 0, 0, 0,
             Long.MAX_VALUE, 0, 0, 0, 0, 0, Map.of());
     final AskedOperations operations = new AskedOperations();
@@ -156,6 +158,11 @@ final class StandInSpool implements Spool, MailQueues, EventJournal {
     @Override
     public SpoolPressure pressure() {
         return SpoolPressure.NONE;
+    }
+
+    @Override
+    public Optional<String> stuck(Duration limit) {
+        return stuck;
     }
 
     @Override

@@ -84,6 +84,7 @@ final class CommitThread implements AutoCloseable {
     private volatile int failures;
     private volatile long writingSinceNanos;
     private volatile boolean writing;
+    private volatile long turnedNanos;
     private volatile boolean closed;
 
     CommitThread(SpoolParts parts, BatchSink sink, Progress stored) {
@@ -101,6 +102,7 @@ final class CommitThread implements AutoCloseable {
         keptBytes = stored.keptBytes();
         liveBytesNow = liveBytes;
         keptBytesNow = keptBytes;
+        turnedNanos = time.nanos();
         thread.setDaemon(true);
         thread.setUncaughtExceptionHandler((self, error) -> {
             LOG.error("commit thread has died", error);
@@ -110,6 +112,7 @@ final class CommitThread implements AutoCloseable {
     }
 
     void start() {
+        turnedNanos = time.nanos();
         thread.start();
     }
 
@@ -138,6 +141,14 @@ final class CommitThread implements AutoCloseable {
     /** For how long the disk has not answered the write under way; 0 when there is none. */
     long stalledNanos() {
         return writing ? Math.max(0, time.nanos() - writingSinceNanos) : 0;
+    }
+
+    /**
+     * For how long the thread has not come around, whatever holds it or ended it; about a second
+     * when it has nothing to do.
+     */
+    long silentNanos() {
+        return Math.max(0, time.nanos() - turnedNanos);
     }
 
     /** Bytes of contents of mail that waits, as committed. */
@@ -171,6 +182,7 @@ final class CommitThread implements AutoCloseable {
     private void run() {
         while (!stopping
                 || (brokenWhy.isEmpty() && !(input.isEmpty() && kept.isEmpty()))) {
+            turnedNanos = time.nanos();
             try {
                 List<Operation> operations = collect();
                 if (!brokenWhy.isEmpty()) {

@@ -338,6 +338,19 @@ public final class RocksSpool implements Spool {
     }
 
     @Override
+    public Optional<String> stuck(Duration limit) {
+        if (closing) {
+            return Optional.empty();
+        }
+        if (commits.silentNanos() > limit.toNanos()) {
+            return Optional.of("spool-commit");
+        }
+        return timer.silentNanos() > limit.toNanos()
+                ? Optional.of("spool-timer")
+                : Optional.empty();
+    }
+
+    @Override
     public SpoolPressure pressure() {
         return queues.backlog().withCommits(commits.waiting());
     }

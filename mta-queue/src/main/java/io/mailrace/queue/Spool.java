@@ -2,6 +2,7 @@
 package io.mailrace.queue;
 
 import io.mailrace.core.Content;
+import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.Executor;
 
@@ -49,6 +50,14 @@ public interface Spool extends AutoCloseable {
 
     /** Why new mail is refused at the moment (disk full, write error); empty when it is taken. */
     Optional<String> refusal();
+
+    /**
+     * The name of a thread all mail waits for that has not come around for longer than the limit;
+     * empty when all is well. At rest they come around every second.
+     */
+    default Optional<String> stuck(Duration limit) {
+        return Optional.empty();
+    }
 
     /**
      * How much there is to do. Looks at each queue, never at its mail, at most every two seconds;

@@ -41,6 +41,7 @@ final class SpoolTimer implements AutoCloseable {
             Comparator.comparingLong(Wake::epochMillis));
     private final List<Chore> chores = new ArrayList<>();
     private final Thread thread = new Thread(this::run, "spool-timer");
+    private volatile long turnedNanos;
     private boolean closed;
 
     SpoolTimer(TimeSource time, SpoolClock clock) {
@@ -55,7 +56,13 @@ final class SpoolTimer implements AutoCloseable {
     }
 
     void start() {
+        turnedNanos = time.nanos();
         thread.start();
+    }
+
+    /** For how long the thread has not come around; a moment when it has nothing to do. */
+    long silentNanos() {
+        return Math.max(0, time.nanos() - turnedNanos);
     }
 
     /** Calls {@link QueueState#timer} with that time when it has come. */
@@ -74,6 +81,7 @@ final class SpoolTimer implements AutoCloseable {
                 guarded(() -> now.queue().timer(now.epochMillis()));
             }
             long nanos = time.nanos();
+            turnedNanos = nanos;
             for (Chore chore : chores) {
                 if (nanos - chore.nextNanos >= 0) {
                     chore.nextNanos = nanos + chore.everyNanos;

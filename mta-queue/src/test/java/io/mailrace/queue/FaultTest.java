@@ -15,7 +15,9 @@ import io.mailrace.core.testing.FakeTimeSource;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Random;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
@@ -36,6 +38,7 @@ class FaultTest {
         volatile boolean failAfterWriting;
         volatile boolean healedByReopening;
         final AtomicInteger reopened = new AtomicInteger();
+        volatile CountDownLatch answers = new CountDownLatch(0);
 
         FaultyDisk(BatchSink real) {
             this.real = real;
@@ -43,6 +46,11 @@ class FaultTest {
 
         @Override
         public void write(WriteBatch batch, boolean sync) throws RocksDBException {
+            try {
+                answers.await();
+            } catch (InterruptedException end) {
+                Thread.currentThread().interrupt();
+            }
             if (failAfterWriting) {
                 failAfterWriting = false;
                 failing = true;
@@ -130,6 +138,25 @@ class FaultTest {
             fixture.settle(fixture.take("one.test"), delivered());
             fixture.settle(fixture.take("example.com"), delivered());
             assertThat(fixture.spool.queues().waiting()).isZero();
+        }
+    }
+
+    /** What a watchdog asks: the thread all mail waits for hangs in a write. */
+    @Test
+    void diskThatDoesNotAnswer_isAStuckThread() {
+        Faulty faulty = open();
+        Duration limit = Duration.ofMinutes(1);
+        try (SpoolFixture fixture = faulty.fixture) {
+            assertThat(fixture.spool.stuck(limit)).isEmpty();
+            fixture.accept(message("x"), "a@one.test");
+            faulty.disk.answers = new CountDownLatch(1);
+            SpoolFixture.Outcome settled = fixture.settle(fixture.take("one.test"), false,
+                    delivered());
+            fixture.time.advance(Duration.ofSeconds(61));
+            await(() -> fixture.spool.stuck(limit).equals(Optional.of("spool-commit")));
+            faulty.disk.answers.countDown();
+            await(() -> fixture.spool.stuck(limit).isEmpty());
+            settled.get();
         }
     }
 

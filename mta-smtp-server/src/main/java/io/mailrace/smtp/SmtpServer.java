@@ -34,6 +34,7 @@ import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executors;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -309,7 +310,7 @@ public final class SmtpServer {
         bindAll(true);
         watch.scheduleWithFixedDelay(this::watchPressure, 0, IntakePressure.EVERY_MILLIS,
                 TimeUnit.MILLISECONDS);
-        files.scheduleWithFixedDelay(this::reloadFiles, FILE_CHECK.toMillis(),
+        files.scheduleWithFixedDelay(this::reloadIfChanged, FILE_CHECK.toMillis(),
                 FILE_CHECK.toMillis(), TimeUnit.MILLISECONDS);
     }
 
@@ -367,8 +368,8 @@ public final class SmtpServer {
                 }).bind(listener.bind()).awaitUninterruptibly();
         Channel bound = binding.channel();
         if (!binding.isSuccess()) {
-            throw new SmtpServerException("listener " + name + " cannot listen on "
-                    + listener.bind() + ": " + binding.cause().getMessage(), binding.cause());
+            throw new SmtpServerException(new SmtpServerException.Bind(name, listener.bind()),
+                    binding.cause());
         }
         listeners.put(name, bound);
         LOG.info("listener={} address={} tls={} auth={}", name, bound.localAddress(),
@@ -392,7 +393,23 @@ public final class SmtpServer {
         shared.converse(channel, terms, origin, admitted);
     }
 
-    private void reloadFiles() {
+    /**
+     * Reads certificate and users now if they changed, not only some seconds later. Blocks; what is
+     * wrong with one leaves the old and is logged.
+     */
+    public void reloadFiles() {
+        try {
+            files.submit(this::reloadIfChanged).get();
+        } catch (RejectedExecutionException closed) {
+            LOG.debug("files not read again, the server is closed");
+        } catch (ExecutionException never) {
+            throw new IllegalStateException("it catches what it throws", never);
+        } catch (InterruptedException stop) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private void reloadIfChanged() {
         try {
             shared.tls.ifPresent(tls -> shared.meters.certificate.count(
                     tls.reloadIfChanged()));

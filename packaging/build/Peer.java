@@ -10,6 +10,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.Locale;
 
 /**
  * Both ends of the mail in the test of the package, as a program of one file: {@code java Peer.java
@@ -43,11 +44,12 @@ final class Peer {
     }
 
     private static void serve(Socket socket, Path folder) {
-        try (socket; BufferedReader in = reader(socket); OutputStream out = socket.getOutputStream()) {
+        try (socket; BufferedReader in = reader(socket);
+                OutputStream out = socket.getOutputStream()) {
             say(out, "220 sink ESMTP");
             for (String line = in.readLine(); line != null; line = in.readLine()) {
-                String verb = line.length() < 4 ? line : line.substring(0, 4).toUpperCase(java.util.Locale.ROOT);
-                switch (verb) {
+                String verb = line.substring(0, Math.min(4, line.length()));
+                switch (verb.toUpperCase(Locale.ROOT)) {
                     case "EHLO" -> say(out, "250-sink\r\n250-PIPELINING\r\n250 8BITMIME");
                     case "DATA" -> {
                         say(out, "354 go on");

@@ -13,7 +13,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
-import java.util.SortedSet;
+import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Supplier;
 import java.util.regex.Matcher;
@@ -111,9 +111,9 @@ public final class ConfigSource {
                 .setJson(false))).replaceAll("$1***@");
     }
 
-    /** Keys, with dots, whose values differ between this and another one. */
-    public SortedSet<String> changedKeys(ConfigSource other) {
-        SortedSet<String> changed = new TreeSet<>();
+    /** Keys, with dots, whose values differ between this and another one, sorted. */
+    public List<String> changedKeys(ConfigSource other) {
+        Set<String> changed = new TreeSet<>();
         for (Map.Entry<String, ConfigValue> entry : config.entrySet()) {
             String key = entry.getKey();
             if (!other.config.hasPath(key)
@@ -123,7 +123,7 @@ public final class ConfigSource {
         }
         other.config.entrySet().stream().map(Map.Entry::getKey)
                 .filter(key -> !config.hasPath(key)).forEach(changed::add);
-        return changed;
+        return List.copyOf(changed);
     }
 
     /** The file, or the word for where a text came from; the library adds the line to that word. */

@@ -45,7 +45,9 @@ public enum LintRule {
             "RFC 2045 2.8, RFC 6152", false),
     LONG_LINE("a line is longer than 998 octets", "RFC 5322 2.1.1", false),
     CONTROL_UNKNOWN("an X-Mailrace- field is none we know", "Mailrace", true),
-    CONTROL_VALUE("an X-Mailrace- field has a value that means nothing", "Mailrace", true);
+    CONTROL_VALUE("an X-Mailrace- field has a value that means nothing", "Mailrace", true),
+    SIGNED_ALREADY("a DKIM-Signature came with it, which mending could break", "RFC 6376 6",
+            false);
 
     private final String sentence;
     private final String source;
@@ -88,7 +90,7 @@ public enum LintRule {
                     DATE_REPEATED, MESSAGE_ID_MISSING, MESSAGE_ID_REPEATED, MESSAGE_ID_FORM,
                     TO_REPEATED, CC_REPEATED, BCC_REPEATED, SUBJECT_REPEATED, REPLY_TO_REPEATED,
                     SENDER_REPEATED, IN_REPLY_TO_REPEATED, REFERENCES_REPEATED, EIGHT_BIT_HEADER,
-                    EIGHT_BIT_BODY, LONG_LINE, CONTROL_UNKNOWN, CONTROL_VALUE ->
+                    EIGHT_BIT_BODY, LONG_LINE, CONTROL_UNKNOWN, CONTROL_VALUE, SIGNED_ALREADY ->
                 false;
         };
     }

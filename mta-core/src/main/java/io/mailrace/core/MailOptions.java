@@ -23,9 +23,9 @@ public record MailOptions(Body body, boolean smtputf8, Ret ret, String envid, bo
     public static final MailOptions NONE = new MailOptions(Body.SEVEN_BIT, false, Ret.UNSET, "",
             false, 0, DeliverBy.NONE, 0);
 
-    /** Body type of RFC 6152. */
+    /** Body type of RFC 6152, and of RFC 3030 3: what was promised, not what the content is. */
     public enum Body {
-        SEVEN_BIT, EIGHT_BIT_MIME
+        SEVEN_BIT, EIGHT_BIT_MIME, BINARY_MIME
     }
 
     /** How much of the message a failure DSN returns. */

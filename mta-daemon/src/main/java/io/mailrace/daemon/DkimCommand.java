@@ -7,7 +7,6 @@ import io.mailrace.dkim.DkimKeyGenerator;
 import io.mailrace.dkim.DkimRecord;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;

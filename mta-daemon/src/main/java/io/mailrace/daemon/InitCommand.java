@@ -114,11 +114,12 @@ final class InitCommand implements Callable<Integer> {
         if (given != null) {
             return given;
         }
-        Console console = System.console();
-        if (yes || console == null || !console.isTerminal()) {
+        Optional<Console> terminal = Optional.ofNullable(System.console())
+                .filter(Console::isTerminal);
+        if (yes || terminal.isEmpty()) {
             return found.orElse("");
         }
-        String answer = console.readLine("%s%s: ", question,
+        String answer = terminal.get().readLine("%s%s: ", question,
                 found.map(text -> " [" + text + "]").orElse(""));
         return answer == null || answer.isBlank() ? found.orElse("") : answer.strip();
     }

@@ -52,7 +52,8 @@ final class Reload {
     }
 
     synchronized Outcome run() {
-        try (Systemd.Reloading now = systemd.reloading()) {
+        Systemd.Reloading reloading = systemd.reloading();
+        try {
             return take();
         } catch (ConfigException wrong) {
             wrong.problems().forEach(problem -> LOG.error("reload=refused why=\"{}\"", problem));
@@ -60,6 +61,8 @@ final class Reload {
                     .map(ConfigProblem::toString).toList());
             lines.add("nothing is changed: the daemon goes on as before");
             return new Outcome(false, lines);
+        } finally {
+            reloading.close();
         }
     }
 

@@ -22,7 +22,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** What is said when a port is taken: by /proc of a machine made of files, by real greetings. */
 class PortHolderTest {
     private static final String KEY = "listeners.relay.bind";
-    private static final BindException IN_USE = new BindException("Address already in use");
+    private final BindException inUse = new BindException("Address already in use");
     @TempDir
     private Path proc;
 
@@ -47,7 +47,7 @@ class PortHolderTest {
     /** Port 1: nobody answers there. */
     private String advise(String host) throws IOException {
         return new PortHolder(proc).advise(KEY,
-                new InetSocketAddress(InetAddress.getByName(host), 1), IN_USE);
+                new InetSocketAddress(InetAddress.getByName(host), 1), inUse);
     }
 
     @ParameterizedTest
@@ -117,7 +117,7 @@ class PortHolderTest {
                 }
             });
             assertThat(new PortHolder(proc).advise(KEY, new InetSocketAddress(
-                    InetAddress.getByName("0.0.0.0"), server.getLocalPort()), IN_USE))
+                    InetAddress.getByName("0.0.0.0"), server.getLocalPort()), inUse))
                     .isEqualTo("Port " + server.getLocalPort() + " belongs to " + name
                             + ". Stop it for good: systemctl disable --now " + unit
                             + "; or change " + KEY);
@@ -130,7 +130,7 @@ class PortHolderTest {
     void silentServer_isAnotherProgram() throws IOException {
         try (ServerSocket server = new ServerSocket(0, 5, InetAddress.getLoopbackAddress())) {
             assertThat(new PortHolder(proc).advise(KEY,
-                    (InetSocketAddress) server.getLocalSocketAddress(), IN_USE))
+                    (InetSocketAddress) server.getLocalSocketAddress(), inUse))
                     .contains("another program");
         }
     }

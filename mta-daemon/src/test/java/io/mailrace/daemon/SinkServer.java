@@ -16,7 +16,11 @@ import java.util.concurrent.CopyOnWriteArrayList;
 /** A small SMTP receiver on loopback that keeps what it takes; its answer to RCPT can be set. */
 final class SinkServer implements AutoCloseable {
     final List<String> messages = new CopyOnWriteArrayList<>();
+    /** What MAIL said, in order. */
+    final List<String> envelopes = new CopyOnWriteArrayList<>();
     volatile String rcptReply = "250 2.1.5 fine";
+    /** It takes BDAT too, and content that is no text. */
+    volatile boolean binary;
     private final ServerSocket socket;
 
     SinkServer() throws IOException {
@@ -50,7 +54,18 @@ final class SinkServer implements AutoCloseable {
                 String verb = line.substring(0, Math.min(4, line.length()))
                         .toUpperCase(Locale.ROOT);
                 switch (verb) {
-                    case "EHLO" -> say(out, "250-sink.test\r\n250-8BITMIME\r\n250 PIPELINING");
+                    case "EHLO" -> say(out, "250-sink.test\r\n250-8BITMIME\r\n"
+                            + (binary ? "250-CHUNKING\r\n250-BINARYMIME\r\n" : "")
+                            + "250 PIPELINING");
+                    case "MAIL" -> {
+                        envelopes.add(line);
+                        say(out, "250 2.1.0 fine");
+                    }
+                    case "BDAT" -> {
+                        messages.add(chunk(in, line));
+                        recipient = false;
+                        say(out, "250 2.0.0 taken");
+                    }
                     case "RCPT" -> {
                         recipient |= rcptReply.startsWith("2");
                         say(out, rcptReply);
@@ -85,6 +100,22 @@ final class SinkServer implements AutoCloseable {
             text.append(line.startsWith(".") ? line.substring(1) : line).append("\r\n");
         }
         return text.toString();
+    }
+
+    /** A message in one chunk, which is how Mailrace sends; the octets as Latin-1. */
+    private static String chunk(BufferedReader in, String command) throws IOException {
+        if (!command.endsWith(" LAST")) {
+            throw new IOException("not one chunk: " + command);
+        }
+        char[] octets = new char[Integer.parseInt(command.split(" ")[1])];
+        for (int at = 0; at < octets.length;) {
+            int read = in.read(octets, at, octets.length - at);
+            if (read < 0) {
+                throw new IOException("cut short");
+            }
+            at += read;
+        }
+        return new String(octets);
     }
 
     private static void say(OutputStream out, String line) throws IOException {

@@ -28,6 +28,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.Executor;
+import java.util.function.BiConsumer;
 
 /** A spool that only tells: queues, events and refusal are set by the test. */
 final class StandInSpool implements Spool, MailQueues, EventJournal {
@@ -122,7 +123,23 @@ final class StandInSpool implements Spool, MailQueues, EventJournal {
 
     @Override
     public Memos memos() {
-        throw new UnsupportedOperationException();
+        return new Memos() {
+            @Override
+            public Map<String, byte[]> beginningWith(String prefix) {
+                return Map.of();
+            }
+
+            @Override
+            public void each(String prefix, BiConsumer<String, byte[]> visitor) {
+                // Nothing is kept.
+            }
+
+            @Override
+            public void write(List<Change> changes, List<Event> with, Executor where,
+                    CommitListener listener) {
+                where.execute(listener::committed);
+            }
+        };
     }
 
     @Override

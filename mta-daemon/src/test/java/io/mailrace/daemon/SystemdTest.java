@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executor;
@@ -160,7 +161,7 @@ class SystemdTest {
         time.advance(Duration.ofSeconds(2));
         assertThat(liveness.look()).contains("b");
         assertThat(slow.look()).contains("slow");
-        asked.get().run();
+        Objects.requireNonNull(asked.get()).run();
         assertThat(slow.look()).isEmpty();
     }
 

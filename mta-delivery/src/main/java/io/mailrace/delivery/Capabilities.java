@@ -17,8 +17,9 @@ import java.util.Set;
  * @param deliverBySeconds least time of RFC 2852 it takes; negative when it does not offer that
  */
 record Capabilities(boolean pipelining, boolean size, long sizeLimit, boolean eightBitMime,
-        boolean smtpUtf8, boolean dsn, boolean chunking, boolean startTls, boolean requireTls,
-        boolean priorities, long deliverBySeconds, Set<String> auth, Limits limits) {
+        boolean smtpUtf8, boolean dsn, boolean chunking, boolean binaryMime, boolean startTls,
+        boolean requireTls, boolean priorities, long deliverBySeconds, Set<String> auth,
+        Limits limits) {
 
     /**
      * What it takes at most (RFC 9422); {@code Integer.MAX_VALUE} when it does not say.
@@ -49,7 +50,7 @@ record Capabilities(boolean pipelining, boolean size, long sizeLimit, boolean ei
     }
 
     static final Capabilities NONE = new Capabilities(false, false, 0, false, false, false, false,
-            false, false, false, -1, Set.of(), Limits.NONE);
+            false, false, false, false, -1, Set.of(), Limits.NONE);
 
     Capabilities {
         auth = Set.copyOf(auth);
@@ -63,6 +64,7 @@ record Capabilities(boolean pipelining, boolean size, long sizeLimit, boolean ei
         boolean utf8 = false;
         boolean dsn = false;
         boolean chunking = false;
+        boolean binaryMime = false;
         boolean tls = false;
         boolean requireTls = false;
         boolean priorities = false;
@@ -83,6 +85,7 @@ record Capabilities(boolean pipelining, boolean size, long sizeLimit, boolean ei
                 case "SMTPUTF8" -> utf8 = true;
                 case "DSN" -> dsn = true;
                 case "CHUNKING" -> chunking = true;
+                case "BINARYMIME" -> binaryMime = true;
                 case "STARTTLS" -> tls = true;
                 case "LIMITS" -> limits = Limits.of(line);
                 case "AUTH" -> auth.addAll(List.of(Ascii.upper(line).split(" +")));
@@ -95,8 +98,8 @@ record Capabilities(boolean pipelining, boolean size, long sizeLimit, boolean ei
                 }
             }
         }
-        return new Capabilities(pipelining, size, limit, eightBit, utf8, dsn, chunking, tls,
-                requireTls, priorities, deliverBy, auth, limits);
+        return new Capabilities(pipelining, size, limit, eightBit, utf8, dsn, chunking,
+                binaryMime, tls, requireTls, priorities, deliverBy, auth, limits);
     }
 
     /** What cannot be read is no limit. */

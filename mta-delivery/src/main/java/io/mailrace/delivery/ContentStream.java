@@ -8,7 +8,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Signature and content of one attempt on their way out, chunk by chunk, dot-stuffed when they go
- * by DATA (RFC 5321 4.5.2). Confined to its event loop; holds no chunk between calls.
+ * by DATA (RFC 5321 4.5.2), which binary content never does: it may hold what ends data. Confined
+ * to its event loop; holds no chunk between calls.
  */
 final class ContentStream {
     private static final byte[] END_AT_LINE_START = ".\r\n".getBytes(StandardCharsets.US_ASCII);
@@ -27,6 +28,9 @@ final class ContentStream {
     ContentStream(Attempt attempt, boolean dots) {
         this.attempt = attempt;
         this.dots = dots;
+        if (dots && MailCommands.binary(attempt)) {
+            throw new IllegalStateException("binary content by DATA");
+        }
         content = attempt.content();
         stuffing = dots && attempt.envelope().facts().leadingDot();
     }

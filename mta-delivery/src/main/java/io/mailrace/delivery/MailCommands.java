@@ -18,8 +18,13 @@ final class MailCommands {
 
     private MailCommands() {}
 
-    /** Why this peer can take this message for nobody; a rule of the RFCs, so it bounces. */
-    static Optional<SmtpReply> obstacle(Attempt attempt, Capabilities offered, String peer) {
+    /**
+     * Why this peer can take this message for nobody; a rule of the RFCs, so it bounces.
+     *
+     * @param lmtp we speak LMTP with it, which is spoken without BDAT
+     */
+    static Optional<SmtpReply> obstacle(Attempt attempt, Capabilities offered, boolean lmtp,
+            String peer) {
         Envelope envelope = attempt.envelope();
         if (offered.size() && offered.sizeLimit() > 0
                 && attempt.sizeBytes() > offered.sizeLimit()) {
@@ -30,9 +35,14 @@ final class MailCommands {
             return Optional.of(SmtpReply.of(550, "5.6.7",
                     peer + " does not support SMTPUTF8, which the message needs"));
         }
-        if (envelope.facts().eightBit() && !offered.eightBitMime()) {
+        if (envelope.facts().eightBit() && !binary(attempt) && !offered.eightBitMime()) {
             return Optional.of(SmtpReply.of(554, "5.6.3",
                     peer + " does not support 8BITMIME, which the message needs"));
+        }
+        if (binary(attempt) && !(offered.binaryMime() && offered.chunking() && !lmtp)) {
+            return Optional.of(SmtpReply.of(554, "5.6.3", lmtp
+                    ? "the message needs BINARYMIME, which is not sent to " + peer + " over LMTP"
+                    : peer + " does not support BINARYMIME, which the message needs"));
         }
         if (envelope.options().requireTls() && !offered.requireTls()) {
             return Optional.of(SmtpReply.of(550, "5.7.30",
@@ -46,6 +56,11 @@ final class MailCommands {
                     + secondsLeft(attempt) + " are left"));
         }
         return Optional.empty();
+    }
+
+    /** Whether it goes by BDAT and as BINARYMIME only (RFC 3030 3). */
+    static boolean binary(Attempt attempt) {
+        return attempt.envelope().facts().binary();
     }
 
     /** Whether the time has passed after which it must be returned (RFC 2852 2). */
@@ -81,7 +96,9 @@ final class MailCommands {
         if (offered.size()) {
             line.append(" SIZE=").append(attempt.sizeBytes());
         }
-        if (envelope.facts().eightBit() && offered.eightBitMime()) {
+        if (binary(attempt)) {
+            line.append(" BODY=BINARYMIME");
+        } else if (envelope.facts().eightBit() && offered.eightBitMime()) {
             line.append(" BODY=8BITMIME");
         }
         if (offered.smtpUtf8() && (utf8(envelope) || envelope.recipients().stream().anyMatch(

@@ -189,7 +189,7 @@ final class SmtpClientSession {
         }
         streaming = null;
         sent.endContent();
-        if (!bdat() && pipelining() && terms.lookAhead() && mayBegin() && sent.coversRest()) {
+        if (!bdat(sent) && pipelining() && terms.lookAhead() && mayBegin() && sent.coversRest()) {
             beginNext();
         }
     }
@@ -405,7 +405,8 @@ final class SmtpClientSession {
             attempt.decideRest(new Disposition.Deferred(ours("4.4.7", "is asked no more: the time "
                     + "to deliver by is over")));
         }
-        Optional<SmtpReply> never = MailCommands.obstacle(attempt, offered, terms.peer());
+        Optional<SmtpReply> never = MailCommands.obstacle(attempt, offered,
+                terms.hop().lmtp(), terms.peer());
         never.ifPresent(reply -> attempt.decideRest(new Disposition.Bounced(reply)));
         if (tlsOnly && !attempt.decided() && !wire.authenticated()) {
             attempt.decideRest(new Disposition.Deferred(ours("4.7.10", "did not prove who it is, "
@@ -448,7 +449,7 @@ final class SmtpClientSession {
         for (int i = 0; i < transaction.size(); i++) {
             sendRecipient(transaction, i);
         }
-        if (!bdat()) {
+        if (!bdat(transaction)) {
             say(Stage.DATA, "DATA", transaction, 0);
         } else if (attempt.sizeBytes() <= terms.smallContent()) {
             sendContent(transaction);
@@ -519,7 +520,7 @@ final class SmtpClientSession {
         } else if (transaction.hopeless()) {
             needsReset = !transaction.mailRefused();
             complete(transaction);
-        } else if (bdat()) {
+        } else if (bdat(transaction)) {
             sendContent(transaction);
         } else {
             say(Stage.DATA, "DATA", transaction, 0);
@@ -552,7 +553,7 @@ final class SmtpClientSession {
 
     private void sendContent(Transaction transaction) {
         transaction.beginContent();
-        boolean chunk = bdat();
+        boolean chunk = bdat(transaction);
         if (chunk) {
             wire.send("BDAT " + transaction.attempt().sizeBytes() + " LAST");
         }
@@ -572,7 +573,7 @@ final class SmtpClientSession {
             return;
         }
         if (transaction.hopeless()) {
-            needsReset = bdat() && !transaction.mailRefused();
+            needsReset = bdat(transaction) && !transaction.mailRefused();
             complete(transaction);
             return;
         }
@@ -582,7 +583,7 @@ final class SmtpClientSession {
         }
         Disposition disposition = reply.code() == 250 ? new Disposition.Delivered(reply)
                 : wire.judge(Stage.END_OF_DATA, reply, transaction.attempt()).disposition(reply);
-        needsReset |= reply.code() != 250 && bdat();
+        needsReset |= reply.code() != 250 && bdat(transaction);
         if (terms.hop().lmtp()) {
             transaction.attempt().decide(transaction.recipient(asked.recipient()), disposition);
             if (expectsMoreOf(transaction)) {
@@ -711,8 +712,10 @@ final class SmtpClientSession {
         return offered.pipelining() && terms.pipelining();
     }
 
-    private boolean bdat() {
-        return offered.chunking() && terms.chunking() && !terms.hop().lmtp();
+    /** Binary content has no other way, whatever is configured for the rest. */
+    private boolean bdat(Transaction transaction) {
+        return MailCommands.binary(transaction.attempt())
+                || (offered.chunking() && terms.chunking() && !terms.hop().lmtp());
     }
 
     private static Stage stageOf(Expected asked) {

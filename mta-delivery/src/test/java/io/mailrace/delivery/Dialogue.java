@@ -119,6 +119,7 @@ final class Dialogue implements SmtpClientSession.Wire {
         int size = 10;
         boolean eightBit = false;
         boolean utf8 = false;
+        boolean binary = false;
         int notifyFlags = 0;
         String orcpt = "";
         MailOptions options = MailOptions.NONE;
@@ -128,6 +129,7 @@ final class Dialogue implements SmtpClientSession.Wire {
                 case "size" -> size = Integer.parseInt(value);
                 case "8bit" -> eightBit = true;
                 case "utf8" -> utf8 = true;
+                case "binary" -> binary = true;
                 case "ret" -> options = options.with(MailOptions.Ret.valueOf(value));
                 case "envid" -> options = options.withEnvid(value);
                 case "priority" -> options = options.withPriority(Integer.parseInt(value));
@@ -148,7 +150,7 @@ final class Dialogue implements SmtpClientSession.Wire {
         }
         byte[] bytes = "x".repeat(size).getBytes(StandardCharsets.US_ASCII);
         Attempt attempt = TestMail.attempt(words[0].equals("<>") ? "" : words[0], to, options,
-                TestMail.facts(bytes, eightBit, utf8), bytes);
+                TestMail.facts(bytes, eightBit, utf8, binary), bytes);
         atHand.add(attempt);
         all.add(attempt);
     }

@@ -32,9 +32,15 @@ final class TestMail {
     }
 
     static ContentFacts facts(byte[] content, boolean eightBit, boolean utf8Header) {
+        return facts(content, eightBit, utf8Header, false);
+    }
+
+    static ContentFacts facts(byte[] content, boolean eightBit, boolean utf8Header,
+            boolean binary) {
         String text = new String(content, StandardCharsets.ISO_8859_1);
         return new ContentFacts(content.length, eightBit, utf8Header,
-                text.startsWith(".") || text.contains("\n."), false, author(text), "<1@test>");
+                text.startsWith(".") || text.contains("\n."), false, binary, author(text),
+                "<1@test>", "");
     }
 
     /** Domain of the From address of the test's own messages. */

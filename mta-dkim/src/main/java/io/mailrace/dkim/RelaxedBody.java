@@ -107,7 +107,7 @@ final class RelaxedBody {
                     }
                     i += 3;
                 } else {
-                    i++; // a bare CR is text like any other: the wire has none
+                    i++; // a bare CR is text like any other: only CRLF ends a line
                 }
             } else if (b == '\t') {
                 return i;

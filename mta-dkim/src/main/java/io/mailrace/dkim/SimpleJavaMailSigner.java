@@ -26,8 +26,9 @@ import org.simplejavamail.utils.mail.dkim.DkimSigner;
 /**
  * Signs with the DKIM library of simple-java-mail what {@link LibraryScope} says it signs
  * correctly, and leaves every other message, and every one the library stumbles over, to the
- * streaming engine. Holds a message of at most {@link LibraryScope#MAX_BYTES} bytes several times
- * while signing. Thread-safe: the library's signer is not, so each signature has one of its own.
+ * streaming engine: binary content never comes near it. Holds a message of at most {@link
+ * LibraryScope#MAX_BYTES} bytes several times while signing. Thread-safe: the library's signer is
+ * not, so each signature has one of its own.
  */
 final class SimpleJavaMailSigner implements MessageSigner {
     /* The library takes t= from the Date field and knows no clock; its message is asked for both
@@ -63,7 +64,7 @@ final class SimpleJavaMailSigner implements MessageSigner {
     @Override
     public Signature sign(Content content, ContentFacts facts) {
         KeyRing.Keys found = keys.find(facts.fromDomain());
-        if (found == null || !found.areRsa() || !localeFits
+        if (found == null || !found.areRsa() || !localeFits || facts.binary()
                 || content.sizeBytes() > LibraryScope.MAX_BYTES) {
             return streaming.sign(content, facts);
         }

@@ -22,6 +22,10 @@ record BytesContent(byte[] bytes, int chunkBytes) implements Content {
         return new ContentFacts(0, false, false, false, false, fromDomain, "");
     }
 
+    static ContentFacts binaryFacts(String fromDomain) {
+        return new ContentFacts(0, true, false, false, true, true, fromDomain, "", "");
+    }
+
     BytesContent cutInto(int size) {
         return new BytesContent(bytes, size);
     }

@@ -2,6 +2,7 @@
 package io.mailrace.dkim;
 
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Objects;
@@ -101,5 +102,20 @@ final class Messages {
                 out.append(texts[random.nextInt(texts.length)]);
             }
         }
+    }
+
+    static final String BINARY_HEADER = String.join("\r\n", "From: a@example.com",
+            "MIME-Version: 1.0", "Content-Transfer-Encoding: binary", "", "");
+
+    /** A message as BINARYMIME allows it: any octets behind the header, mostly the awkward ones. */
+    static byte[] binary(Random random) {
+        byte[] header = BINARY_HEADER.getBytes(StandardCharsets.ISO_8859_1);
+        byte[] message = Arrays.copyOf(header, header.length + random.nextInt(300));
+        byte[] awkward = {'\r', '\n', ' ', '\t', 0, 'x', '.', (byte) 0xff};
+        for (int i = header.length; i < message.length; i++) {
+            message[i] = random.nextInt(10) == 0 ? (byte) random.nextInt(256)
+                    : awkward[random.nextInt(awkward.length)];
+        }
+        return message;
     }
 }

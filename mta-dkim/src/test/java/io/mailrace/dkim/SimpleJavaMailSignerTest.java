@@ -5,6 +5,7 @@ import static io.mailrace.dkim.TestKeys.DOMAIN;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.mailrace.core.testing.FakeTimeSource;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -52,6 +53,21 @@ class SimpleJavaMailSignerTest {
                 .tags(streaming.sign(content, BytesContent.facts(DOMAIN))).get("bh"));
         assertThat(library.signedByLibrary())
                 .isEqualTo(LEFT_TO_STREAMING.contains(name) ? 0 : 1);
+    }
+
+    /** Even where its octets happen to be what the library could take. */
+    @Test
+    void sign_binaryContent_goesToStreaming() {
+        Random random = new Random(1);
+        for (int round = 0; round < 100; round++) {
+            BytesContent content = BytesContent.of(round == 0
+                    ? (Messages.BINARY_HEADER + "a\0b\r\n").getBytes(StandardCharsets.ISO_8859_1)
+                    : Messages.binary(random));
+            Signature signature = library.sign(content, BytesContent.binaryFacts(DOMAIN));
+            assertThat(PlainVerifier.verify(StreamingSignerTest.message(signature, content), DNS))
+                    .hasSize(1);
+        }
+        assertThat(library.signedByLibrary()).isZero();
     }
 
     @Test

@@ -221,9 +221,11 @@ final class DsnWriter {
 
     private byte[] returned(byte[] start, String boundary) {
         long size = envelope.facts().sizeBytes();
-        // RFC 3461 4.3: RET is about failures; other notifications return the header.
+        // RFC 3461 4.3: RET is about failures; other notifications return the header. So does one
+        // about binary content, which a part of a text cannot hold.
         boolean full = action == Action.FAILED && envelope.options().ret() == MailOptions.Ret.FULL
-                && size == start.length && size <= MAX_RETURNED && !envelope.facts().longLine();
+                && size == start.length && size <= MAX_RETURNED && !envelope.facts().longLine()
+                && !envelope.facts().binary();
         byte[] bytes = full ? start : ReturnedHeader.of(start, MAX_RETURNED);
         boolean eightBit = false;
         for (byte one : bytes) {

@@ -14,13 +14,14 @@ import org.jspecify.annotations.Nullable;
 final class EnvelopeCodec {
     /**
      * 2 added the tag, 3 REQUIRETLS and whether the sender knows of the delay, 4 release, time to
-     * deliver by and priority.
+     * deliver by and priority, 5 binary bodies and contents.
      */
-    private static final int VERSION = 4;
+    private static final int VERSION = 5;
     private static final int EIGHT_BIT = 1;
     private static final int UTF8_HEADER = 2;
     private static final int LEADING_DOT = 4;
     private static final int LONG_LINE = 8;
+    private static final int BINARY = 16;
     private static final int TOLD = 1;
     private static final int REQUIRE_TLS = 2;
     /** Release, time to deliver by and priority follow: few messages have any of them. */
@@ -36,7 +37,11 @@ final class EnvelopeCodec {
         QueueCodec.writeKey(out, envelope.queue());
         address(out, envelope.sender());
         MailOptions options = envelope.options();
-        out.flag(options.body() == MailOptions.Body.EIGHT_BIT_MIME).flag(options.smtputf8())
+        out.u8(switch (options.body()) {
+            case SEVEN_BIT -> 0;
+            case EIGHT_BIT_MIME -> 1;
+            case BINARY_MIME -> 2;
+        }).flag(options.smtputf8())
                 .u8(switch (options.ret()) {
                     case UNSET -> 0;
                     case FULL -> 1;
@@ -127,8 +132,7 @@ final class EnvelopeCodec {
             QueueCodec.skipKey(in);
         }
         MailAddress sender = address(in);
-        MailOptions options = MailOptions.NONE.with(
-                in.flag() ? MailOptions.Body.EIGHT_BIT_MIME : MailOptions.Body.SEVEN_BIT)
+        MailOptions options = MailOptions.NONE.with(body(in.u8()))
                 .withSmtputf8(in.flag()).with(ret(in.u8())).withEnvid(in.text());
         ContentFacts facts = facts(in);
         int count = in.count();
@@ -149,7 +153,8 @@ final class EnvelopeCodec {
     private static void facts(RecordWriter out, ContentFacts facts) {
         out.i64(facts.sizeBytes());
         out.u8((facts.eightBit() ? EIGHT_BIT : 0) | (facts.utf8Header() ? UTF8_HEADER : 0)
-                | (facts.leadingDot() ? LEADING_DOT : 0) | (facts.longLine() ? LONG_LINE : 0));
+                | (facts.leadingDot() ? LEADING_DOT : 0) | (facts.longLine() ? LONG_LINE : 0)
+                | (facts.binary() ? BINARY : 0));
         out.text(facts.fromDomain()).text(facts.messageId()).text(facts.tag());
     }
 
@@ -157,7 +162,8 @@ final class EnvelopeCodec {
         long size = in.i64();
         int flags = in.u8();
         return new ContentFacts(size, (flags & EIGHT_BIT) != 0, (flags & UTF8_HEADER) != 0,
-                (flags & LEADING_DOT) != 0, (flags & LONG_LINE) != 0, in.text(), in.text(),
+                (flags & LEADING_DOT) != 0, (flags & LONG_LINE) != 0,
+                (flags & BINARY) != 0, in.text(), in.text(),
                 in.version() < 2 ? "" : in.text());
     }
 
@@ -167,6 +173,15 @@ final class EnvelopeCodec {
 
     static MailAddress address(RecordReader in) {
         return new MailAddress(in.text(), in.text());
+    }
+
+    private static MailOptions.Body body(int code) {
+        return switch (code) {
+            case 0 -> MailOptions.Body.SEVEN_BIT;
+            case 1 -> MailOptions.Body.EIGHT_BIT_MIME;
+            case 2 -> MailOptions.Body.BINARY_MIME;
+            default -> throw new SpoolException("envelope record holds an unknown code " + code);
+        };
     }
 
     private static MailOptions.Ret ret(int code) {

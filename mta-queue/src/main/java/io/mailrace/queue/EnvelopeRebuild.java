@@ -65,9 +65,7 @@ final class EnvelopeRebuild {
                         Map.of())),
                 recipients);
         int envelopes = parts.size() + highest + 1;
-        MailOptions options = MailOptions.NONE.with(
-                facts.eightBit() ? MailOptions.Body.EIGHT_BIT_MIME : MailOptions.Body.SEVEN_BIT)
-                .withSmtputf8(facts.utf8Header());
+        MailOptions options = MailOptions.NONE.with(body(facts)).withSmtputf8(facts.utf8Header());
         boolean delayTold = events.stream().anyMatch(event -> event instanceof Event.DsnSent sent
                 && sent.action().equals(DsnWriter.Action.DELAYED.word()));
         List<Operation.NewEnvelope> made = new ArrayList<>();
@@ -80,6 +78,13 @@ final class EnvelopeRebuild {
                     Schedule.fresh(received.epochMillis(), expires).encode()));
         }
         return made;
+    }
+
+    private static MailOptions.Body body(ContentFacts facts) {
+        if (facts.binary()) {
+            return MailOptions.Body.BINARY_MIME;
+        }
+        return facts.eightBit() ? MailOptions.Body.EIGHT_BIT_MIME : MailOptions.Body.SEVEN_BIT;
     }
 
     private List<Event> events(long id) {
@@ -171,13 +176,17 @@ final class EnvelopeRebuild {
         boolean utf8Header = false;
         boolean leadingDot = false;
         boolean longLine = false;
+        boolean binary = false;
         boolean inHeader = true;
         int column = 0;
+        byte last = '\n';
         Content content = new StoredContent(store, new FreshContents(0), id,
                 received.sizeBytes());
         try {
             for (int chunk = 0; chunk < content.chunkCount(); chunk++) {
                 for (byte b : content.chunk(chunk)) {
+                    binary |= b == 0 || (last == '\r') != (b == '\n');
+                    last = b;
                     if (b == '\n') {
                         inHeader &= column > 1;
                         column = 0;
@@ -193,6 +202,6 @@ final class EnvelopeRebuild {
             return null;
         }
         return new ContentFacts(received.sizeBytes(), eightBit, utf8Header, leadingDot, longLine,
-                received.sender().domain(), received.messageId());
+                binary || last != '\n', received.sender().domain(), received.messageId(), "");
     }
 }

@@ -97,6 +97,31 @@ class CodecTest {
         assertThat(entry.delayTold()).isTrue();
     }
 
+    @Test
+    void envelope_ofBinaryContent_comesBackEqual() {
+        for (MailOptions.Body body : MailOptions.Body.values()) {
+            Envelope binary = new Envelope(ENVELOPE.id(), 3, QUEUE, UTF8, ENVELOPE.recipients(),
+                    ENVELOPE.options().with(body), new ContentFacts(9, true, false, true, true,
+                            true, "example.com", "<a@b>", "tag"),
+                    7, true, 1000, 2000, 3000);
+            assertThat(EnvelopeCodec.decode(EnvelopeCodec.encode(new Entry(binary, 12, true)),
+                    QUEUE, ENVELOPE_PLACE, new Schedule(7, true, 1000, 3000, Optional.of(REPLY)))
+                    .envelope()).isEqualTo(binary);
+        }
+    }
+
+    /** A spool written before there was binary content; its record has the same bytes. */
+    @Test
+    void envelope_ofVersion4_isText() {
+        byte[] then = EnvelopeCodec.encode(new Entry(ENVELOPE, 12, true));
+        then[0] = 4;
+        RecordWriter.sealCrc(then);
+        EnvelopeCodec.Stored stored = EnvelopeCodec.read(then);
+        assertThat(stored.options()).isEqualTo(ENVELOPE.options());
+        assertThat(stored.facts()).isEqualTo(ENVELOPE.facts());
+        assertThat(stored.facts().binary()).isFalse();
+    }
+
     /** A spool written before the sender could be told of delays. */
     @Test
     void envelope_ofVersion2_isNotTold() {

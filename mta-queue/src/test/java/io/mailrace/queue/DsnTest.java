@@ -167,6 +167,45 @@ class DsnTest {
         }
     }
 
+    /** RFC 3030 3: what is no text cannot stand in a text; its header can. */
+    @Test
+    void retFull_ofBinaryContent_returnsItsHeaderOnly() {
+        try (SpoolFixture fixture = new SpoolFixture(directory)) {
+            byte[] content = String.join("\r\n", "Subject: hello",
+                    "Content-Transfer-Encoding: binary", "", "body\0\n\r", ".", "")
+                    .getBytes(StandardCharsets.US_ASCII);
+            ContentFacts plain = facts(content);
+            SpoolId id = fixture.accept(content, from("app@example.com", MailOptions.NONE
+                    .with(MailOptions.Body.BINARY_MIME).with(MailOptions.Ret.FULL),
+                    new ContentFacts(content.length, false, false, true, false, true,
+                            plain.fromDomain(), plain.messageId(), ""),
+                    new Recipient(address("bob@example.net"))));
+            Envelope taken = fixture.take("example.net");
+            assertThat(fixture.read(taken)).isEqualTo(content);
+            fixture.settle(taken, bounced());
+            Dsn dsn = parse(fixture, fixture.take("example.com"));
+            assertThat(dsn.original()).startsWith("Content-Type: text/rfc822-headers\r\n\r\n")
+                    .contains("Subject: hello\r\n", "Content-Transfer-Encoding: binary\r\n")
+                    .doesNotContain("body").doesNotContain("\0");
+            assertThat(dsn.envelope.facts().binary()).isFalse();
+            assertThat(dsn.envelope.options().body()).isEqualTo(MailOptions.Body.SEVEN_BIT);
+            assertThat(fixture.events(id)).anyMatch(Event.DsnSent.class::isInstance);
+        }
+    }
+
+    /** What was announced as binary and is text can be returned like any other. */
+    @Test
+    void retFull_ofTextAnnouncedAsBinary_returnsAll() {
+        try (SpoolFixture fixture = new SpoolFixture(directory)) {
+            fixture.accept(MESSAGE, from("app@example.com", MailOptions.NONE
+                    .with(MailOptions.Body.BINARY_MIME).with(MailOptions.Ret.FULL), facts(MESSAGE),
+                    new Recipient(address("bob@example.net"))));
+            fixture.settle(fixture.take("example.net"), bounced());
+            assertThat(parse(fixture, fixture.take("example.com")).original())
+                    .contains("the body");
+        }
+    }
+
     @Test
     void retFull_ofALargeMessage_returnsItsHeaderOnly() {
         try (SpoolFixture fixture = new SpoolFixture(directory)) {

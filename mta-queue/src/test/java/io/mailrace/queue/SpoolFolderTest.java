@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.mailrace.core.Content;
+import io.mailrace.core.MailOptions;
 import io.mailrace.core.SpoolId;
 import io.mailrace.core.testing.FakeTimeSource;
 import io.mailrace.queue.SpoolFolder.CheckResult;
@@ -176,6 +177,29 @@ class SpoolFolderTest {
         check(true);
         assertThat(check(false).problems()).describedAs("%s", told).isZero();
         assertThat(deliverAll()).isEqualTo(2 * MESSAGES);
+    }
+
+    /** What is no text is not sent as text when nothing but its octets is left. */
+    @Test
+    void repair_envelopeOfBinaryContentGone_isBinaryAgain() throws Exception {
+        tamper((store, batch) -> {
+            batch.delete(store.handle(Store.Family.ENVELOPE), Keys.envelope(ids.get(7), 0));
+            batch.delete(store.handle(Store.Family.ENVELOPE), Keys.envelope(ids.getLast(), 0));
+        });
+        check(true);
+        try (SpoolFixture fixture = new SpoolFixture(spool)) {
+            fixture.time.advance(Duration.ofHours(1));
+            List<SpoolId> binary = new ArrayList<>();
+            while (fixture.queue("one.test").status().waiting() > 0) {
+                Envelope envelope = fixture.take("one.test");
+                if (envelope.facts().binary()) {
+                    binary.add(envelope.id());
+                    assertThat(envelope.options().body()).isEqualTo(MailOptions.Body.BINARY_MIME);
+                }
+                fixture.settle(envelope, delivered());
+            }
+            assertThat(binary).containsExactly(ids.getLast());
+        }
     }
 
     @Test

@@ -9,13 +9,14 @@ import java.net.InetAddress;
  * @param text the numeric address, without the scope of an IPv6 address
  * @param relaysFrom the client is in the listener's relay-from
  * @param speaksForOthers the other end is in the listener's xclient-from
+ * @param spokenFor the other end said by XCLIENT for whom it speaks: TLS is between it and us
  */
 record ClientOrigin(InetAddress client, String text, boolean relaysFrom,
-        boolean speaksForOthers) {
+        boolean speaksForOthers, boolean spokenFor) {
 
     static ClientOrigin of(InetAddress client, ListenerConfig listener) {
         return new ClientOrigin(client, text(client), listener.relaysFor(client),
-                listener.xclientFor(client));
+                listener.xclientFor(client), false);
     }
 
     /** The numeric address, without the scope of an IPv6 address. */
@@ -35,11 +36,11 @@ record ClientOrigin(InetAddress client, String text, boolean relaysFrom,
 
     /** The same address, which may not be the client's: it permits nothing. */
     ClientOrigin unknown() {
-        return new ClientOrigin(client, text, false, false);
+        return new ClientOrigin(client, text, false, false, true);
     }
 
     /** The same, who speaks for nobody else from now on. */
     ClientOrigin forItself() {
-        return new ClientOrigin(client, text, relaysFrom, false);
+        return new ClientOrigin(client, text, relaysFrom, false, true);
     }
 }

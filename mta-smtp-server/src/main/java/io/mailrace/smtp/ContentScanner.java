@@ -8,8 +8,8 @@ import java.nio.ByteOrder;
 /**
  * The byte automaton every content goes through, DATA and BDAT alike: finds the one end of data
  * (CR LF {@code .} CR LF, RFC 5321 4.1.1.4), removes stuffed dots (4.5.2), and notes what makes a
- * message unacceptable: a bare CR, a bare LF (2.3.8) or a NUL. Works across buffer borders, holds
- * no bytes. Confined to its session.
+ * message unacceptable, unless it was announced as binary: a bare CR, a bare LF (2.3.8) or a NUL.
+ * Works across buffer borders, holds no bytes. Confined to its session.
  */
 final class ContentScanner {
     /*

@@ -21,7 +21,7 @@ public enum ControlField {
     NOT_BEFORE("Not-Before");
 
     static final String PREFIX = "x-mailrace-";
-    /** So many of them are looked at in one message; the rest is taken out all the same. */
+    /** So many of them one message may have. */
     static final int MAX_READ = 20;
 
     private final String title;

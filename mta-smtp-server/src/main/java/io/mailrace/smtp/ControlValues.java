@@ -17,9 +17,9 @@ import java.util.Set;
 
 /**
  * What the {@link ControlField}s of a message say. The first of each counts. A name or lane that
- * means nothing is as none, but what the sender may not say, and a tenant, pool or time that cannot
- * be meant, refuses the message: mail that leaves by another way than it was told surprises people
- * when it is too late. Immutable.
+ * means nothing is as none, but what the sender may not say, a tenant, pool or time that cannot be
+ * meant, and more fields than are read, refuse the message: mail that leaves by another way than it
+ * was told surprises people when it is too late. Immutable.
  *
  * @param tag lower-case; empty when nothing fit was given
  * @param notBefore milliseconds since 1970; empty: at once
@@ -42,11 +42,12 @@ record ControlValues(String tag, Optional<Lane> lane, Optional<String> tenant,
      * What the sender may say.
      *
      * @param allowed the fields he may use
+     * @param lanes he may name
      * @param pools those that exist
      * @param latestEpochMillis how far ahead he may date his mail
      */
-    record Rights(Set<ControlField> allowed, Set<String> pools, long nowEpochMillis,
-            long latestEpochMillis) {}
+    record Rights(Set<ControlField> allowed, Set<Lane> lanes, Set<String> pools,
+            long nowEpochMillis, long latestEpochMillis) {}
 
     static ControlValues of(MessageHeader header, Rights rights) {
         if (header.controls().isEmpty()) {
@@ -69,13 +70,20 @@ record ControlValues(String tag, Optional<Lane> lane, Optional<String> tenant,
                 Optional.ofNullable(said.get(ControlField.POOL)),
                 Optional.ofNullable(said.get(ControlField.NOT_BEFORE)).flatMap(
                         text -> time(text, rights)),
-                unknown, unfit, refusal(said, rights));
+                unknown, unfit, header.tooManyControls()
+                        ? Optional.of(Replies.TOO_MANY_CONTROLS)
+                        : refusal(said, lane, rights));
     }
 
-    private static Optional<SmtpReply> refusal(Map<ControlField, String> said, Rights rights) {
+    private static Optional<SmtpReply> refusal(Map<ControlField, String> said,
+            Optional<Lane> lane, Rights rights) {
         for (Map.Entry<ControlField, String> one : said.entrySet()) {
             if (!rights.allowed().contains(one.getKey())) {
                 return Optional.of(Replies.controlNotAllowed(one.getKey()));
+            }
+            if (one.getKey() == ControlField.LANE && lane.isPresent()
+                    && !rights.lanes().contains(lane.get())) {
+                return Optional.of(Replies.laneNotAllowed(lane.get()));
             }
             boolean fits = switch (one.getKey()) {
                 case TAG, LANE -> true;

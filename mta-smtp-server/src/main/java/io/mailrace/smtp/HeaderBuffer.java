@@ -11,7 +11,7 @@ import java.util.Arrays;
  * its fields begin, so that it can be judged and changed as a whole. Grows with what comes: who
  * fills it refuses what is too large after each {@link #collect}, so it holds at most that and one
  * read. Used for one message after the other of a connection; {@link #clear} gives back what an
- * unusual one took. Expects lines ended by CRLF. Confined to its session.
+ * unusual one took. Expects lines ended by CRLF, see {@link #isText}. Confined to its session.
  */
 final class HeaderBuffer {
     /*
@@ -197,6 +197,19 @@ final class HeaderBuffer {
     /** Start of the line where it broke off, as far as it came in earlier buffers. */
     byte[] heldBytes() {
         return held;
+    }
+
+    /** Whether CR and LF come as CRLF only, and there is no NUL: to be asked of a whole header. */
+    boolean isText() {
+        boolean afterCr = false;
+        for (int i = 0; i < length; i++) {
+            byte b = bytes[i];
+            if (b == 0 || afterCr != (b == '\n')) {
+                return false;
+            }
+            afterCr = b == '\r';
+        }
+        return !afterCr;
     }
 
     /** Some octet of a value is above 127. */

@@ -4,6 +4,7 @@ package io.mailrace.smtp;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The memory that all messages being read may take together: their recipients, and of the content
@@ -33,10 +34,13 @@ final class IntakeBudget {
     /** The room of one transaction; empty at first. Confined to its session. */
     final class Grant implements AutoCloseable {
         private final String owner;
+        /** Must have it too. */
+        private final @Nullable IntakeBudget part;
         private long held;
 
-        private Grant(String owner) {
+        private Grant(String owner, @Nullable IntakeBudget part) {
             this.owner = owner;
+            this.part = part;
         }
 
         /** Makes the room that large; false when there is no more, and nothing changes then. */
@@ -47,6 +51,10 @@ final class IntakeBudget {
             long step = octets <= SMALL ? SMALL_STEP : STEP;
             long more = (octets + step - 1) / step * step - held;
             if (!take(owner, more)) {
+                return false;
+            }
+            if (part != null && !part.take(owner, more)) {
+                give(owner, more);
                 return false;
             }
             held += more;
@@ -62,13 +70,21 @@ final class IntakeBudget {
         public void close() {
             if (held > 0) {
                 give(owner, held);
+                if (part != null) {
+                    part.give(owner, held);
+                }
                 held = 0;
             }
         }
     }
 
     Grant open(String owner) {
-        return new Grant(owner);
+        return new Grant(owner, null);
+    }
+
+    /** A room that is also counted in a part of this budget, and must fit into it. */
+    Grant openWithin(IntakeBudget part, String owner) {
+        return new Grant(owner, part);
     }
 
     private boolean take(String owner, long more) {

@@ -17,10 +17,11 @@ import java.util.Optional;
  * @param proxyFrom balancers that must say with the PROXY protocol whom they speak for
  * @param xclientFrom balancers that may say with XCLIENT whom they speak for
  * @param xclientLogin these may also say who logged in there
+ * @param pressure what it may take of connections and memory
  */
 public record ListenerConfig(InetSocketAddress bind, Tls tls, Auth auth, List<Cidr> relayFrom,
         ClientCertificates clientCertificate, List<Cidr> proxyFrom, List<Cidr> xclientFrom,
-        boolean xclientLogin) {
+        boolean xclientLogin, ListenerPressure pressure) {
 
     /** When the connection is encrypted. */
     public enum Tls {
@@ -98,8 +99,10 @@ public record ListenerConfig(InetSocketAddress bind, Tls tls, Auth auth, List<Ci
         List<Cidr> xclientFrom = section.parsedList("xclient-from",
                 "an address or a network such as 10.0.0.0/8", Cidr::parse);
         boolean xclientLogin = section.flag("xclient-login");
+        ListenerPressure pressure = ListenerPressure.from(section.section("pressure"))
+                .orElse(ListenerPressure.NONE);
         return section.build(() -> new ListenerConfig(bind, tls, auth, relayFrom, certificate,
-                proxyFrom, xclientFrom, xclientLogin));
+                proxyFrom, xclientFrom, xclientLogin, pressure));
     }
 
     private static boolean everybody(Cidr block) {

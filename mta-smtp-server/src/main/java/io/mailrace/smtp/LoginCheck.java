@@ -35,11 +35,12 @@ final class LoginCheck implements AutoCloseable {
     /*
      * What guessing can learn and cost. A name that is not there is hashed against a dummy, so it
      * takes as long as a wrong password and is answered in the same words; for SCRAM it is asked
-     * with a salt made of the name and a secret. Each hash takes memory: the number of threads
-     * bounds it, the queue bounds the wait. Who is braked is not hashed for. Only good logins are
-     * remembered, under a keyed digest whose key dies with the process, and each for the user's
-     * line in the file: a change of one user keeps what is known of the others. The same login from
-     * many connections at once, an application that has just started, is hashed once.
+     * with a salt made of the name and a secret that outlives the process. Each hash takes memory:
+     * the number of threads bounds it, the queue bounds the wait. Who is braked is not hashed for.
+     * Only good logins are remembered, under a keyed digest whose key dies with the process, and
+     * each for the user's line in the file: a change of one user keeps what is known of the others.
+     * The same login from many connections at once, an application that has just started, is hashed
+     * once.
      */
     private static final int MAX_REMEMBERED = 50_000;
     private static final int MAX_SHARING = 10_000;
@@ -78,6 +79,8 @@ final class LoginCheck implements AutoCloseable {
     private final FileWatch watch;
     private final PasswordHash dummy;
     private final byte[] secret = new byte[32];
+    /** What unknown users are made of, the same after a restart. */
+    private final byte[] lasting;
     private final HashQueue queue;
     private final LoginBrake brake;
     private final Cache<String, Remembered> good;
@@ -86,7 +89,8 @@ final class LoginCheck implements AutoCloseable {
     private volatile UserTable table;
 
     private LoginCheck(UsersConfig config, Set<String> pools, FileWatch watch, UserTable table,
-            TimeSource time) {
+            byte[] lasting, TimeSource time) {
+        this.lasting = lasting;
         this.config = config;
         this.pools = pools;
         this.watch = watch;
@@ -104,15 +108,16 @@ final class LoginCheck implements AutoCloseable {
      * Reads the users file; one that is not there means that nobody can log in yet.
      *
      * @param pools that exist
+     * @param lasting secret octets that are the same after a restart
      */
-    static LoginCheck open(UsersConfig config, Set<String> pools, TimeSource time)
-            throws IOException {
+    static LoginCheck open(UsersConfig config, Set<String> pools, byte[] lasting,
+            TimeSource time) throws IOException {
         FileWatch watch = new FileWatch(List.of(config.file()));
         UserTable table = UserTable.read(config.file(), pools);
         if (table.users().isEmpty()) {
             LOG.warn("users=none file={} hint=\"mailrace user add NAME\"", config.file());
         }
-        return new LoginCheck(config, pools, watch, table, time);
+        return new LoginCheck(config, pools, watch, table, lasting.clone(), time);
     }
 
     /** Answers once: on {@code where}, or at once when nothing is to be hashed. */
@@ -263,7 +268,7 @@ final class LoginCheck implements AutoCloseable {
 
     /** Nobody outside can tell which of the users it leads to. */
     private int number(String name) {
-        return ByteBuffer.wrap(ScramSecret.hmac(secret,
+        return ByteBuffer.wrap(ScramSecret.hmac(lasting,
                 ("like " + name).getBytes(StandardCharsets.UTF_8))).getInt();
     }
 
@@ -299,7 +304,7 @@ final class LoginCheck implements AutoCloseable {
     ScramSecret scramSecret(String user) {
         UserTable.Entry entry = table.users().get(user);
         return (entry == null ? Optional.<ScramSecret>empty() : entry.fields().scram())
-                .orElseGet(() -> ScramSecret.made(secret, user, table.someSecret(number(user))));
+                .orElseGet(() -> ScramSecret.made(lasting, user, table.someSecret(number(user))));
     }
 
     /** Whether somebody can log in by SCRAM. */

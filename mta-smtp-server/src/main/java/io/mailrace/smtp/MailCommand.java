@@ -98,6 +98,10 @@ sealed interface MailCommand {
                 options = options.with(MailOptions.Body.EIGHT_BIT_MIME);
                 return true;
             }
+            if (Ascii.equalsIgnoreCase(value, "BINARYMIME")) {
+                options = options.with(MailOptions.Body.BINARY_MIME);
+                return true;
+            }
             return Ascii.equalsIgnoreCase(value, "7BIT");
         }
 

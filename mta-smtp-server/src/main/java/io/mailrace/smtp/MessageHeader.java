@@ -35,6 +35,7 @@ final class MessageHeader {
     private final int[] first = new int[KnownField.COUNT];
     private Map<String, String> routedValues = Map.of();
     private List<Control> controls = List.of();
+    private boolean tooManyControls;
     private @Nullable BitSet dropped;
     private List<Added> added = List.of();
 
@@ -69,6 +70,8 @@ final class MessageHeader {
         if (controls.size() < ControlField.MAX_READ) {
             controls.add(new Control(name(field, nameLength).substring(CONTROL_PREFIX.length),
                     text(field, MAX_ROUTED_VALUE)));
+        } else {
+            tooManyControls = true;
         }
         drop(field);
     }
@@ -123,6 +126,11 @@ final class MessageHeader {
     /** The first fields meant for us, without their common prefix, in lower case. */
     List<Control> controls() {
         return controls;
+    }
+
+    /** There are more of them than {@link #controls} has. */
+    boolean tooManyControls() {
+        return tooManyControls;
     }
 
     boolean has(KnownField field) {

@@ -47,7 +47,7 @@ final class MessageIntake implements ContentScanner.Sink {
             UserRights rights, Set<ControlField> controls, long epochMillis, String date) {
         ControlValues.Rights controlRights(Set<String> pools) {
             Duration hold = rights.maxHold().isZero() ? USUAL_HOLD : rights.maxHold();
-            return new ControlValues.Rights(controls, pools, epochMillis,
+            return new ControlValues.Rights(controls, rights.lanesHeMayAsk(), pools, epochMillis,
                     epochMillis + hold.toMillis());
         }
     }
@@ -62,6 +62,10 @@ final class MessageIntake implements ContentScanner.Sink {
     private final Sent sent;
     private final ContentScanner scanner;
     private final HeaderBuffer buffer;
+    /** Announced as BINARYMIME: what comes after the header are octets, not lines. */
+    private final boolean binary;
+    /** Octets that have come of the empty line after the header, which ends even that of such. */
+    private int emptyLine;
     private Optional<SmtpReply> refusal = Optional.empty();
     private boolean discarded;
     private long octets;
@@ -94,6 +98,10 @@ final class MessageIntake implements ContentScanner.Sink {
         limits = policy.limits();
         tenant = sent.rights().tenant();
         options = sent.options();
+        binary = options.body() == MailOptions.Body.BINARY_MIME;
+        if (binary && !chunks) {
+            throw new IllegalStateException("BINARYMIME without BDAT"); // RFC 3030 3
+        }
         buffer.clear();
         scanner = chunks ? ContentScanner.ofChunks(this) : ContentScanner.ofData(this);
         content.append(received, 0, received.length);
@@ -102,7 +110,7 @@ final class MessageIntake implements ContentScanner.Sink {
     /** Takes bytes of the client; returns the index after the last that belongs to the message. */
     int receive(byte[] bytes, int from, int to) {
         int end = scanner.scan(bytes, from, to);
-        if (scanner.malformed()) {
+        if (scanner.malformed() && !binary) {
             refuse(Replies.BARE_LINE_ENDS);
         }
         if (refusal.isPresent()) {
@@ -132,10 +140,22 @@ final class MessageIntake implements ContentScanner.Sink {
                 endHeader();
             }
         }
+        if (binary && headerEnded) {
+            takeEmptyLine(bytes, at, to);
+        }
         if (looksAtBody && !eightBitBody) {
             eightBitBody = MessageHeader.hasEightBit(bytes, at, to);
         }
         store(bytes, at, to - at);
+    }
+
+    /** The header of binary content is text all the same, up to the CRLF that ends it. */
+    private void takeEmptyLine(byte[] bytes, int from, int to) {
+        for (int at = from; emptyLine < CRLF.length && at < to; at++) {
+            if (bytes[at] != CRLF[emptyLine++]) {
+                refuse(Replies.BARE_LINE_ENDS);
+            }
+        }
     }
 
     /**
@@ -148,6 +168,15 @@ final class MessageIntake implements ContentScanner.Sink {
 
     private void endHeader() {
         headerEnded = true;
+        if (binary && buffer.brokenOff()) {
+            // Where its octets begin would be a guess.
+            refuse(Replies.BINARY_WITHOUT_HEADER);
+            return;
+        }
+        if (binary && !buffer.isText()) {
+            refuse(Replies.BARE_LINE_ENDS);
+            return;
+        }
         MessageHeader header = new MessageHeader(buffer, content.routedFields());
         if (header.count(KnownField.RECEIVED) > limits.maxReceived()) {
             refuse(Replies.LOOP);
@@ -161,6 +190,9 @@ final class MessageIntake implements ContentScanner.Sink {
         controls.notBefore().ifPresent(this::release);
         tag = controls.tag();
         tenant = controls.tenant().orElse(sent.rights().tenant());
+        if (refusal.isEmpty() && policy.tenantFull().test(tenant)) {
+            refuse(Replies.TOO_MUCH_WAITS);
+        }
         hints = sent.rights().route(controls.hints(header.routedValues()));
         RouteTerms terms = content.terms(new Draft(sent.sender(), sent.recipients(),
                 sent.options(), tenant, tag, hints));
@@ -195,7 +227,7 @@ final class MessageIntake implements ContentScanner.Sink {
     }
 
     private void judge(MessageHeader header, ControlValues controls, boolean bulk) {
-        lint.controls(controls);
+        lint.begin(header, controls);
         lint.repeated(header);
         if (!header.has(KnownField.DATE)
                 && (limits.addMissingHeaders() || lint.found(LintRule.DATE_MISSING))) {
@@ -252,14 +284,15 @@ final class MessageIntake implements ContentScanner.Sink {
 
     /** Completes the message; empty when it can be accepted. */
     Optional<SmtpReply> finish() {
-        if (scanner.awaitsLf()) {
+        boolean linesOnly = !binary || emptyLine < CRLF.length;
+        if (scanner.awaitsLf() && linesOnly) {
             refuse(Replies.BARE_LINE_ENDS);
         }
-        if (!scanner.atLineStart()) {
+        if (!scanner.atLineStart() && linesOnly) {
             // The last chunk may end inside a line (RFC 3030); DATA towards a peer cannot.
             scanner.scan(CRLF, 0, CRLF.length);
         }
-        if (scanner.longLine() && limits.refuseLongLines()) {
+        if (scanner.longLine() && limits.refuseLongLines() && !binary) {
             refuse(Replies.LONG_LINE);
         }
         if (refusal.isEmpty() && !headerEnded) {
@@ -268,7 +301,7 @@ final class MessageIntake implements ContentScanner.Sink {
             store(CRLF, 0, CRLF.length);
         }
         if (refusal.isEmpty() && lint.looks()) {
-            lint.body(eightBitBody(), scanner.longLine());
+            lint.body(eightBitBody(), scanner.longLine() && !binary);
             lint.refusal().ifPresent(this::refuse);
         }
         lint.findings().forEach(policy.found());
@@ -282,7 +315,13 @@ final class MessageIntake implements ContentScanner.Sink {
     /** Call after {@link #finish}. */
     ContentFacts facts() {
         return new ContentFacts(content.sizeBytes(), utf8Header || eightBitBody(), utf8Header,
-                scanner.leadingDot(), scanner.longLine(), fromDomain, messageId, tag);
+                scanner.leadingDot(), scanner.longLine(), needsBinary(), fromDomain, messageId,
+                tag);
+    }
+
+    /** What was announced as binary and turned out to be lines of text travels as text. */
+    private boolean needsBinary() {
+        return binary && (scanner.malformed() || scanner.longLine() || !scanner.atLineStart());
     }
 
     /** In whose name it is sent; call after {@link #finish}. */

@@ -42,10 +42,14 @@ final class ProxyGate extends ChannelInboundHandlerAdapter {
         this.balancer = balancer;
     }
 
-    /** Counts the connection in and puts the gate into its pipeline. */
+    /**
+     * Counts the connection in and puts the gate into its pipeline.
+     *
+     * @param hasPlace the listener takes one more
+     */
     static void addTo(Channel channel, SmtpServer.Shared shared, SessionTerms terms,
-            InetAddress balancer) {
-        if (!shared.limits().admit(balancer, true)) {
+            InetAddress balancer, boolean hasPlace) {
+        if (!hasPlace || !shared.limits().admit(balancer, true)) {
             shared.meters().connectionsRefused.increment();
             channel.close();
             return;
@@ -90,7 +94,7 @@ final class ProxyGate extends ChannelInboundHandlerAdapter {
         AddressFamily family = header.proxiedProtocol().addressFamily();
         if (header.command() == HAProxyCommand.LOCAL || family == AddressFamily.AF_UNSPEC) {
             ClientOrigin self = ClientOrigin.of(balancer, terms.listener());
-            return Optional.of(new ClientOrigin(balancer, self.text(), false, false));
+            return Optional.of(new ClientOrigin(balancer, self.text(), false, false, false));
         }
         if (header.proxiedProtocol().transportProtocol() != TransportProtocol.STREAM
                 || family == AddressFamily.AF_UNIX) {

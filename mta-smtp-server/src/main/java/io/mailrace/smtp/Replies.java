@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.mailrace.smtp;
 
+import io.mailrace.core.Lane;
 import io.mailrace.core.LintRule;
 import io.mailrace.core.SmtpReply;
 
@@ -76,6 +77,8 @@ final class Replies {
     static final SmtpReply NEEDS_MAIL = SmtpReply.of(503, "5.5.1", "Send MAIL first");
     static final SmtpReply NESTED_MAIL = SmtpReply.of(503, "5.5.1", "Sender already given");
     static final SmtpReply CHUNKS_BEGUN = SmtpReply.of(503, "5.5.1", "Only BDAT may follow BDAT");
+    static final SmtpReply BINARY_NEEDS_BDAT = SmtpReply.of(503, "5.5.1",
+            "BODY=BINARYMIME takes BDAT only");
     static final SmtpReply AUTH_TWICE = SmtpReply.of(503, "5.5.1", "Already authenticated");
     static final SmtpReply AUTH_IN_MAIL = SmtpReply.of(503, "5.5.1",
             "Not permitted during a mail transaction");
@@ -108,6 +111,8 @@ final class Replies {
             "Nothing may follow STARTTLS, closing connection");
     static final SmtpReply BARE_LINE_ENDS = SmtpReply.of(554, "5.6.0",
             "Message has NUL, or CR or LF that is not part of CRLF");
+    static final SmtpReply BINARY_WITHOUT_HEADER = SmtpReply.of(554, "5.6.0",
+            "BODY=BINARYMIME needs a header that ends with an empty line");
     static final SmtpReply HELD_TOO_LONG = SmtpReply.of(554, "5.5.4",
             "Release is further ahead than was offered");
     static final SmtpReply LONG_LINE = SmtpReply.of(554, "5.6.0",
@@ -125,8 +130,16 @@ final class Replies {
     static final SmtpReply FIELDS_DIFFER = SmtpReply.of(554, "5.5.3",
             "Recipients need different header fields, send to them separately");
 
+    static final SmtpReply TOO_MANY_CONTROLS = SmtpReply.of(554, "5.6.0",
+            "More than " + ControlField.MAX_READ + " X-Mailrace- fields");
+
     static SmtpReply controlNotAllowed(ControlField field) {
         return SmtpReply.of(550, "5.7.1", field.fieldName() + " is not allowed for this sender");
+    }
+
+    static SmtpReply laneNotAllowed(Lane lane) {
+        return SmtpReply.of(550, "5.7.1", ControlField.LANE.fieldName() + ": " + lane.word()
+                + " is not allowed for this sender");
     }
 
     static SmtpReply controlUnusable(ControlField field) {

@@ -95,8 +95,8 @@ final class ScramSecret {
     }
 
     /**
-     * What an unknown user is asked with: the same each time until a restart, so that it does not
-     * tell who exists. No proof fits it.
+     * What an unknown user is asked with: the same each time, so that it does not tell who exists.
+     * No proof fits it.
      *
      * @param secret known to nobody
      * @param like whose iterations and length of salt it has

@@ -23,6 +23,7 @@ import static io.mailrace.core.LintRule.MESSAGE_ID_REPEATED;
 import static io.mailrace.core.LintRule.REFERENCES_REPEATED;
 import static io.mailrace.core.LintRule.REPLY_TO_REPEATED;
 import static io.mailrace.core.LintRule.SENDER_REPEATED;
+import static io.mailrace.core.LintRule.SIGNED_ALREADY;
 import static io.mailrace.core.LintRule.SUBJECT_REPEATED;
 import static io.mailrace.core.LintRule.TO_REPEATED;
 import static io.mailrace.core.LintRule.UNSUBSCRIBE_MISSING;
@@ -71,6 +72,8 @@ final class SenderLint {
     private final Set<LintRule> findings = EnumSet.noneOf(LintRule.class);
     private final Set<LintRule> fixed = EnumSet.noneOf(LintRule.class);
     private boolean declaresEightBit;
+    /** Somebody vouches for the fields as they are: whatever is changed may break that. */
+    private boolean signedBefore;
 
     SenderLint(LintPolicy policy, SigningFacts signing) {
         this.policy = policy;
@@ -87,22 +90,34 @@ final class SenderLint {
 
     /** Notes a finding; true when it is to be mended now. */
     boolean found(LintRule rule) {
+        if (!noted(rule) || policy.mode() != LintMode.FIX || !rule.fixable()) {
+            return false;
+        }
+        if (signedBefore) {
+            noted(SIGNED_ALREADY);
+            return false;
+        }
+        return fixed.add(rule);
+    }
+
+    private boolean noted(LintRule rule) {
         if (!looks() || policy.ignore().contains(rule)) {
             return false;
         }
         findings.add(rule);
-        return policy.mode() == LintMode.FIX && rule.fixable() && fixed.add(rule);
+        return true;
     }
 
     /** Notes what was wrong and is mended whatever the mode. */
     private void foundAndMended(LintRule rule) {
-        found(rule);
-        if (findings.contains(rule)) {
+        if (noted(rule)) {
             fixed.add(rule);
         }
     }
 
-    void controls(ControlValues controls) {
+    /** First of all: whether the header is signed, and what it said to us. */
+    void begin(MessageHeader header, ControlValues controls) {
+        signedBefore = header.has(KnownField.DKIM_SIGNATURE);
         if (controls.unknown()) {
             foundAndMended(CONTROL_UNKNOWN);
         }

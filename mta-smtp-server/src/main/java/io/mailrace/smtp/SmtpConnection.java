@@ -325,7 +325,7 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
 
     @Override
     public IntakeBudget.Grant newRoom(String owner) {
-        return shared.budget().open(owner);
+        return terms.share().room(shared.budget(), owner);
     }
 
     @Override

@@ -102,8 +102,6 @@ public final class SmtpServer {
             this.spool = spool;
             this.time = time;
             meters = new SmtpMeters(metrics);
-            messages = new MessagePolicy(submission, config.hostname(), signing, config.pools(),
-                    meters::found);
             rates = new UserRates(time);
             limits = new ConnectionLimits(submission.maxConnections(),
                     submission.maxConnectionsPerAddress(), time);
@@ -111,6 +109,8 @@ public final class SmtpServer {
             budget = new IntakeBudget(IntakeReadings.budget(bounds));
             pressure = new IntakeReadings(bounds, spool).pressure(budget, limits,
                     handshakes::get);
+            messages = new MessagePolicy(submission, config.hostname(), signing, config.pools(),
+                    meters::found, this::tenantFull);
             rejections = new RejectionLog(spool.journal(), time, meters.rejectionsDropped);
             refusalLogged = new AtomicLong(time.nanos() - LOG_EVERY_NANOS);
             metrics.gauge("smtp_connections_current", "Connections open now.", limits::open);
@@ -170,11 +170,23 @@ public final class SmtpServer {
             if (pressure.answers(IntakePressure.Answer.NO_MAIL)) {
                 return Optional.of(Replies.BUSY);
             }
-            String tenant = ask.identity().map(Identity::rights).orElse(UserRights.WITHOUT_LOGIN)
-                    .tenant();
-            return pressure.tenantFull(tenant)
+            Optional<UserRights> rights = ask.identity().map(Identity::rights);
+            Set<ControlField> controls = rights.map(UserRights::control)
+                    .orElse(messages.limits().controlHeaders());
+            String tenant = rights.orElse(UserRights.WITHOUT_LOGIN).tenant();
+            // who may name another tenant in the header is asked when that has come
+            return !controls.contains(ControlField.TENANT) && pressure.tenantFull(tenant)
                     ? Optional.of(Replies.TOO_MUCH_WAITS)
                     : Optional.empty();
+        }
+
+        /** Asked for each message whose header has come. */
+        private boolean tenantFull(String tenant) {
+            boolean full = pressure.tenantFull(tenant);
+            if (full) {
+                meters.intakeRefused(IntakePressure.Answer.NO_MAIL);
+            }
+            return full;
         }
 
         /** Nanoseconds to wait before a client between messages is listened to; mostly 0. */
@@ -293,7 +305,7 @@ public final class SmtpServer {
         if (config.usesAuth()) {
             try {
                 shared.logins = Optional.of(LoginCheck.open(config.users(),
-                        config.pools(), shared.time));
+                        config.pools(), LastingSecret.in(shared.spool.memos()), shared.time));
             } catch (IOException bad) {
                 throw new SmtpServerException("users file " + config.users().file() + " "
                         + bad.getMessage(), bad);
@@ -349,8 +361,8 @@ public final class SmtpServer {
         boolean epoll = loops instanceof IoEventLoopGroup group
                 && group.isIoType(EpollIoHandler.class);
         SessionTerms terms = new SessionTerms(config.hostname(), name, listener,
-                shared.messages, shared.dates, shared.meters.accepted,
-                shared.meters.loginsFailed);
+                new ListenerShare(listener.pressure()), shared.messages, shared.dates,
+                shared.meters.accepted, shared.meters.loginsFailed);
         Class<? extends ServerSocketChannel> type = epoll
                 ? EpollServerSocketChannel.class
                 : NioServerSocketChannel.class;
@@ -383,12 +395,13 @@ public final class SmtpServer {
             return;
         }
         InetAddress peer = remote.getAddress();
+        boolean hasPlace = terms.share().takes(channel);
         if (terms.listener().proxiedBy(peer)) {
-            ProxyGate.addTo(channel, shared, terms, peer);
+            ProxyGate.addTo(channel, shared, terms, peer, hasPlace);
             return;
         }
         ClientOrigin origin = ClientOrigin.of(peer, terms.listener());
-        boolean admitted = shared.admit(origin,
+        boolean admitted = hasPlace && shared.admit(origin,
                 terms.listener().tls() == ListenerConfig.Tls.IMPLICIT);
         shared.converse(channel, terms, origin, admitted);
     }

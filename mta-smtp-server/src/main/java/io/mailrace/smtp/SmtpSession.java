@@ -38,9 +38,6 @@ final class SmtpSession {
     }
 
     private static final int MAX_HELO = 255;
-    private static final long RECIPIENT_BYTES = 512;
-    private static final long ROOM_UNDECLARED = 32 << 10;
-    private static final long ROOM_AT_FIRST = 128 << 10;
     private static final long RATE_GRACE_NANOS = Duration.ofSeconds(30).toNanos();
 
     private final SessionTerms terms;
@@ -59,7 +56,6 @@ final class SmtpSession {
 
     private @Nullable MailTransaction transaction;
     private @Nullable MessageIntake intake;
-    private IntakeBudget.@Nullable Grant room;
     private final HeaderBuffer header = new HeaderBuffer();
     private boolean chunks;
     private boolean lastChunk;
@@ -67,10 +63,7 @@ final class SmtpSession {
     private SmtpReply discardReply = Replies.OK;
     private long discarded;
 
-    private int errors;
-    private int junk;
-    private int refusedRecipients;
-    private long declaredSize;
+    private final ClientPatience patience;
     private boolean stopping;
 
     private long waitingSince;
@@ -81,6 +74,7 @@ final class SmtpSession {
         this.origin = origin;
         this.outside = outside;
         this.time = time;
+        patience = new ClientPatience(terms.limits());
         auth = new AuthExchange(terms.loginFailed(), this.outside);
         waitingSince = time.nanos();
     }
@@ -158,7 +152,8 @@ final class SmtpSession {
         }
         mode = Mode.COMMAND;
         tls = protocolAndCipher;
-        auth.encrypted(certified);
+        // a certificate that is shown after XCLIENT is the balancer's, not the client's
+        auth.encrypted(origin.spokenFor() ? Optional.empty() : certified);
         helo = "";
         extended = false;
         abandon();
@@ -309,7 +304,7 @@ final class SmtpSession {
         extended = ehlo;
         abandon();
         List<String> offer = ehlo
-                ? terms.extensions(!tls.isEmpty(), offered(), rights().maxHold(),
+                ? terms.extensions(!tls.isEmpty(), offered(), rights(),
                         origin.speaksForOthers(), time.epochMillis())
                 : List.of(terms.hostname());
         outside.reply(new SmtpReply(250, Optional.empty(), offer));
@@ -357,10 +352,9 @@ final class SmtpSession {
         boolean lowered = wanted != Lane.DEFAULT && !rights().mayChoose(wanted);
         transaction = new MailTransaction(begin.sender(), lowered
                 ? begin.options().withPriority(0)
-                : begin.options());
-        declaredSize = begin.size();
-        room = outside.newRoom(auth.identity().map(Identity::user).orElse(origin.text()));
-        refusedRecipients = 0;
+                : begin.options(), begin.size(),
+                outside.newRoom(auth.identity().map(Identity::user).orElse(origin.text())));
+        patience.messageBegins();
         outside.reply(lowered ? Replies.PRIORITY_CHANGED : Replies.SENDER_OK);
     }
 
@@ -385,7 +379,7 @@ final class SmtpSession {
     }
 
     private void take(MailTransaction mail, Recipient recipient) {
-        if (!hasRoom(RECIPIENT_BYTES)) {
+        if (!mail.hasRoomForRecipient()) {
             outside.reply(Replies.BUSY);
             return;
         }
@@ -398,11 +392,11 @@ final class SmtpSession {
 
     /** One recipient too many is the client's to send again (RFC 5321 4.5.3.1.10): no error. */
     private void refuseRecipient() {
-        if (++refusedRecipients > terms.limits().maxRecipients()) {
+        if (patience.bearsRecipient()) {
+            outside.reply(Replies.TOO_MANY_RECIPIENTS);
+        } else {
             tell("rcpt", Replies.FAR_TOO_MANY_RECIPIENTS);
             end(Replies.FAR_TOO_MANY_RECIPIENTS);
-        } else {
-            outside.reply(Replies.TOO_MANY_RECIPIENTS);
         }
     }
 
@@ -413,11 +407,14 @@ final class SmtpSession {
         if (wrong.isEmpty() && chunks) {
             wrong = Optional.of(Replies.CHUNKS_BEGUN);
         }
+        if (wrong.isEmpty() && mailInHand().isBinary()) {
+            wrong = Optional.of(Replies.BINARY_NEEDS_BDAT);
+        }
         if (wrong.isPresent()) {
             refuse(wrong.get());
             return;
         }
-        if (!hasRoomForContent() && toldNotNow("data", Optional.of(Replies.BUSY))) {
+        if (!mailInHand().hasRoomForContent() && toldNotNow("data", Optional.of(Replies.BUSY))) {
             return;
         }
         openContent(false);
@@ -442,7 +439,7 @@ final class SmtpSession {
             wrong = Optional.of(Replies.TOO_LARGE);
             tell("bdat", Replies.TOO_LARGE);
         }
-        if (wrong.isEmpty() && intake == null && !hasRoomForContent()) {
+        if (wrong.isEmpty() && intake == null && !mailInHand().hasRoomForContent()) {
             wrong = Optional.of(Replies.BUSY);
             tell("bdat", Replies.BUSY);
         }
@@ -467,16 +464,6 @@ final class SmtpSession {
         return transaction.recipients().isEmpty()
                 ? Optional.of(Replies.NO_RECIPIENTS)
                 : Optional.empty();
-    }
-
-    private boolean hasRoom(long more) {
-        return room != null
-                && room.covers(RECIPIENT_BYTES * mailInHand().recipients().size() + more);
-    }
-
-    private boolean hasRoomForContent() {
-        return hasRoom(declaredSize == 0 ? ROOM_UNDECLARED
-                : Math.min(declaredSize, ROOM_AT_FIRST));
     }
 
     private void reset(String argument) {
@@ -635,7 +622,7 @@ final class SmtpSession {
         String date = terms.dates().text(time.epochMillis());
         byte[] received = ReceivedField.of(intakeNow(), protocol, terms.hostname(), content.id(),
                 mail, date);
-        intake = new MessageIntake(content, this::hasRoom, asChunks, received, header,
+        intake = new MessageIntake(content, mail::hasRoom, asChunks, received, header,
                 terms.messages(),
                 new MessageIntake.Sent(mail.sender(), mail.distinctRecipients(), mail.options(),
                         rights(), auth.identity().isPresent() ? rights().control()
@@ -653,7 +640,7 @@ final class SmtpSession {
         if (message.ended()) {
             finishMessage();
         } else if (message.refusal().isPresent()) {
-            freeRoom();
+            mailInHand().keepOnlyRecipients();
             discarded += at - from;
             if (discarded > discardLimit()) {
                 tell("data", message.refusal().get());
@@ -667,20 +654,12 @@ final class SmtpSession {
         int end = (int) Math.min(to, from + chunkLeft);
         messageInHand().receive(bytes, from, end);
         if (messageInHand().refusal().isPresent()) {
-            freeRoom();
+            mailInHand().keepOnlyRecipients();
         }
         waitingSince = time.nanos();
         chunkLeft -= end - from;
         endChunk();
         return end;
-    }
-
-    /** What follows a refusal is only counted. */
-    private void freeRoom() {
-        if (room != null) {
-            room.close();
-            hasRoom(0);
-        }
     }
 
     private void endChunk() {
@@ -757,8 +736,7 @@ final class SmtpSession {
                     @Override
                     public void committed() {
                         terms.accepted().increment();
-                        errors = 0;
-                        junk = 0;
+                        patience.messageAccepted();
                         afterCommit(SmtpReply.of(250, "2.0.0",
                                 "queued as " + message.content().id()));
                     }
@@ -785,22 +763,22 @@ final class SmtpSession {
 
     // Replies and ends
 
-    /** Whether it cannot be done now, which is no fault of the client's. */
+    /** Whether it cannot be done now: no fault of the client's, unless it asks on and on. */
     private boolean toldNotNow(String what, Optional<SmtpReply> why) {
         why.ifPresent(reply -> {
             tell(what, reply);
-            outside.reply(reply);
+            harmless(reply);
         });
         return why.isPresent();
     }
 
     /** A refusal that is the client's fault: too many of them end the session. */
     private void refuse(SmtpReply reply) {
-        if (++errors > terms.limits().maxErrors()) {
+        if (patience.bearsError()) {
+            outside.reply(reply);
+        } else {
             tell("command", Replies.TOO_MANY_ERRORS);
             end(Replies.TOO_MANY_ERRORS);
-        } else {
-            outside.reply(reply);
         }
     }
 
@@ -817,7 +795,7 @@ final class SmtpSession {
     }
 
     private boolean tooMuchJunk() {
-        if (++junk <= terms.limits().maxJunk()) {
+        if (patience.bearsJunk()) {
             return false;
         }
         tell("command", Replies.TOO_MANY_ERRORS);
@@ -851,11 +829,10 @@ final class SmtpSession {
         if (intake != null) {
             intake.discard();
         }
-        if (room != null) {
-            room.close();
+        if (transaction != null) {
+            transaction.close();
         }
         header.clear();
-        room = null;
         intake = null;
         transaction = null;
         chunks = false;

@@ -50,6 +50,11 @@ record UserRights(String tenant, List<String> domains, Optional<Lane> lane, Set<
         return lane.isEmpty() && lanes.contains(wanted);
     }
 
+    /** The lanes he may ask for without being refused: the one he has, or those he may choose. */
+    Set<Lane> lanesHeMayAsk() {
+        return lane.map(Set::of).orElse(lanes);
+    }
+
     /** Whether he may send as this; the null reverse-path names nobody. */
     boolean maySendAs(MailAddress sender) {
         return sender.isNull() || covers(sender.domain());

@@ -6,7 +6,6 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
@@ -20,6 +19,7 @@ import java.util.stream.Stream;
  * written out in the {@code ehlo-offer-*} files and nowhere else. Directives: {@code @ listener
  * NAME}, {@code @ tls} (handshake), {@code @ closed} (the server has hung up), {@code @ messages
  * N}, {@code @ stored TEXT} and {@code @ not-stored TEXT} (part of the first message or not),
+ * {@code @ ends TEXT} (the last of the first message), {@code @ content binary|text},
  * {@code @ found +RULE RULE} (what lint found on it, {@code +}: and mended), {@code @
  * one-segment} (splitting the client's bytes would change the case). In client lines
  * {@code \r \n \0 \xHH} are escapes; {@code {100}} is 100 times the letter x.
@@ -52,6 +52,10 @@ record Dialogue(String name, String listener, boolean oneSegment, boolean noSock
         record Holds(String text) implements Step {}
 
         record Lacks(String text) implements Step {}
+
+        record Ends(String text) implements Step {}
+
+        record Content(boolean binary) implements Step {}
 
         /** @param rules of the lint report, fixed ones with a plus before them */
         record Found(String rules) implements Step {}
@@ -101,6 +105,8 @@ record Dialogue(String name, String listener, boolean oneSegment, boolean noSock
                 case "messages" -> new Step.Messages(Integer.parseInt(words[1]));
                 case "stored" -> new Step.Holds(unescape(words[1]));
                 case "not-stored" -> new Step.Lacks(unescape(words[1]));
+                case "ends" -> new Step.Ends(unescape(words[1]));
+                case "content" -> new Step.Content(words[1].equals("binary"));
                 case "found" -> new Step.Found(words.length > 1 ? words[1].strip() : "");
                 default -> throw new IllegalArgumentException(file + ": " + line);
             });
@@ -143,7 +149,7 @@ record Dialogue(String name, String listener, boolean oneSegment, boolean noSock
                 && !authenticated;
         List<String> offer = terms.extensions(tls, mayLogIn
                 ? List.of("PLAIN", "LOGIN", "SCRAM-SHA-256")
-                : List.of(), authenticated ? maxHold(steps) : Duration.ZERO,
+                : List.of(), authenticated ? rights(steps) : UserRights.WITHOUT_LOGIN,
                 listener.startsWith("balanced") && !isNamed(steps), 0);
         for (int i = 0; i < offer.size(); i++) {
             String line = offer.get(i);
@@ -171,18 +177,18 @@ record Dialogue(String name, String listener, boolean oneSegment, boolean noSock
         return false;
     }
 
-    /** The right of who logged in last by AUTH PLAIN. */
-    private static Duration maxHold(List<Step> steps) {
-        Duration hold = Duration.ZERO;
+    /** The rights of who logged in last by AUTH PLAIN; of anybody, when somebody else did. */
+    private static UserRights rights(List<Step> steps) {
+        UserRights rights = UserRights.WITHOUT_LOGIN;
         for (Step step : steps) {
             if (step instanceof Step.Send(String said) && said.startsWith("AUTH PLAIN ")) {
                 String login = new String(Base64.getMimeDecoder().decode(said.substring(11)),
                         StandardCharsets.UTF_8);
                 UserTable.Entry entry = Fixture.userTable().users().get(login.split("\0")[1]);
-                hold = entry == null ? Duration.ZERO : entry.rights().maxHold();
+                rights = entry == null ? UserRights.WITHOUT_LOGIN : entry.rights();
             }
         }
-        return hold;
+        return rights;
     }
 
     /** Bytes as Latin-1; the file itself is UTF-8, whose octets are kept. */

@@ -116,6 +116,11 @@ class DialogueTest {
                         driver.spool.stored.getFirst().text()).contains(text);
                 case Dialogue.Step.Lacks(String text) -> assertThat(
                         driver.spool.stored.getFirst().text()).doesNotContain(text);
+                case Dialogue.Step.Ends(String text) -> assertThat(
+                        driver.spool.stored.getFirst().text()).endsWith(text);
+                case Dialogue.Step.Content(boolean binary) -> assertThat(
+                        driver.spool.stored.getFirst().submission().facts().binary())
+                        .isEqualTo(binary);
                 case Dialogue.Step.Found(String rules) -> assertThat(
                         driver.spool.stored.getFirst().findings()).isEqualTo(rules);
                 case Dialogue.Step.Send never -> throw new AssertionError(never);
@@ -151,6 +156,11 @@ class DialogueTest {
                             spool.stored.getFirst().text()).contains(text);
                     case Dialogue.Step.Lacks(String text) -> assertThat(
                             spool.stored.getFirst().text()).doesNotContain(text);
+                    case Dialogue.Step.Ends(String text) -> assertThat(
+                            spool.stored.getFirst().text()).endsWith(text);
+                    case Dialogue.Step.Content(boolean binary) -> assertThat(
+                            spool.stored.getFirst().submission().facts().binary())
+                            .isEqualTo(binary);
                     case Dialogue.Step.Found(String rules) -> assertThat(
                             spool.stored.getFirst().findings()).isEqualTo(rules);
                     default -> meet(client, step);
@@ -174,6 +184,12 @@ class DialogueTest {
                 // as above
             }
             case Dialogue.Step.Lacks many -> {
+                // as above
+            }
+            case Dialogue.Step.Ends many -> {
+                // as above
+            }
+            case Dialogue.Step.Content many -> {
                 // as above
             }
             case Dialogue.Step.Found many -> {

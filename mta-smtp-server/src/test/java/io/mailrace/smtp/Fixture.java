@@ -80,6 +80,7 @@ final class Fixture {
                 "shop:HASH:team:from=shop.test,*.shop.test", "news:HASH:team:lane=bulk pool=b",
                 "picky:HASH::lanes=default,bulk", "small:HASH::size=2k", "hasty:HASH::rate=2/h",
                 "crowd:HASH::rcpt-rate=2/h", "mute:HASH::control=none", "later:HASH::hold=7d",
+                "agency:HASH:full:control=lane,tag,tenant",
                 "seller:HASH:team:from=shop.test rate=1000/s rcpt-rate=1000/s size=10k")
                 .map(line -> line.replace("HASH", hash)).toList();
     }
@@ -95,12 +96,13 @@ final class Fixture {
 
     static SessionTerms terms(SmtpServerConfig config, String name) {
         return new SessionTerms(config.hostname(), name, config.listeners().get(name),
-                policy(config), new MailDate(), new LongAdder(), new LongAdder());
+                new ListenerShare(config.listeners().get(name).pressure()), policy(config),
+                new MailDate(), new LongAdder(), new LongAdder());
     }
 
     static MessagePolicy policy(SmtpServerConfig config) {
         return new MessagePolicy(config.submission(), config.hostname(), SIGNING, POOLS,
-                rule -> {});
+                rule -> {}, "full"::equals);
     }
 
     static byte[] latin1(String text) {

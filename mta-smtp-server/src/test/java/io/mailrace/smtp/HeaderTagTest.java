@@ -30,7 +30,7 @@ class HeaderTagTest {
         assertThat(buffer.ended()).isTrue();
         MessageHeader fields = new MessageHeader(buffer, Set.of("x-campaign", "from"));
         ControlValues controls = ControlValues.of(fields, new ControlValues.Rights(
-                EnumSet.allOf(ControlField.class), Set.of(), 0, 0));
+                EnumSet.allOf(ControlField.class), EnumSet.allOf(Lane.class), Set.of(), 0, 0));
         ByteArrayOutputStream passed = new ByteArrayOutputStream();
         fields.writeTo((from, offset, length) -> passed.write(from, offset, length));
         passed.write(bytes, at, bytes.length - at);

@@ -50,6 +50,31 @@ class IntakeBudgetTest {
         assertThat(budget.used()).isZero();
     }
 
+    /** What does not fit into the part is not taken from the whole either. */
+    @Test
+    void openWithin_aPart_needsRoomInBoth() {
+        IntakeBudget all = new IntakeBudget(1024 * KB);
+        IntakeBudget part = new IntakeBudget(64 * KB);
+        IntakeBudget.Grant first = all.openWithin(part, "a");
+        assertThat(first.covers(48 * KB)).isTrue();
+        IntakeBudget.Grant second = all.openWithin(part, "b");
+        assertThat(second.covers(20 * KB)).isFalse();
+        assertThat(second.held()).isZero();
+        assertThat(all.used()).isEqualTo(part.used()).isEqualTo(48 * KB);
+        try (IntakeBudget.Grant elsewhere = all.open("c")) {
+            assertThat(elsewhere.covers(200 * KB)).isTrue();
+        }
+        first.close();
+        assertThat(part.used()).isZero();
+        assertThat(part.owners()).isZero();
+        IntakeBudget.Grant third = all.openWithin(part, "b");
+        for (String owner : List.of("d", "e", "f", "g")) {
+            assertThat(all.open(owner).covers(256 * KB)).isTrue();
+        }
+        assertThat(third.covers(20 * KB)).as("the whole is full").isFalse();
+        assertThat(part.used()).isZero();
+    }
+
     @Test
     void covers_manyThreads_neverExceedsAndReturnsAll() throws Exception {
         IntakeBudget budget = new IntakeBudget(320 * KB);

@@ -6,6 +6,7 @@ import static org.awaitility.Awaitility.await;
 
 import io.mailrace.core.TimeSource;
 import io.mailrace.queue.SpoolPressure;
+import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -213,5 +214,89 @@ class IntakeRoomTest {
             other.ask("AUTH PLAIN " + Fixture.plainLogin(Fixture.USER, Fixture.PASSWORD));
             assertThat(other.ask("MAIL FROM:<a@b>")).startsWith("250");
         }
+    }
+
+    /** One listener full of connections leaves the others their own. */
+    @Test
+    void listener_withItsConnectionsTaken_turnsAwayAlone() throws Exception {
+        try (TestServer server = TestServer.start(Fixture.config(
+                "listeners.relay.pressure.max-connections = 2"), new RecordingSpool());
+                TestClient first = server.greeted("relay");
+                TestClient second = server.greeted("relay")) {
+            try (TestClient third = server.connect("relay")) {
+                assertThat(third.reply()).startsWith("421 4.7.0 Too many connections");
+                assertThat(third.atEnd()).isTrue();
+            }
+            try (TestClient elsewhere = server.connect("optional")) {
+                assertThat(elsewhere.reply()).startsWith("220");
+            }
+            assertThat(first.ask("NOOP")).startsWith("250");
+            second.ask("QUIT");
+            await().atMost(PATIENCE).untilAsserted(() -> {
+                try (TestClient again = server.connect("relay")) {
+                    assertThat(again.reply()).startsWith("220");
+                }
+            });
+        }
+    }
+
+    @Test
+    void listener_withItsBudgetTaken_putsOffAlone() throws Exception {
+        try (TestServer server = TestServer.start(Fixture.config("""
+                listeners.relay.pressure.budget = 1m
+                submission { max-size = 10m, max-connections-per-address = 100 }
+                """), new RecordingSpool())) {
+            List<TestClient> clients = new ArrayList<>();
+            String answer = "";
+            while (!answer.startsWith("452 4.3.1") && clients.size() < 20) {
+                answer = beginsContent(server.greeted("relay"), clients);
+            }
+            assertThat(answer).startsWith("452 4.3.1");
+            assertThat(clients.size()).isBetween(3, 10);
+            assertThat(beginsContent(server.greeted("optional"), clients)).startsWith("354");
+            for (TestClient one : clients) {
+                one.close();
+            }
+            await().atMost(PATIENCE).untilAsserted(() -> {
+                List<TestClient> later = new ArrayList<>();
+                assertThat(beginsContent(server.greeted("relay"), later)).startsWith("354");
+                later.getFirst().close();
+            });
+        }
+    }
+
+    private static String beginsContent(TestClient client, List<TestClient> kept)
+            throws IOException {
+        kept.add(client);
+        client.ask("EHLO c");
+        client.ask("MAIL FROM:<a@b> SIZE=1000000");
+        client.ask("RCPT TO:<c@d>");
+        return client.ask("DATA");
+    }
+
+    /** Who may name another tenant is asked when he has: by that tenant alone. */
+    @Test
+    void tenant_namedInTheHeader_isTheOneWhoCounts() throws Exception {
+        RecordingSpool spool = new RecordingSpool();
+        spool.pressure = new SpoolPressure(0, 5, 0, Map.of("full", 5L, "big", 9L));
+        try (TestServer server = TestServer.start(
+                Fixture.config("pressure.max-tenant-backlog = 5"), spool);
+                TestClient client = server.connect("submissions")) {
+            client.reply();
+            client.ask("EHLO c");
+            client.ask("AUTH PLAIN " + Fixture.plainLogin("agency", Fixture.PASSWORD));
+            await().atMost(PATIENCE).untilAsserted(() -> assertThat(
+                    message(client, "Subject: of his own")).startsWith("452 4.2.2"));
+            assertThat(message(client, "X-Mailrace-Tenant: big")).startsWith("452 4.2.2");
+            assertThat(message(client, "X-Mailrace-Tenant: little")).startsWith("250 2.0.0");
+            assertThat(spool.stored.getLast().submission().tenant()).isEqualTo("little");
+        }
+    }
+
+    private static String message(TestClient client, String field) throws IOException {
+        client.ask("MAIL FROM:<a@b>");
+        client.ask("RCPT TO:<c@d>");
+        client.ask("DATA");
+        return client.ask(field + "\r\n\r\nHello\r\n.");
     }
 }

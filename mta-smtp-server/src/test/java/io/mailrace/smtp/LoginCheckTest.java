@@ -56,9 +56,11 @@ class LoginCheckTest {
         return begin(check, name, password, client).get(20, TimeUnit.SECONDS);
     }
 
+    private static final byte[] LASTING = new byte[LastingSecret.BYTES];
+
     @Test
     void check_saysWhatIsRight() throws Exception {
-        try (LoginCheck check = LoginCheck.open(config(10, 10), Set.of(), time)) {
+        try (LoginCheck check = LoginCheck.open(config(10, 10), Set.of(), LASTING, time)) {
             assertThat(ask(check, "alice", "right", "192.0.2.1"))
                     .isEqualTo(ALICE);
             assertThat(ask(check, "alice", "wrong", "192.0.2.1"))
@@ -70,7 +72,7 @@ class LoginCheckTest {
 
     @Test
     void check_second_isAnsweredFromMemoryUntilTheFileChanges() throws Exception {
-        try (LoginCheck check = LoginCheck.open(config(10, 10), Set.of(), time)) {
+        try (LoginCheck check = LoginCheck.open(config(10, 10), Set.of(), LASTING, time)) {
             ask(check, "alice", "right", "192.0.2.1");
             assertThat(begin(check, "alice", "right", "192.0.2.2")).isCompleted();
             UserFile users = UserFile.open(file);
@@ -85,7 +87,7 @@ class LoginCheckTest {
 
     @Test
     void check_remembered_isForgottenInTime() throws Exception {
-        try (LoginCheck check = LoginCheck.open(config(10, 10), Set.of(), time)) {
+        try (LoginCheck check = LoginCheck.open(config(10, 10), Set.of(), LASTING, time)) {
             ask(check, "alice", "right", "192.0.2.1");
             time.advance(Duration.ofMinutes(6));
             CompletableFuture<LoginCheck.Verdict> again = begin(check, "alice", "right",
@@ -97,7 +99,7 @@ class LoginCheckTest {
 
     @Test
     void reload_badOrMissingFile_keepsTheUsers() throws Exception {
-        try (LoginCheck check = LoginCheck.open(config(10, 10), Set.of(), time)) {
+        try (LoginCheck check = LoginCheck.open(config(10, 10), Set.of(), LASTING, time)) {
             Files.writeString(file, "nonsense\n");
             check.reloadIfChanged();
             assertThat(ask(check, "alice", "right", "192.0.2.1"))
@@ -111,7 +113,7 @@ class LoginCheckTest {
 
     @Test
     void failures_ofOneAddress_brakeItAndNobodyElse() throws Exception {
-        try (LoginCheck check = LoginCheck.open(config(10, 3), Set.of(), time)) {
+        try (LoginCheck check = LoginCheck.open(config(10, 3), Set.of(), LASTING, time)) {
             for (int i = 0; i < 3; i++) {
                 assertThat(ask(check, "alice", "wrong", "2001:db8::" + i))
                         .isEqualTo(new LoginCheck.Verdict.Wrong());
@@ -128,7 +130,7 @@ class LoginCheckTest {
 
     @Test
     void queue_full_isBusy() throws Exception {
-        try (LoginCheck check = LoginCheck.open(config(1, 1000), Set.of(), time)) {
+        try (LoginCheck check = LoginCheck.open(config(1, 1000), Set.of(), LASTING, time)) {
             List<CompletableFuture<LoginCheck.Verdict>> all = new ArrayList<>();
             for (int i = 0; i < 40; i++) {
                 all.add(begin(check, "alice", "wrong" + i, "192.0.2.1"));
@@ -145,7 +147,7 @@ class LoginCheckTest {
 
     @Test
     void manyLogins_ofOneUser_areHashedOnce() throws Exception {
-        try (LoginCheck check = LoginCheck.open(config(4, 3), Set.of(), time)) {
+        try (LoginCheck check = LoginCheck.open(config(4, 3), Set.of(), LASTING, time)) {
             List<CompletableFuture<LoginCheck.Verdict>> all = new ArrayList<>();
             for (int i = 0; i < 100; i++) {
                 all.add(begin(check, "alice", "right", "192.0.2.1"));
@@ -163,7 +165,7 @@ class LoginCheckTest {
     /** From many threads: nobody may be forgotten while verdicts are shared. */
     @Test
     void sameLogins_fromManyThreads_areAllAnswered() throws Exception {
-        try (LoginCheck check = LoginCheck.open(config(1000, 100_000), Set.of(), time);
+        try (LoginCheck check = LoginCheck.open(config(1000, 100_000), Set.of(), LASTING, time);
                 ExecutorService threads = Executors.newFixedThreadPool(8)) {
             for (int round = 0; round < 10; round++) {
                 String password = "wrong" + round;
@@ -184,7 +186,7 @@ class LoginCheckTest {
     void reload_ofOneUser_keepsWhatIsKnownOfTheOthers() throws Exception {
         UserFile users = UserFile.open(file);
         users.add("bob", "right".toCharArray());
-        try (LoginCheck check = LoginCheck.open(config(10, 10), Set.of(), time)) {
+        try (LoginCheck check = LoginCheck.open(config(10, 10), Set.of(), LASTING, time)) {
             ask(check, "alice", "right", "192.0.2.1");
             ask(check, "bob", "right", "192.0.2.1");
             users.set("bob", Map.of("lane", "bulk"));
@@ -211,7 +213,7 @@ class LoginCheckTest {
     @Test
     void failures_ofOneUser_brakeHimWhereHeIsNotKnown() throws Exception {
         UserFile.open(file).add("bob", "right".toCharArray());
-        try (LoginCheck check = LoginCheck.open(userBrake(3), Set.of(), time)) {
+        try (LoginCheck check = LoginCheck.open(userBrake(3), Set.of(), LASTING, time)) {
             assertThat(ask(check, "alice", "right", "192.0.2.1")).isEqualTo(ALICE);
             for (int i = 0; i < 3; i++) {
                 ask(check, "alice", "wrong" + i, "198.51.100." + i);
@@ -233,7 +235,7 @@ class LoginCheckTest {
 
     @Test
     void knownOrigin_isForgottenAfterADay() throws Exception {
-        try (LoginCheck check = LoginCheck.open(userBrake(1), Set.of(), time)) {
+        try (LoginCheck check = LoginCheck.open(userBrake(1), Set.of(), LASTING, time)) {
             ask(check, "alice", "right", "192.0.2.1");
             time.advance(Duration.ofHours(25));
             ask(check, "alice", "wrong", "198.51.100.1");
@@ -244,7 +246,7 @@ class LoginCheckTest {
 
     @Test
     void guesses_sentAtOnce_areNotHashedBeyondTheBrake() throws Exception {
-        try (LoginCheck check = LoginCheck.open(config(1000, 5), Set.of(), time)) {
+        try (LoginCheck check = LoginCheck.open(config(1000, 5), Set.of(), LASTING, time)) {
             List<CompletableFuture<LoginCheck.Verdict>> all = new ArrayList<>();
             for (int i = 0; i < 200; i++) {
                 all.add(begin(check, "alice", "wrong" + i, "192.0.2.1"));
@@ -262,7 +264,7 @@ class LoginCheckTest {
         for (int i = 0; i < 6; i++) {
             users.add("u" + i, "right".toCharArray());
         }
-        try (LoginCheck check = LoginCheck.open(config(1000, 3), Set.of(), time)) {
+        try (LoginCheck check = LoginCheck.open(config(1000, 3), Set.of(), LASTING, time)) {
             for (int i = 0; i < 6; i++) {
                 assertThat(ask(check, "u" + i, "right", "192.0.2.1"))
                         .isInstanceOf(LoginCheck.Verdict.Right.class);
@@ -273,7 +275,7 @@ class LoginCheckTest {
     @Test
     void proof_countsLikeAPassword() throws Exception {
         ScramSecret secret = ScramSecret.made(new byte[32], "alice", Optional.empty());
-        try (LoginCheck check = LoginCheck.open(config(10, 2), Set.of(), time)) {
+        try (LoginCheck check = LoginCheck.open(config(10, 2), Set.of(), LASTING, time)) {
             List<LoginCheck.Verdict> verdicts = new ArrayList<>();
             for (int i = 0; i < 3; i++) {
                 check.check(new SaslDialogue.Credentials.Proof("alice", secret, new byte[9],
@@ -286,9 +288,41 @@ class LoginCheckTest {
         }
     }
 
+    /** Who asks before and after a restart learns nothing either. */
+    @Test
+    void scramSecret_ofUnknownUser_isTheSameAfterARestart() throws Exception {
+        RecordingSpool spool = new RecordingSpool();
+        List<String> salts = new ArrayList<>();
+        for (int start = 0; start < 3; start++) {
+            try (LoginCheck check = LoginCheck.open(config(10, 2), Set.of(),
+                    LastingSecret.in(spool.memos()), time)) {
+                salts.add(check.scramSecret("nobody").saltText());
+            }
+        }
+        assertThat(salts).containsOnly(salts.getFirst());
+        try (LoginCheck elsewhere = LoginCheck.open(config(10, 2), Set.of(),
+                LastingSecret.in(new RecordingSpool().memos()), time)) {
+            assertThat(elsewhere.scramSecret("nobody").saltText())
+                    .isNotEqualTo(salts.getFirst());
+        }
+    }
+
+    @Test
+    void lastingSecret_brokenOrNotWritten_isMadeAnew() {
+        RecordingSpool spool = new RecordingSpool();
+        byte[] first = LastingSecret.in(spool.memos());
+        assertThat(LastingSecret.in(spool.memos())).isEqualTo(first).hasSize(32);
+        spool.memoValues.replaceAll((name, value) -> new byte[3]);
+        assertThat(LastingSecret.in(spool.memos())).isNotEqualTo(first).hasSize(32);
+        spool.memoValues.clear();
+        spool.commits = RecordingSpool.Commits.FAILING;
+        assertThat(LastingSecret.in(spool.memos())).hasSize(32);
+        assertThat(spool.memoValues).isEmpty();
+    }
+
     @Test
     void scramSecret_ofUnknownUser_doesNotTellThem() throws Exception {
-        try (LoginCheck check = LoginCheck.open(config(10, 2), Set.of(), time)) {
+        try (LoginCheck check = LoginCheck.open(config(10, 2), Set.of(), LASTING, time)) {
             assertThat(check.scramSecret("nobody").saltText())
                     .isEqualTo(check.scramSecret("nobody").saltText())
                     .isNotEqualTo(check.scramSecret("alice").saltText());

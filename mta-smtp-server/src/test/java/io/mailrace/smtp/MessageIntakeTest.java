@@ -204,10 +204,12 @@ class MessageIntakeTest {
                 to("b@fix.test"))).contains("From: a@signed.test\r\nSubject: s\r\nDate: ");
         assertThat(spool.stored.getLast().findings()).isEqualTo("+subject-repeated");
         assertThat(take(many + "\r\nx\r\n.\r\n", large(), to("b@off.test"))).contains(many);
-        String ours = "X-Mailrace-Tag: t\r\nX-A: b\r\n".repeat(5000);
-        assertThat(take(ours + "\r\nx\r\n.\r\n", large())).contains("X-A: b\r\n".repeat(5000))
-                .doesNotContain("Mailrace");
+        String ours = "X-Mailrace-Tag: t\r\nX-A: b\r\n".repeat(ControlField.MAX_READ);
+        assertThat(take(ours + "X-A: b\r\n".repeat(5000) + "\r\nx\r\n.\r\n", large()))
+                .contains("X-A: b\r\n".repeat(5020)).doesNotContain("Mailrace");
         assertThat(facts.tag()).isEqualTo("t");
+        assertThat(take(ours.repeat(200) + "\r\nx\r\n.\r\n", large()))
+                .isEqualTo(Replies.TOO_MANY_CONTROLS.toString());
         assertThat(take("a:\r\n".repeat(60_000) + "\r\n.\r\n", large())).hasSizeGreaterThan(
                 240_000);
     }

@@ -303,7 +303,8 @@ class ProxyGateTest {
             channel = new EmbeddedChannel(new ChannelInitializer<Channel>() {
                 @Override
                 protected void initChannel(Channel fresh) throws IOException {
-                    ProxyGate.addTo(fresh, shared, terms, InetAddress.getLoopbackAddress());
+                    ProxyGate.addTo(fresh, shared, terms, InetAddress.getLoopbackAddress(),
+                            true);
                 }
             });
         }

@@ -34,6 +34,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.BiConsumer;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.TreeMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -63,6 +66,7 @@ final class RecordingSpool implements Spool {
 
     final List<Stored> stored = new CopyOnWriteArrayList<>();
     final List<Event> events = new CopyOnWriteArrayList<>();
+    final Map<String, byte[]> memoValues = new ConcurrentHashMap<>();
     final AtomicInteger begun = new AtomicInteger();
     final AtomicInteger discarded = new AtomicInteger();
     final List<Incoming> incoming = new CopyOnWriteArrayList<>();
@@ -204,7 +208,38 @@ final class RecordingSpool implements Spool {
 
     @Override
     public Memos memos() {
-        throw new UnsupportedOperationException();
+        return new Memos() {
+            @Override
+            public Map<String, byte[]> beginningWith(String prefix) {
+                Map<String, byte[]> found = new TreeMap<>();
+                each(prefix, found::put);
+                return found;
+            }
+
+            @Override
+            public void each(String prefix, BiConsumer<String, byte[]> visitor) {
+                memoValues.forEach((name, value) -> {
+                    if (name.startsWith(prefix)) {
+                        visitor.accept(name, value);
+                    }
+                });
+            }
+
+            @Override
+            public void write(List<Change> changes, List<Event> with, Executor where,
+                    CommitListener listener) {
+                if (commits == Commits.FAILING) {
+                    where.execute(() -> listener.failed(new SpoolException("disk full")));
+                    return;
+                }
+                for (Change change : changes) {
+                    change.value().ifPresentOrElse(
+                            value -> memoValues.put(change.name(), value),
+                            () -> memoValues.remove(change.name()));
+                }
+                where.execute(listener::committed);
+            }
+        };
     }
 
     @Override

@@ -3,6 +3,7 @@ package io.mailrace.smtp;
 
 import io.mailrace.core.Ascii;
 import io.mailrace.core.MailAddress;
+import io.mailrace.core.MailOptions;
 import io.mailrace.core.SmtpReply;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
@@ -72,12 +73,20 @@ public final class SessionFuzz {
                 + driver.spool.stored.size(), "what was begun has ended");
         must(driver.budget.used() == 0, "all memory was given back");
         for (RecordingSpool.Stored mail : driver.spool.stored) {
-            checkStored(mail.text());
+            if (mail.submission().facts().binary()) {
+                int body = mail.text().indexOf("\r\n\r\n") + 4;
+                must(mail.submission().options().body() == MailOptions.Body.BINARY_MIME,
+                        "what is binary was announced so");
+                must(body > 3, "there is a header");
+                checkText(mail.text().substring(0, body));
+            } else {
+                checkText(mail.text());
+            }
         }
     }
 
-    /** What is stored has one end, so no relay after us can see two messages in it. */
-    private static void checkStored(String text) {
+    /** What is stored as text has one end, so no relay after us can see two messages in it. */
+    private static void checkText(String text) {
         must(text.endsWith("\r\n"), "a message ends with a line end");
         for (int i = 0; i < text.length(); i++) {
             char c = text.charAt(i);

@@ -244,7 +244,7 @@ class SmtpServerTest {
     void refusals_areToldToTheJournalWithinABound() throws Exception {
         RecordingSpool spool = new RecordingSpool();
         spool.refusal = Optional.of("disk full");
-        SmtpServerConfig config = Fixture.config();
+        SmtpServerConfig config = Fixture.config("submission.max-junk = 1000");
         try (TestServer server = TestServer.start(config, spool);
                 TestClient client = server.greeted("relay")) {
             client.ask("EHLO c");

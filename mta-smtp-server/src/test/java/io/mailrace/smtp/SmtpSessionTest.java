@@ -3,7 +3,9 @@ package io.mailrace.smtp;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.net.InetAddress;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
@@ -277,5 +279,50 @@ class SmtpSessionTest {
         }
         assertThat(driver.closed).isFalse();
         assertThat(driver.spool.stored).hasSize(4);
+    }
+
+    /**
+     * TLS that begins after XCLIENT is the balancer's: what its certificate permits is not its
+     * client's to use.
+     */
+    @Test
+    void xclient_thenStarttlsWithCertificate_isNobody() {
+        Identity balancer = new Identity("alice", UserRights.of("alice"));
+        for (String attributes : List.of("ADDR=198.51.100.7", "ADDR=[UNAVAILABLE]",
+                "ADDR=198.51.100.7 LOGIN=alice", "LOGIN=alice")) {
+            SessionDriver driver = SessionDriver.opened("balanced-login");
+            driver.say("EHLO balancer", "XCLIENT " + attributes, "EHLO client", "STARTTLS");
+            assertThat(driver.tlsAsked).isTrue();
+            driver.session.tlsEstablished("TLSv1.3 TEST", Optional.of(balancer));
+            driver.say("EHLO client");
+            assertThat(driver.replyText()).as(attributes).doesNotContain("EXTERNAL");
+            driver.say("MAIL FROM:<a@example.com>");
+            assertThat(driver.lastLine()).as(attributes).startsWith("530 5.7.0");
+            driver.say("AUTH EXTERNAL =");
+            assertThat(driver.lastLine()).as(attributes).startsWith("504");
+        }
+    }
+
+    /** A balancer that speaks for itself shows its own. */
+    @Test
+    void starttlsWithCertificate_withoutXclient_isItsOwner() {
+        SessionDriver driver = SessionDriver.opened("balanced-login");
+        driver.say("EHLO balancer", "STARTTLS");
+        driver.session.tlsEstablished("TLSv1.3 TEST",
+                Optional.of(new Identity("alice", UserRights.of("alice"))));
+        driver.say("EHLO balancer", "MAIL FROM:<a@example.com>");
+        assertThat(driver.lastLine()).startsWith("250 2.1.0");
+    }
+
+    /** Whom the balancer cannot name shares its address: limits and the brake count them as one. */
+    @Test
+    void xclient_unavailable_countsAsTheBalancer() {
+        SessionDriver driver = SessionDriver.opened("balanced-login");
+        driver.say("EHLO balancer", "XCLIENT ADDR=[UNAVAILABLE]");
+        ClientOrigin unknown = driver.became.getFirst();
+        assertThat(unknown.client()).isEqualTo(InetAddress.getLoopbackAddress());
+        assertThat(unknown.relaysFrom()).isFalse();
+        assertThat(unknown.speaksForOthers()).isFalse();
+        assertThat(unknown.spokenFor()).isTrue();
     }
 }

@@ -6,6 +6,7 @@ import io.mailrace.queue.SpoolException;
 import io.mailrace.smtp.SmtpServerException;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.util.Arrays;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ScopeType;
@@ -37,14 +38,27 @@ public final class Main implements Runnable {
     private Main() {}
 
     public static void main(String[] args) {
-        System.exit(commandLine().execute(args));
+        System.exit(args.length > 0 && args[0].equals("serve")
+                ? serveAlone().execute(Arrays.copyOfRange(args, 1, args.length))
+                : commandLine().execute(args));
+    }
+
+    /** {@code serve} without the other commands: reading them all takes as long as the start. */
+    static CommandLine serveAlone() {
+        CommandLine line = new CommandLine(new ServeCommand()).setCommandName("mailrace serve");
+        line.getCommandSpec().mixinStandardHelpOptions(true);
+        return behaving(line);
     }
 
     /** The command line with its rules for failures; tests give it other streams. */
     static CommandLine commandLine() {
         CommandLine line = new CommandLine(new Main());
-        line.getCommandSpec().versionProvider(() -> new String[]{Version.line()})
-                .usageMessage().synopsisSubcommandLabel("COMMAND");
+        line.getCommandSpec().usageMessage().synopsisSubcommandLabel("COMMAND");
+        return behaving(line);
+    }
+
+    private static CommandLine behaving(CommandLine line) {
+        line.getCommandSpec().versionProvider(() -> new String[]{Version.line()});
         return line.setExecutionExceptionHandler((failed, of, parsed) -> report(failed, of))
                 .setCaseInsensitiveEnumValuesAllowed(true);
     }

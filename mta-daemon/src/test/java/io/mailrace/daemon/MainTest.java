@@ -74,6 +74,19 @@ class MainTest {
                 .doesNotContain("Exception");
     }
 
+    /** {@code serve} is read without its siblings; nobody should notice. */
+    @Test
+    void serve_alone_readsItsOptionsAndReportsProblems() throws IOException {
+        CommandLine alone = Main.serveAlone();
+        alone.setOut(new PrintWriter(out, true));
+        alone.setErr(new PrintWriter(err, true));
+        assertThat(alone.execute("--config", config("hostnam = x"))).isEqualTo(1);
+        assertThat(err.toString()).contains("did you mean hostname?").doesNotContain("Exception");
+        assertThat(alone.execute("--help")).isZero();
+        assertThat(out.toString()).startsWith("Usage: mailrace serve ");
+        assertThat(alone.execute("--confg=x")).isEqualTo(2);
+    }
+
     @Test
     void check_noFile_saysSo() {
         assertThat(run("check", "--config", folder.resolve("none").toString())).isEqualTo(1);

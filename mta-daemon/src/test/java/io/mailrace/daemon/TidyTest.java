@@ -205,7 +205,7 @@ class TidyTest {
     void moduleReadmes_haveTheSixHeadings() {
         List<String> violations = new ArrayList<>();
         for (String module : List.of("mta-core", "mta-smtp-server", "mta-queue", "mta-dkim",
-                "mta-delivery", "mta-daemon")) {
+                "mta-delivery", "mta-daemon", "packaging")) {
             SourceFile readme = FILES.stream()
                     .filter(f -> f.name().equals(module + "/README.md")).findFirst().orElse(null);
             if (readme == null) {
@@ -284,8 +284,9 @@ class TidyTest {
             return name().contains("/src/test/");
         }
 
+        /** What is not in the product: no package of the product either. */
         boolean isBenchmark() {
-            return name().startsWith("benchmarks/");
+            return name().startsWith("benchmarks/") || name().startsWith("packaging/");
         }
 
         boolean needsLicence() {

@@ -5,6 +5,8 @@ import io.mailrace.core.ConfigReader;
 import java.io.FileInputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.security.GeneralSecurityException;
 import java.security.KeyStore;
 import java.security.cert.Certificate;
@@ -27,6 +29,8 @@ import org.jspecify.annotations.Nullable;
  */
 record PeerTlsConfig(boolean dane, boolean sts, int stsPort, Duration stsTimeout,
         X509TrustManager authorities) {
+    /** Kept by the package ca-certificates, with what the administrator adds. */
+    private static final String SYSTEM = "/etc/ssl/certs/ca-certificates.crt";
 
     static PeerTlsConfig from(ConfigReader delivery) {
         ConfigReader sts = delivery.section("mta-sts");
@@ -34,13 +38,15 @@ record PeerTlsConfig(boolean dane, boolean sts, int stsPort, Duration stsTimeout
         boolean enabled = sts.flag("enabled");
         int port = sts.integer("port", 1, 65_535);
         Duration timeout = sts.duration("timeout", Duration.ofMillis(10), Duration.ofMinutes(2));
-        String file = delivery.string("tls-authorities");
-        X509TrustManager known = runtime();
+        String given = delivery.string("tls-authorities");
+        String file = given.isEmpty() && Files.isReadable(Path.of(SYSTEM)) ? SYSTEM : given;
+        X509TrustManager known;
         try {
-            known = file.isEmpty() ? known : PeerCertificate.trusting(read(file));
+            known = file.isEmpty() ? runtime() : PeerCertificate.trusting(read(file));
         } catch (IOException | GeneralSecurityException unusable) {
             delivery.problem("tls-authorities", "must be a file of certificates in PEM form, but "
                     + file + " is not: " + unusable.getMessage());
+            known = runtime();
         }
         return new PeerTlsConfig(dane, enabled, port, timeout, known);
     }

@@ -97,7 +97,7 @@ final class LoginCheck implements AutoCloseable {
         this.table = table;
         SecureRandom random = new SecureRandom();
         random.nextBytes(secret);
-        dummy = PasswordHash.of(secret, random);
+        dummy = PasswordHash.ofNobody(random);
         queue = new HashQueue(config.hashQueue());
         brake = new LoginBrake(config, time);
         good = Caffeine.newBuilder().maximumSize(MAX_REMEMBERED).ticker(time::nanos)

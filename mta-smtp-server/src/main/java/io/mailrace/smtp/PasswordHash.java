@@ -22,6 +22,11 @@ sealed interface PasswordHash {
         return Argon2id.of(password, random);
     }
 
+    /** Of a password nobody knows: costs as much to try as one that {@link #of} makes. */
+    static PasswordHash ofNobody(SecureRandom random) {
+        return Argon2id.ofNobody(random);
+    }
+
     /**
      * Reads the form it has in a file.
      *
@@ -59,6 +64,15 @@ sealed interface PasswordHash {
             byte[] salt = new byte[SALT_BYTES];
             random.nextBytes(salt);
             byte[] hash = compute(password, salt, MEMORY_KB, ITERATIONS, 1, HASH_BYTES);
+            return new Argon2id(MEMORY_KB, ITERATIONS, 1, salt, hash);
+        }
+
+        /** Random octets serve as a hash: to make one would take as long as a login. */
+        private static PasswordHash ofNobody(SecureRandom random) {
+            byte[] salt = new byte[SALT_BYTES];
+            byte[] hash = new byte[HASH_BYTES];
+            random.nextBytes(salt);
+            random.nextBytes(hash);
             return new Argon2id(MEMORY_KB, ITERATIONS, 1, salt, hash);
         }
 

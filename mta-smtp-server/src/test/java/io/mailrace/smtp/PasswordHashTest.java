@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.nio.charset.StandardCharsets;
+import java.security.SecureRandom;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -28,6 +29,16 @@ class PasswordHashTest {
         assertThat(read.toString()).isEqualTo(hash);
         PasswordHash asB = PasswordHash.parse(hash.replaceFirst("2[ay]", "2b"));
         assertThat(asB.matches(utf8(password))).isTrue();
+    }
+
+    @Test
+    void ofNobody_costsWhatOthersCost_andMatchesNothing() {
+        PasswordHash nobody = PasswordHash.ofNobody(new SecureRandom());
+        PasswordHash other = PasswordHash.of(utf8("x"), new SecureRandom());
+        assertThat(nobody.matches(utf8("x"))).isFalse();
+        assertThat(nobody.matches(utf8(""))).isFalse();
+        assertThat(nobody.toString()).hasSameSizeAs(other.toString())
+                .startsWith(other.toString().substring(0, "$argon2id$v=19$m=19456,t=2".length()));
     }
 
     @Test

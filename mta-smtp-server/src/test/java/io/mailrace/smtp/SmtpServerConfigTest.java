@@ -79,7 +79,7 @@ class SmtpServerConfigTest {
                 users { file = /u, hash-queue = 2, verdict-cache = 3s, max-failures = 4,
                         max-user-failures = 17, failure-window = 5s }
                 submission { max-size = 6m, max-recipients = 7, add-missing-headers = false,
-                  refuse-long-lines = true,
+                  refuse-long-lines = true, binarymime = true,
                   control-headers = [pool, tag], max-header = 8k, max-received = 9, max-errors = 10,
                   max-junk = 11, idle-timeout = 12s, handshake-timeout = 13s, min-rate = 14,
                   max-connections = 16, max-connections-per-address = 15 }
@@ -100,7 +100,7 @@ class SmtpServerConfigTest {
                 new TlsConfig("/c", "/k", "/a"),
                 new UsersConfig(Path.of("/u"), 2, Duration.ofSeconds(3), 4, 17,
                         Duration.ofSeconds(5)),
-                new SubmissionConfig(6 << 20, 7, false, true,
+                new SubmissionConfig(6 << 20, 7, false, true, true,
                         Set.of(ControlField.TAG, ControlField.POOL), 8 << 10, 9, 10, 11,
                         Duration.ofSeconds(12), Duration.ofSeconds(13), 14, 16, 15),
                 new PressureConfig(1 << 20, 2, 3, 4, 5, 6, 7, Duration.ofSeconds(8),

@@ -20,6 +20,7 @@ import io.mailrace.core.SmtpReply;
 import io.mailrace.core.SpoolId;
 import java.util.Arrays;
 import java.util.Collections;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
@@ -110,12 +111,30 @@ class CodecTest {
         }
     }
 
-    /** A spool written before there was binary content; its record has the same bytes. */
+    /** What the release before could not read is marked so, and nothing else is. */
+    @Test
+    void envelope_announcedOrFoundBinary_isOfVersion5() {
+        Envelope announced = binary(MailOptions.Body.BINARY_MIME, false);
+        assertThat(HexFormat.of().formatHex(EnvelopeCodec.encode(new Entry(announced, 12, true))))
+                .isEqualTo(BINARY_RECORD);
+        assertThat(EnvelopeCodec.encode(new Entry(binary(MailOptions.Body.SEVEN_BIT, true), 12,
+                true))[0]).isEqualTo((byte) 5);
+        assertThat(EnvelopeCodec.encode(new Entry(binary(MailOptions.Body.EIGHT_BIT_MIME, false),
+                12, true))[0]).isEqualTo((byte) 4);
+    }
+
+    private static Envelope binary(MailOptions.Body body, boolean octets) {
+        return new Envelope(ENVELOPE.id(), 3, QUEUE, UTF8, ENVELOPE.recipients(),
+                ENVELOPE.options().with(body), new ContentFacts(9, true, false, true, true,
+                        octets, "example.com", "<a@b>", "tag"),
+                7, true, 1000, 2000, 3000);
+    }
+
+    /** As the release without binary content wrote it. */
     @Test
     void envelope_ofVersion4_isText() {
         byte[] then = EnvelopeCodec.encode(new Entry(ENVELOPE, 12, true));
-        then[0] = 4;
-        RecordWriter.sealCrc(then);
+        assertThat(HexFormat.of().formatHex(then)).isEqualTo(TEXT_RECORD);
         EnvelopeCodec.Stored stored = EnvelopeCodec.read(then);
         assertThat(stored.options()).isEqualTo(ENVELOPE.options());
         assertThat(stored.facts()).isEqualTo(ENVELOPE.facts());
@@ -151,6 +170,8 @@ class CodecTest {
         }
     }
 
+    private static final String TEXT_RECORD = "@TEXT@";
+    private static final String BINARY_RECORD = "@BIN@";
     private static final Place ENVELOPE_PLACE = Place.of(ENVELOPE);
 
     @Test

@@ -74,7 +74,7 @@ class SmtpServerConfigTest {
                                 relay-from = ["10.0.0.0/8", "::1"], proxy-from = ["10.0.0.3"],
                                 xclient-from = ["10.0.0.4/31"], xclient-login = true,
                                 client-certificate = required,
-                                pressure { max-connections = 9, budget = 3m } } }
+                                pressure { max-connections = 18, budget = 3m } } }
                 tls { certificate = /c, key = /k, client-authorities = /a }
                 users { file = /u, hash-queue = 2, verdict-cache = 3s, max-failures = 4,
                         max-user-failures = 17, failure-window = 5s }
@@ -96,7 +96,7 @@ class SmtpServerConfigTest {
                         ListenerConfig.ClientCertificates.REQUIRED,
                         List.of(Cidr.parse("10.0.0.3").orElseThrow()),
                         List.of(Cidr.parse("10.0.0.4/31").orElseThrow()), true,
-                        new ListenerPressure(9, 3 << 20))),
+                        new ListenerPressure(18, 3 << 20))),
                 new TlsConfig("/c", "/k", "/a"),
                 new UsersConfig(Path.of("/u"), 2, Duration.ofSeconds(3), 4, 17,
                         Duration.ofSeconds(5)),
@@ -111,8 +111,9 @@ class SmtpServerConfigTest {
     @ParameterizedTest
     @CsvSource(delimiter = '|', value = {
             "LISTENER { tls = off, RELAY } | a.bind: is missing",
-            "LISTENER { PORT, RELAY, pressure.budget = 10k } | a.pressure: budget must be 1m",
+            "LISTENER { PORT, RELAY, pressure.budget = 10k } | a.pressure: budget must be 2m",
             "LISTENER { PORT, RELAY, pressure.max-connections = -1 } | a.pressure.max-conn",
+            "LISTENER { PORT, RELAY, pressure.max-connections = 500 } | larger than submission",
             "LISTENER { PORT, RELAY, pressure.max-handshakes = 1 } | a.pressure.max-hand",
             "LISTENER { bind = \"localhost:25\", RELAY } | an address with a port",
             "LISTENER { bind = \"127.0.0.1\", RELAY } | an address with a port",

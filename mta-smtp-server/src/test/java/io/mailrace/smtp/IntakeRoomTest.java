@@ -244,7 +244,8 @@ class IntakeRoomTest {
     void listener_withItsConnectionsTaken_turnsAwayAlone() throws Exception {
         try (TestServer server = TestServer.start(Fixture.config(
                 "listeners.relay.pressure.max-connections = 2\n"
-                        + "submission.max-connections-per-address = 1"), new RecordingSpool());
+                        + "submission.max-connections-per-address = 1"),
+                new RecordingSpool());
                 TestClient first = server.greeted("relay");
                 TestClient second = server.greeted("relay")) {
             try (TestClient third = server.connect("relay")) {

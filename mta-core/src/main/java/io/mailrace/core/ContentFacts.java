@@ -10,8 +10,8 @@ package io.mailrace.core;
  * @param utf8Header some header octet is above 127 (needs SMTPUTF8, RFC 6531)
  * @param leadingDot some line starts with a dot (needs dot-stuffing, RFC 5321 4.5.2)
  * @param longLine some line exceeds 998 octets
- * @param binary no text that SMTP's DATA could carry: a bare CR, a bare LF, a NUL, a last line
- *        without CRLF, or a long line that was sent as BINARYMIME (needs that, RFC 3030 3)
+ * @param binary no text that SMTP's DATA could carry: a bare CR, a bare LF or a NUL is in it (needs
+ *        BINARYMIME, RFC 3030 3)
  * @param fromDomain domain of the first mailbox in From, lower-case, empty when not found
  * @param messageId the Message-ID value with its angle brackets, cleaned, empty when none
  * @param tag what the application calls this kind of mail (a campaign, a template), for selecting

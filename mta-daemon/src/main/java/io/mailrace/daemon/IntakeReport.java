@@ -3,6 +3,7 @@ package io.mailrace.daemon;
 
 import io.mailrace.smtp.IntakePressure;
 import io.mailrace.smtp.IntakePressure.Reading;
+import io.mailrace.smtp.IntakePressure.Share;
 import io.mailrace.smtp.IntakePressure.Snapshot;
 import java.util.List;
 import java.util.Locale;
@@ -12,7 +13,8 @@ import java.util.function.Supplier;
 
 /**
  * What {@code /api/v1/intake}, {@code mailrace intake} and {@code /healthz} say about mail coming
- * in: each input of the policy, its bounds, and what clients meet because of it. Any thread.
+ * in: each input of the policy, its bounds, what clients meet because of it, and what each listener
+ * has. Any thread.
  *
  * @param accepting whether listeners are open
  * @param newest what was found last; empty before the start of the listeners
@@ -65,6 +67,15 @@ record IntakeReport(BooleanSupplier accepting, Supplier<Optional<Snapshot>> newe
             text.append(String.format(Locale.ROOT, "%-24s %14d %14s %14s  %s%n", r.input().word(),
                     r.value(), bound(r.highAt()), bound(r.fullAt()), answers(r)));
         }
+        if (!now.shares().isEmpty()) {
+            text.append(String.format(Locale.ROOT, "%-24s %14s %14s %14s %14s%n", "listener",
+                    "connections", "of", "bytes in flight", "of"));
+        }
+        for (Share s : now.shares()) {
+            text.append(String.format(Locale.ROOT, "%-24s %14d %14s %14s %14s%n", s.listener(),
+                    s.connections(), bound(s.maxConnections()),
+                    s.budget() == 0 ? "-" : Long.toString(s.used()), bound(s.budget())));
+        }
         return text.toString();
     }
 
@@ -94,6 +105,17 @@ record IntakeReport(BooleanSupplier accepting, Supplier<Optional<Snapshot>> newe
                 json.writeArrayPropertyStart("answers");
                 r.answers().stream().map(IntakeReport::word).sorted().forEach(json::writeString);
                 json.writeEndArray();
+                json.writeEndObject();
+            }
+            json.writeEndArray();
+            json.writeArrayPropertyStart("listeners");
+            for (Share s : now.shares()) {
+                json.writeStartObject();
+                json.writeStringProperty("listener", s.listener());
+                json.writeNumberProperty("connections", s.connections());
+                json.writeNumberProperty("max-connections", s.maxConnections());
+                json.writeNumberProperty("bytes-in-flight", s.used());
+                json.writeNumberProperty("budget", s.budget());
                 json.writeEndObject();
             }
             json.writeEndArray();

@@ -65,17 +65,15 @@ class BinaryMailTest {
     }
 
     private Daemon start() throws IOException, GeneralSecurityException {
-        KeyPairGenerator keys = KeyPairGenerator.getInstance("RSA");
-        keys.initialize(2048);
-        Path key = Files.createFile(folder.resolve("s1.pem"), PosixFilePermissions
-                .asFileAttribute(PosixFilePermissions.fromString("rw-------")));
-        Files.writeString(key, "-----BEGIN PRIVATE KEY-----\n" + Base64.getMimeEncoder()
-                .encodeToString(keys.generateKeyPair().getPrivate().getEncoded())
-                + "\n-----END PRIVATE KEY-----\n");
+        if (!Files.exists(folder.resolve("s1.pem"))) {
+            makeKey();
+        }
         return Daemon.start(DaemonConfig.ofText("""
                 hostname = mta1.example.test
                 listeners { relay { bind = "127.0.0.1:0", tls = off,
                                     relay-from = ["127.0.0.0/8"] } }
+                submission.binarymime = true
+                retry { default { intervals = [1s], max-age = 1h } }
                 spool { path = "%1$s/spool", min-free = 1m, keep.content-for = 1h }
                 routes = [ { when { recipient-domain = binary.test },
                              via = "smtp://127.0.0.1:%2$d" }
@@ -85,6 +83,16 @@ class BinaryMailTest {
                 log { events = "%1$s/events.log", level = warn }
                 stop-timeout = 10s
                 """.formatted(folder, binary.port(), plain.port())));
+    }
+
+    private void makeKey() throws IOException, GeneralSecurityException {
+        KeyPairGenerator keys = KeyPairGenerator.getInstance("RSA");
+        keys.initialize(2048);
+        Path key = Files.createFile(folder.resolve("s1.pem"), PosixFilePermissions
+                .asFileAttribute(PosixFilePermissions.fromString("rw-------")));
+        Files.writeString(key, "-----BEGIN PRIVATE KEY-----\n" + Base64.getMimeEncoder()
+                .encodeToString(keys.generateKeyPair().getPrivate().getEncoded())
+                + "\n-----END PRIVATE KEY-----\n");
     }
 
     /** Submits the message in two chunks, cut inside its body; returns its spool id. */
@@ -160,6 +168,25 @@ class BinaryMailTest {
             assertThat(new String(content.bytes(), StandardCharsets.ISO_8859_1))
                     .endsWith("\r\n" + HEADER + BODY);
             assertThat(plain.messages).isEmpty();
+        }
+    }
+
+    /** It lies in the spool as it came, and a start knows that it is no text. */
+    @Test
+    void binaryContent_waitingOverARestart_arrivesAsItCame() throws Exception {
+        binary.rcptReply = "451 4.3.0 later";
+        try (Daemon daemon = start()) {
+            submit(daemon, "b@binary.test");
+            soon(() -> !binary.envelopes.isEmpty());
+        }
+        assertThat(binary.messages).isEmpty();
+        binary.rcptReply = "250 2.1.5 fine";
+        try (Daemon again = start()) {
+            assertThat(again.addresses()).containsKey("relay");
+            soon(() -> !binary.messages.isEmpty());
+            assertThat(binary.messages.getFirst()).startsWith("DKIM-Signature: ")
+                    .endsWith("\r\n" + HEADER + BODY);
+            assertThat(binary.envelopes.getLast()).contains(" BODY=BINARYMIME");
         }
     }
 

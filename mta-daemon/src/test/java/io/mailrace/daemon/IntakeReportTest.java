@@ -7,6 +7,7 @@ import io.mailrace.smtp.IntakePressure.Answer;
 import io.mailrace.smtp.IntakePressure.Input;
 import io.mailrace.smtp.IntakePressure.Level;
 import io.mailrace.smtp.IntakePressure.Reading;
+import io.mailrace.smtp.IntakePressure.Share;
 import io.mailrace.smtp.IntakePressure.Snapshot;
 import io.mailrace.smtp.IntakePressure.State;
 import java.nio.charset.StandardCharsets;
@@ -21,7 +22,8 @@ class IntakeReportTest {
             List.of(new Reading(Input.BYTES_IN_FLIGHT, 75, 70, 90, State.HIGH),
                     new Reading(Input.SPOOL_REFUSES, 1, 0, 1, State.FULL),
                     new Reading(Input.COMMITS_WAITING, 20_001, 10_000, 20_000, State.FULL),
-                    new Reading(Input.HANDSHAKES, 3, 0, 200, State.LOW)));
+                    new Reading(Input.HANDSHAKES, 3, 0, 200, State.LOW)),
+            List.of(new Share("bulk", 7, 900, 4096, 4 << 20), new Share("relay", 2, 0, 0, 0)));
     private final IntakeReport report = new IntakeReport(() -> true, () -> Optional.of(refusing));
 
     private static String body(AdminApi.Answer answer) {
@@ -33,14 +35,18 @@ class IntakeReportTest {
         assertThat(body(report.answer(true))).startsWith("intake: refuse\n")
                 .containsPattern("bytes-in-flight +75 +70 +90  slow\n")
                 .containsPattern("commits-waiting +20001 +10000 +20000  no-mail\n")
-                .containsPattern("handshakes +3 +- +200  -\n");
+                .containsPattern("handshakes +3 +- +200  -\n")
+                .containsPattern("bulk +7 +900 +4096 +4194304\n")
+                .containsPattern("relay +2 +- +- +-\n");
     }
 
     @Test
     void answer_asJson_hasEachInput() {
         assertThat(JsonTree.object(body(report.answer(false)))).containsEntry("intake", "refuse");
         assertThat(body(report.answer(false))).contains("\"input\":\"commits-waiting\"")
-                .contains("\"answers\":[\"no-mail\"]");
+                .contains("\"answers\":[\"no-mail\"]").contains("{\"listener\":\"bulk\","
+                        + "\"connections\":7,\"max-connections\":900,\"bytes-in-flight\":4096,"
+                        + "\"budget\":4194304}");
     }
 
     @Test

@@ -62,9 +62,12 @@ final class SinkServer implements AutoCloseable {
                         say(out, "250 2.1.0 fine");
                     }
                     case "BDAT" -> {
-                        messages.add(chunk(in, line));
+                        String octets = chunk(in, line);
+                        if (recipient) {
+                            messages.add(octets);
+                        }
+                        say(out, recipient ? "250 2.0.0 taken" : "503 5.5.1 no recipient");
                         recipient = false;
-                        say(out, "250 2.0.0 taken");
                     }
                     case "RCPT" -> {
                         recipient |= rcptReply.startsWith("2");

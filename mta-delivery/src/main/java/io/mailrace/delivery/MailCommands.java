@@ -21,10 +21,11 @@ final class MailCommands {
     /**
      * Why this peer can take this message for nobody; a rule of the RFCs, so it bounces.
      *
+     * @param chunks text goes by BDAT
      * @param lmtp we speak LMTP with it, which is spoken without BDAT
      */
-    static Optional<SmtpReply> obstacle(Attempt attempt, Capabilities offered, boolean lmtp,
-            String peer) {
+    static Optional<SmtpReply> obstacle(Attempt attempt, Capabilities offered, boolean chunks,
+            boolean lmtp, String peer) {
         Envelope envelope = attempt.envelope();
         if (offered.size() && offered.sizeLimit() > 0
                 && attempt.sizeBytes() > offered.sizeLimit()) {
@@ -35,7 +36,8 @@ final class MailCommands {
             return Optional.of(SmtpReply.of(550, "5.6.7",
                     peer + " does not support SMTPUTF8, which the message needs"));
         }
-        if (envelope.facts().eightBit() && !binary(attempt) && !offered.eightBitMime()) {
+        if (envelope.facts().eightBit() && !asBinary(attempt, offered, chunks)
+                && !offered.eightBitMime()) {
             return Optional.of(SmtpReply.of(554, "5.6.3",
                     peer + " does not support 8BITMIME, which the message needs"));
         }
@@ -61,6 +63,15 @@ final class MailCommands {
     /** Whether it goes by BDAT and as BINARYMIME only (RFC 3030 3). */
     static boolean binary(Attempt attempt) {
         return attempt.envelope().facts().binary();
+    }
+
+    /** Text that was announced as binary, for a long line perhaps, goes on so where it can. */
+    private static boolean asBinary(Attempt attempt, Capabilities offered, boolean chunks) {
+        return binary(attempt) || (chunks && offered.binaryMime() && announcedBinary(attempt));
+    }
+
+    private static boolean announcedBinary(Attempt attempt) {
+        return attempt.envelope().options().body() == MailOptions.Body.BINARY_MIME;
     }
 
     /** Whether the time has passed after which it must be returned (RFC 2852 2). */
@@ -89,16 +100,17 @@ final class MailCommands {
         }
     }
 
-    static String mail(Attempt attempt, Capabilities offered) {
+    static String mail(Attempt attempt, Capabilities offered, boolean chunks) {
         Envelope envelope = attempt.envelope();
         StringBuilder line = new StringBuilder(128).append("MAIL FROM:<");
         address(line, envelope.sender()).append('>');
         if (offered.size()) {
             line.append(" SIZE=").append(attempt.sizeBytes());
         }
-        if (binary(attempt)) {
+        if (asBinary(attempt, offered, chunks)) {
             line.append(" BODY=BINARYMIME");
-        } else if (envelope.facts().eightBit() && offered.eightBitMime()) {
+        } else if ((envelope.facts().eightBit() || announcedBinary(attempt))
+                && offered.eightBitMime()) {
             line.append(" BODY=8BITMIME");
         }
         if (offered.smtpUtf8() && (utf8(envelope) || envelope.recipients().stream().anyMatch(

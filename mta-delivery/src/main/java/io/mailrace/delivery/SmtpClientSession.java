@@ -36,7 +36,7 @@ final class SmtpClientSession {
      * next message's MAIL, RCPT, DATA. So a message costs one round trip. With CHUNKING too a
      * small content goes into the group at once (BDAT LAST): one round trip even for a single
      * message; then there is no looking ahead, since there is nothing to gain. A large content
-     * waits for the recipients' replies.
+     * waits for the recipients' replies, and so does a small one behind another message.
      *
      * RSET is sent only where a transaction was left open: RCPT accepted by nobody, DATA or BDAT
      * refused. It leads the next message's group.
@@ -405,7 +405,7 @@ final class SmtpClientSession {
             attempt.decideRest(new Disposition.Deferred(ours("4.4.7", "is asked no more: the time "
                     + "to deliver by is over")));
         }
-        Optional<SmtpReply> never = MailCommands.obstacle(attempt, offered,
+        Optional<SmtpReply> never = MailCommands.obstacle(attempt, offered, chunks(),
                 terms.hop().lmtp(), terms.peer());
         never.ifPresent(reply -> attempt.decideRest(new Disposition.Bounced(reply)));
         if (tlsOnly && !attempt.decided() && !wire.authenticated()) {
@@ -442,7 +442,7 @@ final class SmtpClientSession {
     private void sendMail(Transaction transaction) {
         Attempt attempt = transaction.attempt();
         attempt.reach();
-        say(Stage.MAIL, MailCommands.mail(attempt, offered), transaction, 0);
+        say(Stage.MAIL, MailCommands.mail(attempt, offered, chunks()), transaction, 0);
         if (!pipelining()) {
             return;
         }
@@ -451,9 +451,19 @@ final class SmtpClientSession {
         }
         if (!bdat(transaction)) {
             say(Stage.DATA, "DATA", transaction, 0);
-        } else if (attempt.sizeBytes() <= terms.smallContent()) {
+        } else if (attempt.sizeBytes() <= terms.smallContent() && alone(transaction)) {
             sendContent(transaction);
         }
+    }
+
+    /** Nothing of another message is outstanding: what is lost on the way is of this one. */
+    private boolean alone(Transaction transaction) {
+        for (Expected one : expected) {
+            if (one.transaction() != transaction) {
+                return false;
+            }
+        }
+        return true;
     }
 
     private void sendRecipient(Transaction transaction, int index) {
@@ -654,6 +664,11 @@ final class SmtpClientSession {
             if (transaction != null && transaction != last) {
                 last = transaction;
                 ahead |= head != null;
+                if (transaction.contentSent()) {
+                    // whatever came before it: the peer may have taken it
+                    transaction.decideAll(ReplyClassifier.disposition(Fate.MAYBE_DELIVERED, reply,
+                            ruling));
+                }
                 handBack(transaction, reply);
             }
         }
@@ -715,7 +730,12 @@ final class SmtpClientSession {
     /** Binary content has no other way, whatever is configured for the rest. */
     private boolean bdat(Transaction transaction) {
         return MailCommands.binary(transaction.attempt())
-                || (offered.chunking() && terms.chunking() && !terms.hop().lmtp());
+                || chunks();
+    }
+
+    /** Text goes by BDAT. */
+    private boolean chunks() {
+        return offered.chunking() && terms.chunking() && !terms.hop().lmtp();
     }
 
     private static Stage stageOf(Expected asked) {

@@ -117,6 +117,14 @@ final class DeliveryFixture implements AutoCloseable {
                 message(body), recipient);
     }
 
+    /** Octets that came as BINARYMIME. */
+    SpoolId submitBinary(String body, String recipient) {
+        byte[] content = message(body);
+        return submit("default", "app@example.com",
+                MailOptions.NONE.with(MailOptions.Body.BINARY_MIME),
+                TestMail.facts(content, true, false, true), content, recipient);
+    }
+
     /** With a tag, as header X-Mailrace-Tag sets it. */
     SpoolId submitTagged(String tag, String body, String recipient) {
         byte[] content = message(body);

@@ -130,6 +130,7 @@ final class Dialogue implements SmtpClientSession.Wire {
                 case "8bit" -> eightBit = true;
                 case "utf8" -> utf8 = true;
                 case "binary" -> binary = true;
+                case "announced-binary" -> options = options.with(MailOptions.Body.BINARY_MIME);
                 case "ret" -> options = options.with(MailOptions.Ret.valueOf(value));
                 case "envid" -> options = options.withEnvid(value);
                 case "priority" -> options = options.withPriority(Integer.parseInt(value));

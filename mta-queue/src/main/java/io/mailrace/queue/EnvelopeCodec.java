@@ -14,9 +14,11 @@ import org.jspecify.annotations.Nullable;
 final class EnvelopeCodec {
     /**
      * 2 added the tag, 3 REQUIRETLS and whether the sender knows of the delay, 4 release, time to
-     * deliver by and priority, 5 binary bodies and contents.
+     * deliver by and priority, 5 binary bodies and contents. What is not binary is written as 4,
+     * which is the same to the byte, so that the version before can read it.
      */
     private static final int VERSION = 5;
+    private static final int TEXT_VERSION = 4;
     private static final int EIGHT_BIT = 1;
     private static final int UTF8_HEADER = 2;
     private static final int LEADING_DOT = 4;
@@ -32,7 +34,10 @@ final class EnvelopeCodec {
 
     static byte[] encode(Entry entry) {
         Envelope envelope = entry.envelope();
-        RecordWriter out = new RecordWriter(VERSION, 160 + 48 * envelope.recipients().size());
+        boolean binary = envelope.facts().binary()
+                || envelope.options().body() == MailOptions.Body.BINARY_MIME;
+        RecordWriter out = new RecordWriter(binary ? VERSION : TEXT_VERSION,
+                160 + 48 * envelope.recipients().size());
         out.count(entry.envelopesOfMessage()).i64(envelope.acceptedEpochMillis());
         QueueCodec.writeKey(out, envelope.queue());
         address(out, envelope.sender());

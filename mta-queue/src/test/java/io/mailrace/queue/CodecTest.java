@@ -20,6 +20,7 @@ import io.mailrace.core.SmtpReply;
 import io.mailrace.core.SpoolId;
 import java.util.Arrays;
 import java.util.Collections;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
@@ -110,12 +111,30 @@ class CodecTest {
         }
     }
 
-    /** A spool written before there was binary content; its record has the same bytes. */
+    /** What the release before could not read is marked so, and nothing else is. */
+    @Test
+    void envelope_announcedOrFoundBinary_isOfVersion5() {
+        Envelope announced = binary(MailOptions.Body.BINARY_MIME, false);
+        assertThat(HexFormat.of().formatHex(EnvelopeCodec.encode(new Entry(announced, 12, true))))
+                .isEqualTo(BINARY_RECORD);
+        assertThat(EnvelopeCodec.encode(new Entry(binary(MailOptions.Body.SEVEN_BIT, true), 12,
+                true))[0]).isEqualTo((byte) 5);
+        assertThat(EnvelopeCodec.encode(new Entry(binary(MailOptions.Body.EIGHT_BIT_MIME, false),
+                12, true))[0]).isEqualTo((byte) 4);
+    }
+
+    private static Envelope binary(MailOptions.Body body, boolean octets) {
+        return new Envelope(ENVELOPE.id(), 3, QUEUE, UTF8, ENVELOPE.recipients(),
+                ENVELOPE.options().with(body), new ContentFacts(9, true, false, true, true,
+                        octets, "example.com", "<a@b>", "tag"),
+                7, true, 1000, 2000, 3000);
+    }
+
+    /** As the release without binary content wrote it. */
     @Test
     void envelope_ofVersion4_isText() {
         byte[] then = EnvelopeCodec.encode(new Entry(ENVELOPE, 12, true));
-        then[0] = 4;
-        RecordWriter.sealCrc(then);
+        assertThat(HexFormat.of().formatHex(then)).isEqualTo(TEXT_RECORD);
         EnvelopeCodec.Stored stored = EnvelopeCodec.read(then);
         assertThat(stored.options()).isEqualTo(ENVELOPE.options());
         assertThat(stored.facts()).isEqualTo(ENVELOPE.facts());
@@ -151,6 +170,18 @@ class CodecTest {
         }
     }
 
+    private static final String TEXT_RECORD = "040c00000000000003e8020762696c6c696e6712736d74703a2f2f31302e302e302e393a3235"
+            + "04666173740c6ac3b672672ee4bda0e5a5bd11786e2d2d653161666d6b66642e746573740101"
+            + "01055151333134000000000001e2400b0b6578616d706c652e636f6d053c6140623e00020362"
+            + "6f620b6578616d706c652e6e65740c1a7266633832323b626f622b324278406578616d706c65"
+            + "2e6e65740c6ac3b672672ee4bda0e5a5bd11786e2d2d653161666d6b66642e74657374000001"
+            + "a8073c80";
+    private static final String BINARY_RECORD = "050c00000000000003e8020762696c6c696e6712736d74703a2f2f31302e302e302e393a3235"
+            + "04666173740c6ac3b672672ee4bda0e5a5bd11786e2d2d653161666d6b66642e746573740201"
+            + "0105515133313400000000000000090d0b6578616d706c652e636f6d053c6140623e03746167"
+            + "0203626f620b6578616d706c652e6e65740c1a7266633832323b626f622b324278406578616d"
+            + "706c652e6e65740c6ac3b672672ee4bda0e5a5bd11786e2d2d653161666d6b66642e74657374"
+            + "000001ce573541";
     private static final Place ENVELOPE_PLACE = Place.of(ENVELOPE);
 
     @Test

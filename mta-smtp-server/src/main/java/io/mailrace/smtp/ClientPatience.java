@@ -3,10 +3,10 @@ package io.mailrace.smtp;
 
 /**
  * How much of a client's bad behaviour is borne before its session ends: commands it gets wrong
- * ({@code max-errors}), commands that lead nowhere ({@code max-junk}), and recipients beyond the
- * limit of one message. What is not its fault is not counted; but asking again and again for what
- * it was told to ask for later leads nowhere. An accepted message makes up for all that came before
- * it. Confined to its session.
+ * ({@code max-errors}), commands that lead nowhere ({@code max-junk}), and recipients refused
+ * behind accepted ones of a message. What is not its fault is not counted; but asking again and
+ * again for what it was told to ask for later leads nowhere. An accepted message makes up for all
+ * that came before it. Confined to its session.
  */
 final class ClientPatience {
     private final SubmissionConfig limits;
@@ -28,7 +28,7 @@ final class ClientPatience {
         return ++junk <= limits.maxJunk();
     }
 
-    /** Notes a recipient beyond the limit; false when that was one too many. */
+    /** Notes a recipient refused behind accepted ones; false when that was one too many. */
     boolean bearsRecipient() {
         return ++recipientsTooMany <= limits.maxRecipients();
     }

@@ -212,6 +212,20 @@ final class HeaderBuffer {
         return !afterCr;
     }
 
+    /** Whether some line has more octets than that, its end not counted. */
+    boolean hasLineOver(int max) {
+        int start = 0;
+        for (int i = 0; i <= length; i++) {
+            if (i == length || bytes[i] == '\r') {
+                if (i - start > max) {
+                    return true;
+                }
+                start = i + 2;
+            }
+        }
+        return false;
+    }
+
     /** Some octet of a value is above 127. */
     boolean eightBit() {
         return eightBit;

@@ -125,8 +125,21 @@ public final class IntakePressure {
         }
     }
 
+    /**
+     * What one listener has of what it may take; a bound of 0: as much as there is.
+     *
+     * @param used octets of memory for messages being read, counted where there is a bound
+     */
+    public record Share(String listener, int connections, int maxConnections, long used,
+            long budget) {}
+
     /** All inputs at one moment. */
-    public record Snapshot(Level level, Set<Answer> answers, List<Reading> readings) {
+    public record Snapshot(Level level, Set<Answer> answers, List<Reading> readings,
+            List<Share> shares) {
+        public Snapshot(Level level, Set<Answer> answers, List<Reading> readings) {
+            this(level, answers, readings, List.of());
+        }
+
         /** What is the matter; empty when nothing is. */
         public List<String> reasons() {
             return readings.stream().filter(r -> !r.answers().isEmpty()).map(Reading::why)

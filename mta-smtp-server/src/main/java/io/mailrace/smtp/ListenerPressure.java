@@ -12,12 +12,12 @@ import java.util.Optional;
  */
 public record ListenerPressure(int maxConnections, long budget) {
     static final ListenerPressure NONE = new ListenerPressure(0, 0);
-    /** Less could not hold one message whose size was not declared. */
-    private static final long MIN_BUDGET = 1 << 20;
+    /** Less could not hold one message of the shipped max-recipients and max-header. */
+    private static final long MIN_BUDGET = 2 << 20;
 
     public ListenerPressure {
         if (budget != 0 && budget < MIN_BUDGET) {
-            throw new IllegalArgumentException("budget must be 1m at least, or 0: all there is");
+            throw new IllegalArgumentException("budget must be 2m at least, or 0: all there is");
         }
     }
 

@@ -11,11 +11,13 @@ import org.jspecify.annotations.Nullable;
  * Any thread.
  */
 final class ListenerShare {
+    private final ListenerPressure bounds;
     private final int maxConnections;
     private final @Nullable IntakeBudget budget;
     private final AtomicInteger open = new AtomicInteger();
 
     ListenerShare(ListenerPressure bounds) {
+        this.bounds = bounds;
         maxConnections = bounds.maxConnections() == 0
                 ? Integer.MAX_VALUE
                 : bounds.maxConnections();
@@ -35,6 +37,12 @@ final class ListenerShare {
     /** Connections open now. */
     int open() {
         return open.get();
+    }
+
+    /** What it has now, under its name. */
+    IntakePressure.Share show(String listener) {
+        return new IntakePressure.Share(listener, open(), bounds.maxConnections(),
+                budget == null ? 0 : budget.used(), bounds.budget());
     }
 
     /** The room of one transaction, which must fit here and into what all have. */

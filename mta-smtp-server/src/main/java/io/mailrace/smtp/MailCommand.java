@@ -26,10 +26,11 @@ sealed interface MailCommand {
      * What the client was offered.
      *
      * @param extended EHLO was said: without it there are no parameters
+     * @param binaryMime content may be announced as BINARYMIME
      * @param maxHold how far ahead a release may be; zero when none may be named
      * @param nowEpochMillis what relative times count from
      */
-    record Offer(boolean extended, Duration maxHold, long nowEpochMillis) {}
+    record Offer(boolean extended, boolean binaryMime, Duration maxHold, long nowEpochMillis) {}
 
     /** The parameters, collected one by one. Confined to one call of {@link #parse}. */
     final class Parameters {
@@ -51,7 +52,9 @@ sealed interface MailCommand {
         private Optional<SmtpReply> take(String key, String value) {
             return switch (key) {
                 case "SIZE" -> check(takeSize(value), "Bad SIZE");
-                case "BODY" -> check(takeBody(value), "Bad BODY");
+                case "BODY" -> Ascii.equalsIgnoreCase(value, "BINARYMIME") && !offer.binaryMime()
+                        ? Optional.of(Replies.UNKNOWN_PARAMETER)
+                        : check(takeBody(value), "Bad BODY");
                 case "SMTPUTF8" -> {
                     options = options.withSmtputf8(true);
                     yield check(value.isEmpty(), "Bad SMTPUTF8");

@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.BitSet;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -20,6 +21,7 @@ import org.jspecify.annotations.Nullable;
 final class MessageHeader {
     private static final int MAX_VALUE = 8192;
     private static final int MAX_ROUTED_VALUE = 500;
+    private static final int MAX_SIGNATURES = 10;
     private static final byte[] CONTROL_PREFIX = ControlField.PREFIX.getBytes(
             StandardCharsets.US_ASCII);
 
@@ -166,6 +168,42 @@ final class MessageHeader {
     String text(KnownField field) {
         return Ascii.clean(new String(bytes(field), StandardCharsets.ISO_8859_1).strip(),
                 MAX_VALUE);
+    }
+
+    /**
+     * Names, in lower case, of the fields that some DKIM-Signature covers: one without b= or h= is
+     * none (RFC 6376 3.5). At most those of {@value #MAX_SIGNATURES} signatures.
+     */
+    Set<String> signedFields() {
+        Set<String> names = new HashSet<>();
+        int seen = 0;
+        for (int i = 0; i < buffer.fields() && seen < MAX_SIGNATURES; i++) {
+            if (!isDropped(i) && KnownField.of(buffer.bytes(), buffer.start(i),
+                    nameLength(i)) == KnownField.DKIM_SIGNATURE) {
+                seen++;
+                addSigned(new String(value(i, MAX_VALUE), StandardCharsets.ISO_8859_1), names);
+            }
+        }
+        return names;
+    }
+
+    private static void addSigned(String signature, Set<String> names) {
+        String covered = "";
+        boolean signed = false;
+        for (String tag : signature.split(";", -1)) {
+            int equals = tag.indexOf('=');
+            if (equals > 0) {
+                String name = tag.substring(0, equals).strip();
+                String value = tag.substring(equals + 1).strip();
+                signed |= name.equals("b") && !value.isEmpty();
+                covered = name.equals("h") ? value : covered;
+            }
+        }
+        if (signed) {
+            for (String name : covered.split(":", -1)) {
+                names.add(Ascii.lower(name.strip()));
+            }
+        }
     }
 
     /** Puts a field behind the others. */

@@ -32,6 +32,7 @@ import java.util.function.LongPredicate;
 final class MessageIntake implements ContentScanner.Sink {
     private static final byte[] CRLF = {'\r', '\n'};
     private static final int MAX_MESSAGE_ID = 1000;
+    private static final int MAX_LINE = 998;
     /** So far ahead may mail be dated by who may date it and has no bound of his own. */
     private static final Duration USUAL_HOLD = Duration.ofDays(30);
 
@@ -62,8 +63,11 @@ final class MessageIntake implements ContentScanner.Sink {
     private final Sent sent;
     private final ContentScanner scanner;
     private final HeaderBuffer buffer;
-    /** Announced as BINARYMIME: what comes after the header are octets, not lines. */
+    /** Announced as BINARYMIME: what comes after the header may be octets, not lines. */
     private final boolean binary;
+    /** It is octets: a bare CR, a bare LF or a NUL was in it. Known at the end. */
+    private boolean octetsOnly;
+    private boolean longHeaderLine;
     /** Octets that have come of the empty line after the header, which ends even that of such. */
     private int emptyLine;
     private Optional<SmtpReply> refusal = Optional.empty();
@@ -177,6 +181,7 @@ final class MessageIntake implements ContentScanner.Sink {
             refuse(Replies.BARE_LINE_ENDS);
             return;
         }
+        longHeaderLine = binary && buffer.hasLineOver(MAX_LINE);
         MessageHeader header = new MessageHeader(buffer, content.routedFields());
         if (header.count(KnownField.RECEIVED) > limits.maxReceived()) {
             refuse(Replies.LOOP);
@@ -284,24 +289,27 @@ final class MessageIntake implements ContentScanner.Sink {
 
     /** Completes the message; empty when it can be accepted. */
     Optional<SmtpReply> finish() {
-        boolean linesOnly = !binary || emptyLine < CRLF.length;
-        if (scanner.awaitsLf() && linesOnly) {
+        octetsOnly = binary && emptyLine == CRLF.length
+                && (scanner.malformed() || scanner.awaitsLf());
+        if (scanner.awaitsLf() && !octetsOnly) {
             refuse(Replies.BARE_LINE_ENDS);
         }
-        if (!scanner.atLineStart() && linesOnly) {
+        if (!scanner.atLineStart() && !octetsOnly) {
             // The last chunk may end inside a line (RFC 3030); DATA towards a peer cannot.
             scanner.scan(CRLF, 0, CRLF.length);
-        }
-        if (scanner.longLine() && limits.refuseLongLines() && !binary) {
-            refuse(Replies.LONG_LINE);
         }
         if (refusal.isEmpty() && !headerEnded) {
             buffer.finish();
             endHeader();
             store(CRLF, 0, CRLF.length);
         }
+        // octets have no lines, but the header before them has
+        boolean longLine = octetsOnly ? longHeaderLine : scanner.longLine();
+        if (longLine && limits.refuseLongLines()) {
+            refuse(Replies.LONG_LINE);
+        }
         if (refusal.isEmpty() && lint.looks()) {
-            lint.body(eightBitBody(), scanner.longLine() && !binary);
+            lint.body(eightBitBody(), longLine);
             lint.refusal().ifPresent(this::refuse);
         }
         lint.findings().forEach(policy.found());
@@ -315,13 +323,8 @@ final class MessageIntake implements ContentScanner.Sink {
     /** Call after {@link #finish}. */
     ContentFacts facts() {
         return new ContentFacts(content.sizeBytes(), utf8Header || eightBitBody(), utf8Header,
-                scanner.leadingDot(), scanner.longLine(), needsBinary(), fromDomain, messageId,
+                scanner.leadingDot(), scanner.longLine(), octetsOnly, fromDomain, messageId,
                 tag);
-    }
-
-    /** What was announced as binary and turned out to be lines of text travels as text. */
-    private boolean needsBinary() {
-        return binary && (scanner.malformed() || scanner.longLine() || !scanner.atLineStart());
     }
 
     /** In whose name it is sent; call after {@link #finish}. */

@@ -6,6 +6,7 @@ import static io.mailrace.core.LintRule.BROKEN_HEADER;
 import static io.mailrace.core.LintRule.CC_REPEATED;
 import static io.mailrace.core.LintRule.CONTROL_UNKNOWN;
 import static io.mailrace.core.LintRule.CONTROL_VALUE;
+import static io.mailrace.core.LintRule.DATE_MISSING;
 import static io.mailrace.core.LintRule.DATE_REPEATED;
 import static io.mailrace.core.LintRule.EIGHT_BIT_BODY;
 import static io.mailrace.core.LintRule.EIGHT_BIT_HEADER;
@@ -19,6 +20,7 @@ import static io.mailrace.core.LintRule.FROM_UNSIGNED;
 import static io.mailrace.core.LintRule.IN_REPLY_TO_REPEATED;
 import static io.mailrace.core.LintRule.LONG_LINE;
 import static io.mailrace.core.LintRule.MESSAGE_ID_FORM;
+import static io.mailrace.core.LintRule.MESSAGE_ID_MISSING;
 import static io.mailrace.core.LintRule.MESSAGE_ID_REPEATED;
 import static io.mailrace.core.LintRule.REFERENCES_REPEATED;
 import static io.mailrace.core.LintRule.REPLY_TO_REPEATED;
@@ -72,8 +74,8 @@ final class SenderLint {
     private final Set<LintRule> findings = EnumSet.noneOf(LintRule.class);
     private final Set<LintRule> fixed = EnumSet.noneOf(LintRule.class);
     private boolean declaresEightBit;
-    /** Somebody vouches for the fields as they are: whatever is changed may break that. */
-    private boolean signedBefore;
+    /** Fields somebody vouches for as they are: whatever is changed of them breaks that. */
+    private Set<String> signedBefore = Set.of();
 
     SenderLint(LintPolicy policy, SigningFacts signing) {
         this.policy = policy;
@@ -93,11 +95,25 @@ final class SenderLint {
         if (!noted(rule) || policy.mode() != LintMode.FIX || !rule.fixable()) {
             return false;
         }
-        if (signedBefore) {
+        if (rule != FROM_REPEATED && signedBefore.contains(fieldOf(rule))) {
+            // two From fields are refused nearly everywhere, and show a reader the wrong one
             noted(SIGNED_ALREADY);
             return false;
         }
         return fixed.add(rule);
+    }
+
+    /** The field that mending adds, takes out or replaces, in lower case; else empty. */
+    private static String fieldOf(LintRule rule) {
+        for (int i = 0; i < REPEATED.length; i++) {
+            if (REPEATED[i] == rule) {
+                return SINGLE[i].word();
+            }
+        }
+        return rule == DATE_MISSING ? KnownField.DATE.word()
+                : rule == MESSAGE_ID_MISSING ? KnownField.MESSAGE_ID.word()
+                        : rule == UNSUBSCRIBE_POST ? KnownField.LIST_UNSUBSCRIBE_POST.word()
+                                : "";
     }
 
     private boolean noted(LintRule rule) {
@@ -115,9 +131,11 @@ final class SenderLint {
         }
     }
 
-    /** First of all: whether the header is signed, and what it said to us. */
+    /** First of all: what of the header is signed, and what it said to us. */
     void begin(MessageHeader header, ControlValues controls) {
-        signedBefore = header.has(KnownField.DKIM_SIGNATURE);
+        if (policy.mode() == LintMode.FIX && header.has(KnownField.DKIM_SIGNATURE)) {
+            signedBefore = header.signedFields();
+        }
         if (controls.unknown()) {
             foundAndMended(CONTROL_UNKNOWN);
         }

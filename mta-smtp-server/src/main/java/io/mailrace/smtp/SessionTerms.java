@@ -35,7 +35,11 @@ record SessionTerms(String hostname, String listenerName, ListenerConfig listene
             boolean xclient, long nowEpochMillis) {
         List<String> lines = new ArrayList<>(List.of(hostname, "PIPELINING",
                 "SIZE " + limits().within(rights.maxSize()).maxSize(), "8BITMIME", "SMTPUTF8",
-                "ENHANCEDSTATUSCODES", "CHUNKING", "BINARYMIME", "DSN", "DELIVERBY", "MT-PRIORITY",
+                "ENHANCEDSTATUSCODES", "CHUNKING"));
+        if (limits().binarymime()) {
+            lines.add("BINARYMIME");
+        }
+        lines.addAll(List.of("DSN", "DELIVERBY", "MT-PRIORITY",
                 "LIMITS RCPTMAX=" + limits().maxRecipients()));
         Duration maxHold = rights.maxHold();
         if (!maxHold.isZero()) {

@@ -76,6 +76,15 @@ final class SmtpMeters {
         }
     }
 
+    /** Shows what a listener has of its own. */
+    void show(String listener, ListenerShare share) {
+        Map<String, String> label = Map.of("listener", listener);
+        metrics.gauge("smtp_listener_connections_current", "Connections open now, by listener.",
+                label, share::open);
+        metrics.gauge("smtp_listener_bytes_in_flight", "Memory for messages being read, by listener"
+                + " with a budget of its own.", label, () -> share.show(listener).used());
+    }
+
     private static Optional<IntakePressure.Reading> reading(IntakePressure pressure,
             IntakePressure.Input input) {
         return pressure.snapshot().readings().stream().filter(r -> r.input() == input)

@@ -24,7 +24,9 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.security.GeneralSecurityException;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Collections;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -32,6 +34,7 @@ import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executors;
 import java.util.concurrent.RejectedExecutionException;
@@ -60,6 +63,7 @@ public final class SmtpServer {
     private final SmtpServerConfig config;
     private final EventLoopGroup loops;
     private final Shared shared;
+    private final Map<String, ListenerShare> shares = new ConcurrentSkipListMap<>();
     private final Map<String, Channel> listeners = Collections.synchronizedMap(new TreeMap<>());
     private CompletableFuture<Void> tlsOpening = CompletableFuture.allOf();
     private final ScheduledExecutorService files = Executors.newSingleThreadScheduledExecutor(
@@ -360,8 +364,9 @@ public final class SmtpServer {
     private void bind(String name, ListenerConfig listener) {
         boolean epoll = loops instanceof IoEventLoopGroup group
                 && group.isIoType(EpollIoHandler.class);
-        SessionTerms terms = new SessionTerms(config.hostname(), name, listener,
-                new ListenerShare(listener.pressure()), shared.messages, shared.dates,
+        ListenerShare share = new ListenerShare(listener.pressure());
+        SessionTerms terms = new SessionTerms(config.hostname(), name, listener, share,
+                shared.messages, shared.dates,
                 shared.meters.accepted, shared.meters.loginsFailed);
         Class<? extends ServerSocketChannel> type = epoll
                 ? EpollServerSocketChannel.class
@@ -384,6 +389,8 @@ public final class SmtpServer {
                     binding.cause());
         }
         listeners.put(name, bound);
+        shares.put(name, share);
+        shared.meters.show(name, share);
         LOG.info("listener={} address={} tls={} auth={}", name, bound.localAddress(),
                 listener.tls(), listener.auth());
     }
@@ -464,7 +471,10 @@ public final class SmtpServer {
 
     /** How much mail is coming in, and whether it is taken. */
     public IntakePressure.Snapshot intake() {
-        return shared.pressure.snapshot();
+        IntakePressure.Snapshot now = shared.pressure.snapshot();
+        List<IntakePressure.Share> each = new ArrayList<>();
+        shares.forEach((name, share) -> each.add(share.show(name)));
+        return new IntakePressure.Snapshot(now.level(), now.answers(), now.readings(), each);
     }
 
     /** Whether listeners are open. */

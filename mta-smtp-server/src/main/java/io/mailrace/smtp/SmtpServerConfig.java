@@ -48,10 +48,18 @@ public record SmtpServerConfig(String hostname, Map<String, ListenerConfig> list
         if (root.has("pools")) {
             pools.addAll(root.sections("pools", "pool-defaults").keySet());
         }
+        SubmissionConfig submission = SubmissionConfig.from(root.section("submission"))
+                .orElse(SubmissionConfig.STAND_IN);
+        sections.forEach((name, section) -> {
+            ListenerConfig listener = listeners.get(name);
+            int most = listener == null ? 0 : listener.pressure().maxConnections();
+            if (most != 0 && most <= submission.maxConnectionsPerAddress()) {
+                section.section("pressure").problem("max-connections", "must be larger than"
+                        + " submission.max-connections-per-address: one client could take all");
+            }
+        });
         return new SmtpServerConfig(hostname, listeners, tls,
-                UsersConfig.from(root.section("users")).orElse(UsersConfig.STAND_IN),
-                SubmissionConfig.from(root.section("submission"))
-                        .orElse(SubmissionConfig.STAND_IN),
+                UsersConfig.from(root.section("users")).orElse(UsersConfig.STAND_IN), submission,
                 PressureConfig.from(root.section("pressure")).orElse(PressureConfig.STAND_IN),
                 pools);
     }

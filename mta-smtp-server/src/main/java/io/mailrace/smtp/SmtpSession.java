@@ -323,8 +323,8 @@ final class SmtpSession {
             tellAndRefuse("mail", whyNotRelay());
             return;
         }
-        MailCommand.Offer offer = new MailCommand.Offer(extended, rights().maxHold(),
-                time.epochMillis());
+        MailCommand.Offer offer = new MailCommand.Offer(extended, limits().binarymime(),
+                rights().maxHold(), time.epochMillis());
         switch (MailCommand.parse(argument, offer)) {
             case MailCommand.Refused(SmtpReply reply) -> refuse(reply);
             case MailCommand.Begin begin -> begin(begin);
@@ -374,26 +374,31 @@ final class SmtpSession {
             case RcptCommand.Add add when mail.recipients().size() < terms.limits()
                     .maxRecipients() ->
                 take(mail, add.recipient());
-            case RcptCommand.Add tooMany -> refuseRecipient();
+            case RcptCommand.Add tooMany -> refuseRecipient(Replies.TOO_MANY_RECIPIENTS);
         }
     }
 
     private void take(MailTransaction mail, Recipient recipient) {
-        if (!mail.hasRoomForRecipient()) {
-            outside.reply(Replies.BUSY);
-            return;
-        }
-        if (!toldNotNow("rcpt", outside.admit(new Outside.Ask(Outside.Stage.RCPT,
-                auth.identity(), 0, mail.recipients().size())))) {
+        Optional<SmtpReply> notNow = mail.hasRoomForRecipient()
+                ? outside.admit(new Outside.Ask(Outside.Stage.RCPT, auth.identity(), 0,
+                        mail.recipients().size()))
+                : Optional.of(Replies.BUSY);
+        if (notNow.isEmpty()) {
             mail.add(recipient);
             outside.reply(Replies.RECIPIENT_OK);
+        } else if (mail.recipients().isEmpty()) {
+            toldNotNow("rcpt", notNow);
+        } else {
+            // the message is to go to those who were accepted
+            tell("rcpt", notNow.get());
+            refuseRecipient(notNow.get());
         }
     }
 
     /** One recipient too many is the client's to send again (RFC 5321 4.5.3.1.10): no error. */
-    private void refuseRecipient() {
+    private void refuseRecipient(SmtpReply reply) {
         if (patience.bearsRecipient()) {
-            outside.reply(Replies.TOO_MANY_RECIPIENTS);
+            outside.reply(reply);
         } else {
             tell("rcpt", Replies.FAR_TOO_MANY_RECIPIENTS);
             end(Replies.FAR_TOO_MANY_RECIPIENTS);
@@ -708,9 +713,10 @@ final class SmtpSession {
         nextCommand();
     }
 
+    /** Refuses content: with 4xx it may come again, but not for ever. */
     private void answer(SmtpReply reply) {
         if (reply.code() < 500) {
-            outside.reply(reply);
+            harmless(reply);
         } else {
             refuse(reply);
         }

@@ -15,14 +15,13 @@ import java.util.Set;
  * @param minRate octets each second, on average, once a message has run for a while
  */
 public record SubmissionConfig(long maxSize, int maxRecipients, boolean addMissingHeaders,
-        boolean refuseLongLines, Set<ControlField> controlHeaders, long maxHeader, int maxReceived,
-        int maxErrors, int maxJunk,
+        boolean refuseLongLines, boolean binarymime, Set<ControlField> controlHeaders,
+        long maxHeader, int maxReceived, int maxErrors, int maxJunk,
         Duration idleTimeout, Duration handshakeTimeout, long minRate, int maxConnections,
         int maxConnectionsPerAddress) {
     /** Only stands in after a problem was noted: never used by a running server. */
-    static final SubmissionConfig STAND_IN = new SubmissionConfig(1024, 1, true, false, Set.of(),
-            1024, 1,
-            1, 1, Duration.ofSeconds(1), Duration.ofSeconds(1), 0, 1, 1);
+    static final SubmissionConfig STAND_IN = new SubmissionConfig(1024, 1, true, false, false,
+            Set.of(), 1024, 1, 1, 1, Duration.ofSeconds(1), Duration.ofSeconds(1), 0, 1, 1);
 
     public SubmissionConfig {
         if (maxConnectionsPerAddress > maxConnections) {
@@ -39,9 +38,9 @@ public record SubmissionConfig(long maxSize, int maxRecipients, boolean addMissi
         return size >= maxSize
                 ? this
                 : new SubmissionConfig(size, maxRecipients, addMissingHeaders, refuseLongLines,
-                        controlHeaders, Math.min(maxHeader, size), maxReceived, maxErrors, maxJunk,
-                        idleTimeout,
-                        handshakeTimeout, minRate, maxConnections, maxConnectionsPerAddress);
+                        binarymime, controlHeaders, Math.min(maxHeader, size), maxReceived,
+                        maxErrors, maxJunk, idleTimeout, handshakeTimeout, minRate, maxConnections,
+                        maxConnectionsPerAddress);
     }
 
     static Optional<SubmissionConfig> from(ConfigReader s) {
@@ -49,6 +48,7 @@ public record SubmissionConfig(long maxSize, int maxRecipients, boolean addMissi
         int maxRecipients = s.integer("max-recipients", 1, 10_000);
         boolean addMissingHeaders = s.flag("add-missing-headers");
         boolean refuseLongLines = s.flag("refuse-long-lines");
+        boolean binarymime = s.flag("binarymime");
         List<ControlField> controls = s.choices("control-headers", ControlField.class);
         long maxHeader = s.bytes("max-header", 1024, 16L << 20);
         int maxReceived = s.integer("max-received", 1, 1000);
@@ -61,8 +61,7 @@ public record SubmissionConfig(long maxSize, int maxRecipients, boolean addMissi
         int maxConnections = s.integer("max-connections", 1, 1_000_000);
         int perAddress = s.integer("max-connections-per-address", 1, 1_000_000);
         return s.build(() -> new SubmissionConfig(maxSize, maxRecipients, addMissingHeaders,
-                refuseLongLines, Set.copyOf(controls), maxHeader, maxReceived, maxErrors, maxJunk,
-                idle, handshake,
-                minRate, maxConnections, perAddress));
+                refuseLongLines, binarymime, Set.copyOf(controls), maxHeader, maxReceived,
+                maxErrors, maxJunk, idle, handshake, minRate, maxConnections, perAddress));
     }
 }

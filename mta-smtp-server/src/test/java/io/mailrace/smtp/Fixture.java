@@ -55,7 +55,7 @@ final class Fixture {
                                    xclient-from = ["127.0.0.0/8"], xclient-login = true }
                 }
                 submission { max-size = 20k, max-recipients = 3, max-errors = 5, max-junk = 8,
-                             max-header = 2k, max-received = 5 }
+                             max-header = 2k, max-received = 5, binarymime = true }
                 users { max-failures = 10000, max-user-failures = 10000 }
                 pools { b { sources { one = 1 } } }
                 """ + more);

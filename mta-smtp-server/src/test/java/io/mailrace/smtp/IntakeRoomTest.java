@@ -105,6 +105,29 @@ class IntakeRoomTest {
         assertThat(budget.used()).isZero();
     }
 
+    @Test
+    void bdatWithoutRoom_onAndOn_endsTheSession() {
+        IntakeBudget budget = new IntakeBudget(128 * KB);
+        budget.open("others").covers(96 * KB);
+        SessionDriver driver = session(budget);
+        for (int i = 0; i < 8; i++) {
+            inMail(driver, "").say("BDAT 6 LAST").feed("A: b\r\n");
+            assertThat(driver.lastLine()).startsWith("452 4.3.1");
+        }
+        inMail(driver, "").say("BDAT 6 LAST").feed("A: b\r\n");
+        assertThat(driver.lastLine()).startsWith("421 4.7.0");
+        assertThat(driver.closed).isTrue();
+    }
+
+    @Test
+    void recipientsWithoutRoom_noneAccepted_endTheSession() {
+        SessionDriver driver = session(new IntakeBudget(256)).say("MAIL FROM:<a@b>");
+        for (int i = 0; i < 8; i++) {
+            assertThat(driver.say("RCPT TO:<b@c>").lastLine()).startsWith("452 4.3.1");
+        }
+        assertThat(driver.say("RCPT TO:<b@c>").lastLine()).startsWith("421 4.7.0");
+    }
+
     /** 4,000 sessions with one chunk each were half a gigabyte. */
     @Test
     void sessions_4000InDataAtOnce_stayWithinTheBudget() {
@@ -220,7 +243,9 @@ class IntakeRoomTest {
     @Test
     void listener_withItsConnectionsTaken_turnsAwayAlone() throws Exception {
         try (TestServer server = TestServer.start(Fixture.config(
-                "listeners.relay.pressure.max-connections = 2"), new RecordingSpool());
+                "listeners.relay.pressure.max-connections = 2\n"
+                        + "submission.max-connections-per-address = 1"),
+                new RecordingSpool());
                 TestClient first = server.greeted("relay");
                 TestClient second = server.greeted("relay")) {
             try (TestClient third = server.connect("relay")) {
@@ -230,6 +255,10 @@ class IntakeRoomTest {
             try (TestClient elsewhere = server.connect("optional")) {
                 assertThat(elsewhere.reply()).startsWith("220");
             }
+            assertThat(server.server.intake().shares()).contains(
+                    new IntakePressure.Share("relay", 2, 2, 0, 0));
+            assertThat(server.metric("smtp_listener_connections_current{listener=relay}"))
+                    .isEqualTo(2);
             assertThat(first.ask("NOOP")).startsWith("250");
             second.ask("QUIT");
             await().atMost(PATIENCE).untilAsserted(() -> {
@@ -243,16 +272,16 @@ class IntakeRoomTest {
     @Test
     void listener_withItsBudgetTaken_putsOffAlone() throws Exception {
         try (TestServer server = TestServer.start(Fixture.config("""
-                listeners.relay.pressure.budget = 1m
+                listeners.relay.pressure.budget = 2m
                 submission { max-size = 10m, max-connections-per-address = 100 }
                 """), new RecordingSpool())) {
             List<TestClient> clients = new ArrayList<>();
             String answer = "";
-            while (!answer.startsWith("452 4.3.1") && clients.size() < 20) {
+            while (!answer.startsWith("452 4.3.1") && clients.size() < 40) {
                 answer = beginsContent(server.greeted("relay"), clients);
             }
             assertThat(answer).startsWith("452 4.3.1");
-            assertThat(clients.size()).isBetween(3, 10);
+            assertThat(clients.size()).isBetween(3, 20);
             assertThat(beginsContent(server.greeted("optional"), clients)).startsWith("354");
             for (TestClient one : clients) {
                 one.close();

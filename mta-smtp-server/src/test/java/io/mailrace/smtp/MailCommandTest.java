@@ -16,7 +16,7 @@ class MailCommandTest {
 
     private static MailOptions options(String parameters) {
         MailCommand parsed = MailCommand.parse("FROM:<a@example.com> " + parameters,
-                new MailCommand.Offer(true, Duration.ofDays(7), NOW));
+                new MailCommand.Offer(true, true, Duration.ofDays(7), NOW));
         assertThat(parsed).as(parameters).isInstanceOf(MailCommand.Begin.class);
         return ((MailCommand.Begin) parsed).options();
     }

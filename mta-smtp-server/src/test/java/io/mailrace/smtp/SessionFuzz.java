@@ -17,7 +17,7 @@ import java.time.Duration;
 public final class SessionFuzz {
     private static final String[] LISTENERS = {"relay", "submission", "submissions", "optional",
             "foreign"};
-    private static final MailCommand.Offer OFFER = new MailCommand.Offer(true,
+    private static final MailCommand.Offer OFFER = new MailCommand.Offer(true, true,
             Duration.ofDays(7), 1_700_000_000_000L);
     private static final SmtpServerConfig CONFIG = Fixture.config();
     /** Replies that need no line of the client: greeting, the ends, one for each login. */

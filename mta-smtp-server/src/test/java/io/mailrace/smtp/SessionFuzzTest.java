@@ -4,6 +4,7 @@ package io.mailrace.smtp;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.mailrace.core.SmtpReply;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
@@ -62,6 +63,44 @@ class SessionFuzzTest {
                         + TestClient.text(input), broken);
             }
         }
+    }
+
+    /** Any octets in any chunks are stored as they were sent, and known for what they are. */
+    @ParameterizedTest
+    @ValueSource(longs = {6, 7})
+    void binaryOctets_inAnyChunks_areStoredAsSent(long seed) {
+        Random random = new Random(seed);
+        for (int round = 0; round < ROUNDS / 4; round++) {
+            byte[] body = new byte[random.nextInt(4000)];
+            random.nextBytes(body);
+            for (int i = random.nextInt(40); i > 0 && body.length > 0; i--) {
+                body[random.nextInt(body.length)] = (byte) "\r\n\0.".charAt(random.nextInt(4));
+            }
+            String octets = new String(body, StandardCharsets.ISO_8859_1);
+            boolean text = !octets.replace("\r\n", "").matches("(?s).*[\r\n\\x00].*");
+            SessionDriver driver = SessionDriver.relay();
+            play(driver, Fixture.latin1("EHLO c\r\nMAIL FROM:<a@b> BODY=BINARYMIME\r\n"
+                    + "RCPT TO:<c@d>\r\n" + chunks("A: b\r\n\r\n" + octets, random)), random);
+            RecordingSpool.Stored stored = driver.onlyMessage();
+            String what = "seed " + seed + " round " + round;
+            assertThat(stored.submission().facts().binary()).as(what).isEqualTo(!text);
+            assertThat(stored.text().substring(stored.text().indexOf("\r\n\r\n") + 4)).as(what)
+                    .isEqualTo(text && !octets.isEmpty() && !octets.endsWith("\r\n")
+                            ? octets + "\r\n"
+                            : octets);
+        }
+    }
+
+    private static String chunks(String octets, Random random) {
+        StringBuilder all = new StringBuilder();
+        for (int at = 0; at < octets.length();) {
+            int size = Math.min(octets.length() - at, 1 + random.nextInt(1500));
+            all.append("BDAT ").append(size)
+                    .append(at + size == octets.length() ? " LAST\r\n" : "\r\n")
+                    .append(octets, at, at + size);
+            at += size;
+        }
+        return all.toString();
     }
 
     private static String clientOctets(Dialogue dialogue) {

@@ -74,12 +74,12 @@ class SmtpServerConfigTest {
                                 relay-from = ["10.0.0.0/8", "::1"], proxy-from = ["10.0.0.3"],
                                 xclient-from = ["10.0.0.4/31"], xclient-login = true,
                                 client-certificate = required,
-                                pressure { max-connections = 9, budget = 3m } } }
+                                pressure { max-connections = 18, budget = 3m } } }
                 tls { certificate = /c, key = /k, client-authorities = /a }
                 users { file = /u, hash-queue = 2, verdict-cache = 3s, max-failures = 4,
                         max-user-failures = 17, failure-window = 5s }
                 submission { max-size = 6m, max-recipients = 7, add-missing-headers = false,
-                  refuse-long-lines = true,
+                  refuse-long-lines = true, binarymime = true,
                   control-headers = [pool, tag], max-header = 8k, max-received = 9, max-errors = 10,
                   max-junk = 11, idle-timeout = 12s, handshake-timeout = 13s, min-rate = 14,
                   max-connections = 16, max-connections-per-address = 15 }
@@ -96,11 +96,11 @@ class SmtpServerConfigTest {
                         ListenerConfig.ClientCertificates.REQUIRED,
                         List.of(Cidr.parse("10.0.0.3").orElseThrow()),
                         List.of(Cidr.parse("10.0.0.4/31").orElseThrow()), true,
-                        new ListenerPressure(9, 3 << 20))),
+                        new ListenerPressure(18, 3 << 20))),
                 new TlsConfig("/c", "/k", "/a"),
                 new UsersConfig(Path.of("/u"), 2, Duration.ofSeconds(3), 4, 17,
                         Duration.ofSeconds(5)),
-                new SubmissionConfig(6 << 20, 7, false, true,
+                new SubmissionConfig(6 << 20, 7, false, true, true,
                         Set.of(ControlField.TAG, ControlField.POOL), 8 << 10, 9, 10, 11,
                         Duration.ofSeconds(12), Duration.ofSeconds(13), 14, 16, 15),
                 new PressureConfig(1 << 20, 2, 3, 4, 5, 6, 7, Duration.ofSeconds(8),
@@ -111,8 +111,9 @@ class SmtpServerConfigTest {
     @ParameterizedTest
     @CsvSource(delimiter = '|', value = {
             "LISTENER { tls = off, RELAY } | a.bind: is missing",
-            "LISTENER { PORT, RELAY, pressure.budget = 10k } | a.pressure: budget must be 1m",
+            "LISTENER { PORT, RELAY, pressure.budget = 10k } | a.pressure: budget must be 2m",
             "LISTENER { PORT, RELAY, pressure.max-connections = -1 } | a.pressure.max-conn",
+            "LISTENER { PORT, RELAY, pressure.max-connections = 500 } | larger than submission",
             "LISTENER { PORT, RELAY, pressure.max-handshakes = 1 } | a.pressure.max-hand",
             "LISTENER { bind = \"localhost:25\", RELAY } | an address with a port",
             "LISTENER { bind = \"127.0.0.1\", RELAY } | an address with a port",

@@ -3,6 +3,7 @@ package io.mailrace.smtp;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.mailrace.core.ConfigSource;
 import java.net.InetAddress;
 import java.time.Duration;
 import java.util.List;
@@ -312,6 +313,21 @@ class SmtpSessionTest {
                 Optional.of(new Identity("alice", UserRights.of("alice"))));
         driver.say("EHLO balancer", "MAIL FROM:<a@example.com>");
         assertThat(driver.lastLine()).startsWith("250 2.1.0");
+    }
+
+    /** Clients leave out the encoding as soon as it is offered, and few receivers take that. */
+    @Test
+    void binarymime_byDefault_isNeitherOfferedNorTaken() {
+        SessionDriver driver = new SessionDriver(Fixture.config("submission.binarymime = false"),
+                "relay");
+        driver.open();
+        driver.say("EHLO c");
+        assertThat(driver.replyText()).contains("250-CHUNKING").doesNotContain("BINARYMIME");
+        assertThat(driver.say("MAIL FROM:<a@b> BODY=BINARYMIME").lastLine())
+                .isEqualTo("555 5.5.4 Parameter not recognized");
+        assertThat(driver.say("MAIL FROM:<a@b> BODY=8BITMIME").lastLine()).startsWith("250");
+        assertThat(ConfigSource.ofText("").root().section("submission").flag("binarymime"))
+                .isFalse();
     }
 
     /** Whom the balancer cannot name shares its address: limits and the brake count them as one. */

@@ -29,7 +29,8 @@ public class CommandBenchmark {
             "RCPT TO:<someone.with.a.name@example.com>", "DATA", "")
             .getBytes(StandardCharsets.US_ASCII);
     private final LineBuffer lines = new LineBuffer();
-    private final MailCommand.Offer offer = new MailCommand.Offer(true, Duration.ZERO, 0);
+    private final MailCommand.Offer offer = new MailCommand.Offer(true, false, Duration.ZERO,
+            0);
 
     /** The three lines of a pipelined group, as one buffer. */
     @Benchmark

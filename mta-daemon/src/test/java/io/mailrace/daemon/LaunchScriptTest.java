@@ -62,7 +62,8 @@ class LaunchScriptTest {
 
     @ParameterizedTest
     @CsvSource({"960, 160m, 96m, Serial", "1900, 256m, 128m, Serial", "3800, 384m, 256m, Serial",
-            "7700, 512m, 384m, G1", "15800, 512m, 384m, G1", "2000000, 512m, 384m, G1"})
+            "7700, 512m, 384m, Parallel", "15800, 512m, 384m, Parallel",
+            "2000000, 512m, 384m, Parallel"})
     void serve_isSizedByTheMachine(long megabytes, String heap, String direct, String collector)
             throws Exception {
         machine(megabytes);

@@ -68,6 +68,10 @@ class ManualTest {
 
     private static void visit(CommandLine line, String path, String page) {
         line.getSubcommands().forEach((name, below) -> {
+            if (below.getCommandSpec().usageMessage().hidden()) {
+                assertThat(page).doesNotContain(path + " " + name);
+                return;
+            }
             assertThat(page).contains(".SS \"" + path + " " + name);
             below.getCommandSpec().options().stream().filter(one -> !one.usageHelp()
                     && !one.versionHelp()).forEach(one -> assertThat(page)

@@ -10,9 +10,7 @@ import io.mailrace.core.MailOptions;
 import io.mailrace.core.Recipient;
 import io.mailrace.core.SpoolId;
 import io.mailrace.queue.Envelope;
-import io.mailrace.queue.MailQueue;
 import io.mailrace.queue.QueueKey;
-import io.mailrace.queue.QueueStatus;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.PooledByteBufAllocator;
 import java.io.ByteArrayOutputStream;
@@ -51,32 +49,6 @@ public class ContentStreamBenchmark {
 
     private @Nullable Attempt attempt;
 
-    private record Queue(QueueKey key) implements MailQueue {
-        @Override
-        public long now() {
-            return 0;
-        }
-
-        @Override
-        public List<Envelope> take(int max) {
-            return List.of();
-        }
-
-        @Override
-        public void putBack(Envelope envelope) {}
-
-        @Override
-        public void park(long untilEpochMillis, String why) {}
-
-        @Override
-        public void parkUntried(long untilEpochMillis, String why) {}
-
-        @Override
-        public QueueStatus status() {
-            return new QueueStatus(key, 0, 0, 0, 0, 0, 0, "");
-        }
-    }
-
     @Setup
     public void setUp() throws IOException {
         var out = new ByteArrayOutputStream();
@@ -87,7 +59,7 @@ public class ContentStreamBenchmark {
                 List.of(new Recipient(address)), MailOptions.NONE,
                 new ContentFacts(out.size(), false, false, dots, false, "load.test", ""), 0, false,
                 0, 0, 1);
-        attempt = new Attempt(envelope, new Queue(key), new BytesContent(out.toByteArray()));
+        attempt = new Attempt(envelope, new StillQueue(key), new BytesContent(out.toByteArray()));
     }
 
     @Benchmark

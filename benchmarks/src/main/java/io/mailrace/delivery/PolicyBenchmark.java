@@ -5,10 +5,7 @@ import io.mailrace.core.ConfigSource;
 import io.mailrace.core.Lane;
 import io.mailrace.core.SmtpReply;
 import io.mailrace.core.TimeSource;
-import io.mailrace.queue.Envelope;
-import io.mailrace.queue.MailQueue;
 import io.mailrace.queue.QueueKey;
-import io.mailrace.queue.QueueStatus;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
@@ -56,36 +53,10 @@ public class PolicyBenchmark {
     private @Nullable Providers providers;
     private @Nullable Provider gmail;
 
-    private record Named(QueueKey key) implements MailQueue {
-        @Override
-        public long now() {
-            return 0;
-        }
-
-        @Override
-        public List<Envelope> take(int max) {
-            return List.of();
-        }
-
-        @Override
-        public void putBack(Envelope envelope) {}
-
-        @Override
-        public void park(long untilEpochMillis, String why) {}
-
-        @Override
-        public void parkUntried(long untilEpochMillis, String why) {}
-
-        @Override
-        public QueueStatus status() {
-            return new QueueStatus(key, 0, 0, 0, 0, 0, 0, "");
-        }
-    }
-
     @Setup
     public void setUp() throws IOException {
         for (int i = 0; i < TENANTS * QUEUES; i++) {
-            queues.add(new QueueVisit(new Named(new QueueKey(Lane.DEFAULT, "t" + i % TENANTS,
+            queues.add(new QueueVisit(new StillQueue(new QueueKey(Lane.DEFAULT, "t" + i % TENANTS,
                     "d" + i, "default"))));
         }
         try (InputStream shipped = PolicyBenchmark.class.getResourceAsStream(

@@ -2,6 +2,7 @@
 package io.mailrace.daemon;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -25,14 +26,13 @@ class StartArchiveTest {
     void whatIsMadeIsAnArchive_orWhatWasThereStays() throws IOException, InterruptedException {
         Path file = folder.resolve("daemon.aot");
         Files.writeString(file, "what was there", StandardCharsets.UTF_8);
-        try {
+        if (onlyJars()) {
             StartArchive.make(file, 1);
             assertThat(Files.size(file)).isGreaterThan(1 << 20);
-        } catch (IOException refused) {
-            assertThat(onlyJars()).isFalse();
+        } else {
+            assertThatThrownBy(() -> StartArchive.make(file, 1)).isInstanceOf(IOException.class);
             assertThat(file).content().isEqualTo("what was there");
         }
-        assertThat(folder).isDirectoryContaining(p -> p.equals(file));
         try (var files = Files.list(folder)) {
             assertThat(files).containsExactly(file);
         }

@@ -729,8 +729,7 @@ final class SmtpClientSession {
 
     /** Binary content has no other way, whatever is configured for the rest. */
     private boolean bdat(Transaction transaction) {
-        return MailCommands.binary(transaction.attempt())
-                || chunks();
+        return MailCommands.binary(transaction.attempt()) || chunks();
     }
 
     /** Text goes by BDAT. */

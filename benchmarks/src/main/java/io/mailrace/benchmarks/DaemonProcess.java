@@ -3,7 +3,6 @@ package io.mailrace.benchmarks;
 
 import io.mailrace.daemon.SimulatedClient;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
@@ -15,7 +14,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
-import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
@@ -27,12 +25,9 @@ public final class DaemonProcess implements AutoCloseable {
     private static final Duration READY_LIMIT = Duration.ofSeconds(60);
     private static final long POLL_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
     private static final String ANY_PORT = "bind = \"127.0.0.1:0\"";
-    /** The one listener of a configuration with {@link #ANY_PORT}, as the log tells it. */
-    private static final Pattern LISTENING = Pattern.compile(
-            "started version=.* listeners=\\{[^}]*127\\.0\\.0\\.1:([0-9]+)");
     private static final List<String> LAUNCHER_OPTIONS = List.of(
             "--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=deny",
-            "-XX:+UseCompactObjectHeaders", "-XX:+UseG1GC", "-XX:+ExitOnOutOfMemoryError");
+            "-XX:+UseCompactObjectHeaders", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError");
 
     /**
      * What is special about a process.
@@ -52,18 +47,18 @@ public final class DaemonProcess implements AutoCloseable {
 
     private final Path folder;
     private final Path config;
-    private String configuration;
-    private String more = "";
+    private final String configuration;
     private final Path log;
-    private InetSocketAddress address;
+    private final InetSocketAddress address;
     private final Setup setup;
     private Process process;
 
     private DaemonProcess(Path folder, String configuration, InetSocketAddress address,
             Setup setup) throws IOException {
         this.folder = folder;
-        this.configuration = configuration;
-        this.address = address;
+        int port = address.getPort() == 0 ? FreePort.find() : address.getPort();
+        this.configuration = configuration.replace(ANY_PORT, "bind = \"127.0.0.1:" + port + '"');
+        this.address = new InetSocketAddress(address.getAddress(), port);
         this.setup = setup;
         config = folder.resolve("mailrace.conf");
         log = folder.resolve("mailrace.log");
@@ -74,8 +69,8 @@ public final class DaemonProcess implements AutoCloseable {
     /**
      * Writes a configuration into the folder and starts; not yet ready when this returns.
      *
-     * @param address of a listener in the configuration, where it will greet; with port 0 the one
-     *        it was given, which it keeps over restarts
+     * @param address of a listener in the configuration, where it will greet; with port 0 it is
+     *        given a free one, which it keeps over restarts
      */
     public static DaemonProcess start(Path folder, String configuration,
             InetSocketAddress address, List<String> options) throws IOException {
@@ -116,8 +111,7 @@ public final class DaemonProcess implements AutoCloseable {
 
     /** Lines that win over those before them, from the next start on. */
     public void configure(String lines) throws IOException {
-        more = lines;
-        Files.writeString(config, configuration + setup.configuration() + more + "\n");
+        Files.writeString(config, configuration + setup.configuration() + lines + "\n");
     }
 
     private Process spawn() throws IOException {
@@ -155,35 +149,8 @@ public final class DaemonProcess implements AutoCloseable {
         return said;
     }
 
-    /**
-     * Where it takes mail; waits for its first start when the port is not known yet.
-     *
-     * @throws UncheckedIOException with the end of its log when it died or does not start
-     */
+    /** Where it takes mail. */
     public InetSocketAddress address() {
-        try {
-            return found();
-        } catch (IOException absent) {
-            throw new UncheckedIOException(absent);
-        }
-    }
-
-    private InetSocketAddress found() throws IOException {
-        long deadline = System.nanoTime() + READY_LIMIT.toNanos();
-        while (address.getPort() == 0) {
-            Matcher listening = LISTENING.matcher(log());
-            if (listening.find()) {
-                int port = Integer.parseInt(listening.group(1));
-                configuration = configuration.replace(ANY_PORT, ANY_PORT.replace(":0\"", ":" + port
-                        + "\""));
-                configure(more);
-                address = new InetSocketAddress(address.getAddress(), port);
-            } else if (!process.isAlive() || System.nanoTime() > deadline) {
-                throw new IOException("the daemon does not start:\n" + logEnd());
-            } else {
-                LockSupport.parkNanos(POLL_NANOS);
-            }
-        }
         return address;
     }
 
@@ -199,7 +166,7 @@ public final class DaemonProcess implements AutoCloseable {
     public void awaitReady() throws IOException {
         long deadline = System.nanoTime() + READY_LIMIT.toNanos();
         while (process.isAlive() && System.nanoTime() < deadline) {
-            try (SimulatedClient client = SimulatedClient.connect(found(),
+            try (SimulatedClient client = SimulatedClient.connect(address,
                     Duration.ofSeconds(5))) {
                 client.quit();
                 return;
@@ -264,11 +231,13 @@ public final class DaemonProcess implements AutoCloseable {
     /** Bytes of the heap in use after a full collection. */
     public long heapAfterCollection() throws IOException, InterruptedException {
         jcmd("GC.run");
-        Matcher used = Pattern.compile("used ([0-9]+)K").matcher(jcmd("GC.heap_info"));
-        if (!used.find()) {
+        // one line for each generation
+        long kilobytes = Pattern.compile(" total .*used ([0-9]+)K").matcher(jcmd("GC.heap_info"))
+                .results().mapToLong(line -> Long.parseLong(line.group(1))).sum();
+        if (kilobytes == 0) {
             throw new IOException("jcmd tells no heap");
         }
-        return Long.parseLong(used.group(1)) << 10;
+        return kilobytes << 10;
     }
 
     private String jcmd(String command) throws IOException, InterruptedException {

@@ -5,7 +5,6 @@ import io.mailrace.daemon.DnsResponder;
 import io.mailrace.daemon.SimulatedBehaviour;
 import java.io.IOException;
 import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.util.Optional;
 
 /**
@@ -65,16 +64,6 @@ public final class SinkNetwork implements AutoCloseable {
         // reports of failure come back here
         network.dns.mx("load.test", 10, "mx1.sink.test");
         return network;
-    }
-
-    /**
-     * A port nobody uses now, for other people's programs that cannot choose one; it stays free
-     * unless somebody is given it meanwhile. Ours bind port 0 and say what they got.
-     */
-    static int freePort() throws IOException {
-        try (ServerSocket any = new ServerSocket(0)) {
-            return any.getLocalPort();
-        }
     }
 
     /** From now on every message is refused for the time being, or taken again. */

@@ -61,7 +61,7 @@ final class PeerSignedZone implements AutoCloseable {
             throws IOException, InterruptedException {
         Files.createDirectories(folder);
         String key = within(folder, "ldns-keygen", "-a", ALGORITHM, "-k", "test").strip();
-        return new PeerSignedZone(folder, SinkNetwork.freePort(), key, records);
+        return new PeerSignedZone(folder, FreePort.find(), key, records);
     }
 
     /** Programs of ldns write where they stand. */

@@ -23,7 +23,7 @@ final class PeerUnbound implements AutoCloseable {
      */
     static PeerUnbound start(Path folder, List<String> records) throws IOException {
         PeerProgram unbound = PeerProgram.of("unbound", "unbound");
-        int port = SinkNetwork.freePort();
+        int port = FreePort.find();
         var config = new StringBuilder("""
                 server:
                  interface: 127.0.0.1@%d

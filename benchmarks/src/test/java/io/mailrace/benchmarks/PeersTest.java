@@ -89,7 +89,7 @@ class PeersTest {
     static void start() throws Exception {
         TemporaryFolder temporary = opened(TemporaryFolder.make(false));
         folder = temporary.path();
-        receivePort = SinkNetwork.freePort();
+        receivePort = FreePort.find();
         DkimRecord key = DkimKeyGenerator.generate(DkimKeyGenerator.Kind.RSA_2048, "load.test",
                 "peers", folder.resolve("dkim.pem"));
         Files.writeString(folder.resolve("dkim.txt"), key.name() + " " + key.value() + "\n");
@@ -105,8 +105,8 @@ class PeersTest {
                 PeersTest::collect));
         collector.listen(new InetSocketAddress(COLLECTOR, receivePort));
         UserFile.open(folder.resolve("users")).add(USER, PASSWORD.toCharArray());
-        submissionPort = SinkNetwork.freePort();
-        relayPort = SinkNetwork.freePort();
+        submissionPort = FreePort.find();
+        relayPort = FreePort.find();
         daemon = opened(DaemonProcess.start(folder, configuration(dns.port()),
                 new InetSocketAddress(InetAddress.getLoopbackAddress(), submissionPort),
                 List.of()));

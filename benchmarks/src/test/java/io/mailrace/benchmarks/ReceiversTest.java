@@ -77,8 +77,8 @@ class ReceiversTest {
         folder = opened(TemporaryFolder.make(false)).path();
         // users of the receivers must get in
         Files.setPosixFilePermissions(folder, PosixFilePermissions.fromString("rwxr-xr-x"));
-        place = new Place("mx.peer.test", "127.0.80.1", SinkNetwork.freePort(), "peer.test");
-        relayPort = SinkNetwork.freePort();
+        place = new Place("mx.peer.test", "127.0.80.1", FreePort.find(), "peer.test");
+        relayPort = FreePort.find();
     }
 
     @AfterEach

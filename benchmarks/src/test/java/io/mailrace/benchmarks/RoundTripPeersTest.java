@@ -87,7 +87,7 @@ class RoundTripPeersTest {
             Path folder = temporary.path();
             Files.setPosixFilePermissions(folder, PosixFilePermissions
                     .fromString("rwxr-xr-x"));
-            int port = SinkNetwork.freePort();
+            int port = FreePort.find();
             try (AutoCloseable running = relay.start(folder, port, far.port());
                     LoadSource source = new LoadSource(new LoadSource.Options(
                             new InetSocketAddress("127.0.0.1", port), 4, MESSAGES, 2000, 100, 1, 0,

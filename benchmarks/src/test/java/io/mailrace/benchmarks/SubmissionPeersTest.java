@@ -127,8 +127,8 @@ class SubmissionPeersTest {
         UserFile users = UserFile.open(folder.resolve("users"));
         users.add(USER, PASSWORD.toCharArray());
         users.setScram(USER, PASSWORD.toCharArray());
-        starttlsPort = SinkNetwork.freePort();
-        implicitPort = SinkNetwork.freePort();
+        starttlsPort = FreePort.find();
+        implicitPort = FreePort.find();
         String configuration = """
                 hostname = mta1.mailrace.test
                 listeners {

@@ -53,6 +53,8 @@ public final class Delivery {
     private static final Logger LOG = LoggerFactory.getLogger(Delivery.class);
     private static final int SCRATCH_BYTES = 8 * 1024;
     private static final int SWEEP_SECONDS = 30;
+    /** After a start, when it is over: whoever needs authorities before reads them himself. */
+    private static final int PREPARE_SECONDS = 10;
     private static final int FAILING_DOMAINS = 100_000;
     private static final Duration LAST_SETTLEMENTS = Duration.ofSeconds(10);
 
@@ -126,6 +128,9 @@ public final class Delivery {
             EventLoopGroup loops, TimeSource time, Metrics metrics, List<String> senderDomains) {
         Delivery delivery = new Delivery(config, spool, signer, loops, time, metrics,
                 senderDomains);
+        if (config.delivery().peerTls().authorities() instanceof SystemAuthorities known) {
+            loops.next().schedule(known::prepare, PREPARE_SECONDS, TimeUnit.SECONDS);
+        }
         delivery.sweep = loops.next().scheduleWithFixedDelay(delivery::sweep, SWEEP_SECONDS,
                 SWEEP_SECONDS, TimeUnit.SECONDS);
         delivery.watch.start();

@@ -144,6 +144,7 @@ final class Store implements BatchSink, AutoCloseable {
             store.refuseUnknownFamilies();
             store.openDatabase();
             store.checkFormat();
+            FormatNote.write(directory.resolveSibling(FormatNote.NAME));
             return store;
         } catch (IOException unusable) {
             store.close();

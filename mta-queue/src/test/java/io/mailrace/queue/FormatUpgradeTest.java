@@ -5,9 +5,12 @@ import static io.mailrace.queue.SpoolFixture.deferred;
 import static io.mailrace.queue.SpoolFixture.delivered;
 import static io.mailrace.queue.SpoolFixture.message;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.mailrace.core.SpoolId;
+import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Objects;
@@ -115,6 +118,46 @@ class FormatUpgradeTest {
                 assertThat(key).hasSize(20);
                 return true;
             });
+        }
+    }
+
+    @Test
+    void open_newSpool_notesItsFormatBesideIt() throws IOException {
+        new SpoolFixture(directory).close();
+        assertThat(directory.resolve("format")).hasContent("Mailrace spool, format 2\n");
+    }
+
+    @Test
+    void open_format1_notesTheNewFormatOnceItIsConverted() throws Exception {
+        new SpoolFixture(directory).close();
+        makeFormat1(true);
+        Path note = Files.writeString(directory.resolve("format"), FormatNote.text(1));
+        new SpoolFixture(directory).close();
+        assertThat(note).hasContent(FormatNote.text(2));
+    }
+
+    @Test
+    void open_conversionThatFails_notesNothing() throws Exception {
+        new SpoolFixture(directory).close();
+        makeFormat1(true);
+        Path note = Files.writeString(directory.resolve("format"), FormatNote.text(1));
+        try (Store store = Store.open(directory.resolve("db"),
+                SpoolFixture.config(directory).spool()); WriteBatch batch = new WriteBatch()) {
+            put(store, batch, Keys.PROGRESS, new byte[]{9, 9, 9});
+            put(store, batch, Keys.FORMAT, QueueCodec.number(1));
+            store.write(batch, true);
+        }
+        Files.writeString(note, FormatNote.text(1));
+        assertThatThrownBy(() -> new SpoolFixture(directory)).isInstanceOf(SpoolException.class);
+        assertThat(note).hasContent(FormatNote.text(1));
+    }
+
+    /** The disk may be full, and a start must come through all the same. */
+    @Test
+    void open_noteThatCannotBeWritten_isNoFailure() throws IOException {
+        Files.createDirectories(directory.resolve("format/inside"));
+        try (SpoolFixture fixture = new SpoolFixture(directory)) {
+            fixture.accept(message("all the same"), "a@one.test");
         }
     }
 

@@ -24,7 +24,7 @@ final class CheckCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        DaemonConfig read = DaemonConfig.load(config.file);
+        DaemonConfig read = DaemonConfig.load(config.existing());
         List<SmtpServerFiles.Finding> findings = SmtpServerFiles.check(read.smtp());
         List<ConfigProblem> fatal = findings.stream().filter(SmtpServerFiles.Finding::fatal)
                 .map(finding -> new ConfigProblem(config.file.toString(), 0,

@@ -14,6 +14,18 @@ final class ConfigOption {
             "Configuration file (default: ${DEFAULT-VALUE})."})
     Path file = Path.of("");
 
+    /**
+     * The file, for commands after which mail would flow.
+     *
+     * @throws StartException when nobody has made one yet, with the next step
+     */
+    Path existing() {
+        if (Files.notExists(file)) {
+            throw new StartException(file + " does not exist: \"mailrace init\" makes a first one");
+        }
+        return file;
+    }
+
     /** The file, or the defaults alone when there is no such file: for commands that only ask. */
     ConfigSource sourceOrDefaults() {
         return Files.exists(file) ? ConfigSource.ofFile(file) : ConfigSource.ofText("");

@@ -23,6 +23,8 @@ public record DaemonConfig(String hostname, Duration stopTimeout, AdminConfig ad
         DoctorConfig doctor) {
     /** Stands in while further problems are collected; never used by a running daemon. */
     private static final String NO_NAME = "hostname.invalid";
+    /** No host can have such a name (RFC 2606); the template we ship has one. */
+    private static final String NOBODYS_NAME = ".invalid";
 
     /**
      * Reads a config file with every module's defaults under it.
@@ -64,8 +66,14 @@ public record DaemonConfig(String hostname, Duration stopTimeout, AdminConfig ad
                     + " such as mta1.example.com");
             return NO_NAME;
         }
-        return root.parsed("hostname", "the full DNS name of this server, such as"
+        String name = root.parsed("hostname", "the full DNS name of this server, such as"
                 + " mta1.example.com", NO_NAME, DaemonConfig::parseName);
+        if (name.endsWith(NOBODYS_NAME) && !name.equals(NO_NAME)) {
+            root.problem("hostname", "is still the name of the template, which no host can have:"
+                    + " put the full DNS name of this server there, or let mailrace init ask for"
+                    + " it");
+        }
+        return name;
     }
 
     private static Optional<String> parseName(String text) {

@@ -32,8 +32,9 @@ import picocli.CommandLine.Spec;
         + " key, a user. Prints the DNS records to publish and the next step. Leaves alone what is"
         + " there.")
 final class InitCommand implements Callable<Integer> {
-    /** The configuration we ship names this host: nobody has edited it yet. */
     private static final String EXAMPLE = "mta1.example.com";
+    /** The template we ship names this host: nobody has edited it yet. */
+    private static final String TEMPLATE = "replace-me.invalid";
     private static final String SELECTOR = "s1";
     private static final int PASSWORD_LENGTH = 24;
     /** Without characters that look alike. */
@@ -66,7 +67,8 @@ final class InitCommand implements Callable<Integer> {
             throw new StartException(file + " is there and stays as it is; --force replaces it");
         }
         String host = name("host name", choose(hostname, "Host name", systemName()));
-        if (host.indexOf('.') < 0 || host.equals(EXAMPLE)) {
+        if (host.indexOf('.') < 0 || host.equals(EXAMPLE)
+                || host.endsWith(".invalid")) {
             throw new StartException("this machine does not know its full DNS name: give it with"
                     + " --hostname, such as " + EXAMPLE);
         }
@@ -94,7 +96,7 @@ final class InitCommand implements Callable<Integer> {
 
     private static boolean isExample(Path file) throws IOException {
         return Files.readAllLines(file).stream()
-                .anyMatch(line -> line.strip().equals("hostname = " + EXAMPLE));
+                .anyMatch(line -> line.strip().equals("hostname = " + TEMPLATE));
     }
 
     private static Optional<String> systemName() {

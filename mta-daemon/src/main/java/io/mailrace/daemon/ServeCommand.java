@@ -29,7 +29,7 @@ final class ServeCommand implements Callable<Integer> {
         Systemd systemd = Systemd.of(System.getenv(), TimeSource.system());
         AtomicReference<Daemon> running = new AtomicReference<>();
         try {
-            ConfigSource source = ConfigSource.ofFile(config.file);
+            ConfigSource source = ConfigSource.ofFile(config.existing());
             DaemonConfig read = DaemonConfig.from(source);
             Logging.serve(read.log().level());
             Runtime.getRuntime().addShutdownHook(Thread.ofPlatform().name("stop").unstarted(

@@ -111,7 +111,8 @@ class InitCommandTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"localhost", "mta1.example.com", "a b.test", "[127.0.0.1]", "x@y.test",
+    @ValueSource(strings = {"localhost", "mta1.example.com", "mail.invalid", "a b.test",
+            "[127.0.0.1]", "x@y.test",
             "../../etc.test", "$(id).test", "\u001b[31m.test"})
     void hostname_thatIsNone_isRefused(String name) {
         assertThat(init("--hostname", name)).isEqualTo(1);

@@ -14,6 +14,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import picocli.CommandLine;
 
 class MainTest {
@@ -63,6 +65,14 @@ class MainTest {
         String file = config("hostname = mta1.example.com");
         assertThat(run("check", "--config", file)).isZero();
         assertThat(out.toString()).isEqualTo(file + ": good" + System.lineSeparator());
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"check", "serve"})
+    void noFile_namesTheNextStep(String command) {
+        String file = folder.resolve("none.conf").toString();
+        assertThat(run(command, "--config", file)).isEqualTo(1);
+        assertThat(err.toString()).contains(file + " does not exist: \"mailrace init\" makes");
     }
 
     @Test

@@ -17,6 +17,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import picocli.CommandLine;
@@ -42,16 +43,34 @@ class ShippedConfigTest {
 
     @ParameterizedTest
     @MethodSource("shipped")
-    void load_shippedFile_hasNoProblem(Path file) {
-        assertThat(DaemonConfig.load(file).smtp().listeners())
+    void load_shippedFileWithAHostName_hasNoProblem(Path file, @TempDir Path folder)
+            throws IOException {
+        for (Path one : files(CONFIG)) {
+            Files.writeString(folder.resolve(one.getFileName()), named(Files.readString(one)));
+        }
+        assertThat(DaemonConfig.load(folder.resolve(file.getFileName())).smtp().listeners())
                 .containsOnlyKeys("submission", "submissions", "relay");
+    }
+
+    /** Mail from a host that does not exist is refused everywhere: it must not begin. */
+    @ParameterizedTest
+    @MethodSource("shipped")
+    void load_shippedFileAsItIs_asksForTheHostName(Path file) {
+        assertThatThrownBy(() -> DaemonConfig.load(file)).isInstanceOf(ConfigException.class)
+                .satisfies(e -> assertThat(((ConfigException) e).problems()).singleElement()
+                        .satisfies(problem -> assertThat(problem.text())
+                                .contains("hostname", "template", "mailrace init")));
+    }
+
+    private static String named(String text) {
+        return text.replace("replace-me.invalid", "mta1.example.com");
     }
 
     /** The commented examples are promises too. */
     @ParameterizedTest
     @MethodSource("shipped")
     void load_shippedFileWithItsExamples_hasOnlyMissingFiles(Path file) throws IOException {
-        String text = Files.readString(file).replaceAll("include \"[a-z]+.conf\"", "")
+        String text = named(Files.readString(file)).replaceAll("include \"[a-z]+.conf\"", "")
                 .replaceAll("(?m)^# (?=[a-z]+ ?[{=]|  |[}\\]])", "");
         assertThat(text).contains("\nroutes = [").contains("\ndkim {");
         assertThatThrownBy(() -> DaemonConfig.ofText(text)).isInstanceOf(ConfigException.class)

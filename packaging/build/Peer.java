@@ -16,7 +16,8 @@ import java.util.Locale;
  * Both ends of the mail in the test of the package, as a program of one file: {@code java Peer.java
  * sink PORT FOLDER} takes every message, appends its Subject to FOLDER/subjects and keeps the last
  * one as FOLDER/last; {@code java Peer.java send PORT FROM COUNT} submits COUNT messages with the
- * subjects number-FROM and so on, and ends with 0 only if each was answered with 250.
+ * subjects number-FROM and so on, says how many were answered with 250, and ends with 0 only if
+ * all were.
  */
 final class Peer {
     private Peer() {}
@@ -90,6 +91,7 @@ final class Peer {
     // ------------------------------------------------------------------ the sending end
 
     private static void send(int port, int from, int count) throws IOException {
+        int taken = 0;
         try (Socket socket = new Socket("127.0.0.1", port); BufferedReader in = reader(socket);
                 OutputStream out = socket.getOutputStream()) {
             expect(in, "220");
@@ -103,9 +105,12 @@ final class Peer {
                 say(out, "From: app@example.com\r\nTo: somebody@example.net\r\nSubject: number-"
                         + number + "\r\n\r\nHello.\r\n.");
                 expect(in, "250");
+                taken++;
             }
             say(out, "QUIT");
             expect(in, "221");
+        } finally {
+            System.out.println(taken);
         }
     }
 

@@ -15,9 +15,9 @@ import java.util.Locale;
 /**
  * Both ends of the mail in the test of the package, as a program of one file: {@code java Peer.java
  * sink PORT FOLDER} takes every message, appends its Subject to FOLDER/subjects and keeps the last
- * one as FOLDER/last; {@code java Peer.java send PORT FROM COUNT} submits COUNT messages with the
- * subjects number-FROM and so on, says how many were answered with 250, and ends with 0 only if
- * all were.
+ * one as FOLDER/last; {@code java Peer.java send PORT FROM COUNT [FILE]} submits COUNT messages
+ * with the subjects number-FROM and so on, writes to FILE how many were answered with 250, and ends
+ * with 0 only if all were.
  */
 final class Peer {
     private Peer() {}
@@ -25,8 +25,7 @@ final class Peer {
     public static void main(String[] words) throws IOException {
         switch (words[0]) {
             case "sink" -> sink(Integer.parseInt(words[1]), Path.of(words[2]));
-            case "send" -> send(Integer.parseInt(words[1]), Integer.parseInt(words[2]),
-                    Integer.parseInt(words[3]));
+            case "send" -> send(words);
             default -> throw new IllegalArgumentException(words[0]);
         }
     }
@@ -90,7 +89,10 @@ final class Peer {
 
     // ------------------------------------------------------------------ the sending end
 
-    private static void send(int port, int from, int count) throws IOException {
+    private static void send(String[] words) throws IOException {
+        int port = Integer.parseInt(words[1]);
+        int from = Integer.parseInt(words[2]);
+        int count = Integer.parseInt(words[3]);
         int taken = 0;
         try (Socket socket = new Socket("127.0.0.1", port); BufferedReader in = reader(socket);
                 OutputStream out = socket.getOutputStream()) {
@@ -110,7 +112,9 @@ final class Peer {
             say(out, "QUIT");
             expect(in, "221");
         } finally {
-            System.out.println(taken);
+            if (words.length > 4) {
+                Files.writeString(Path.of(words[4]), taken + "\n");
+            }
         }
     }
 

@@ -45,11 +45,17 @@ class ShippedConfigTest {
     @MethodSource("shipped")
     void load_shippedFileWithAHostName_hasNoProblem(Path file, @TempDir Path folder)
             throws IOException {
+        assertThat(listeners(file, folder))
+                .containsOnlyKeys("submission", "submissions", "relay");
+    }
+
+    /** Of a shipped file that names a host, beside the files it includes. */
+    private static Map<String, ListenerConfig> listeners(Path file, Path folder)
+            throws IOException {
         for (Path one : files(CONFIG)) {
             Files.writeString(folder.resolve(one.getFileName()), named(Files.readString(one)));
         }
-        assertThat(DaemonConfig.load(folder.resolve(file.getFileName())).smtp().listeners())
-                .containsOnlyKeys("submission", "submissions", "relay");
+        return DaemonConfig.load(folder.resolve(file.getFileName())).smtp().listeners();
     }
 
     /** Mail from a host that does not exist is refused everywhere: it must not begin. */
@@ -102,8 +108,9 @@ class ShippedConfigTest {
     /** Nobody from outside gets mail through any listener of a shipped file without a password. */
     @ParameterizedTest
     @MethodSource("shipped")
-    void listeners_ofShippedFile_relayForNoStranger(Path file) throws Exception {
-        Map<String, ListenerConfig> listeners = DaemonConfig.load(file).smtp().listeners();
+    void listeners_ofShippedFile_relayForNoStranger(Path file, @TempDir Path folder)
+            throws Exception {
+        Map<String, ListenerConfig> listeners = listeners(file, folder);
         assertThat(listeners).isNotEmpty();
         for (Map.Entry<String, ListenerConfig> listener : listeners.entrySet()) {
             assertThat(listener.getValue().relayFrom()).as(listener.getKey())

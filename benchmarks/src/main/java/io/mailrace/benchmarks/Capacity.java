@@ -14,8 +14,9 @@ import picocli.CommandLine.Option;
  */
 @Command(name = "benchmarks/capacity", mixinStandardHelpOptions = true)
 public final class Capacity implements Callable<Integer> {
-    @Option(names = "--file", paramLabel = "FILE",
-            defaultValue = "${sys:mailrace.root:-.}/benchmarks/capacity.conf")
+    private static final String USUAL_PLACE = "${sys:mailrace.root:-.}/benchmarks/capacity.conf";
+
+    @Option(names = "--file", paramLabel = "FILE", defaultValue = USUAL_PLACE)
     private Path file = Path.of("");
 
     @Option(names = "--check", description = "Measure here what can be measured.")

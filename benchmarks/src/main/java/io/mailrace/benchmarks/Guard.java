@@ -29,6 +29,7 @@ import picocli.CommandLine.Option;
  */
 @Command(name = "benchmarks/guard", mixinStandardHelpOptions = true)
 public final class Guard implements Callable<Integer> {
+    private static final String USUAL_PLACE = "${sys:mailrace.root:-.}/benchmarks/guard.json";
     /** Exit code: the guard cannot say anything. */
     static final int NOTHING_TO_HOLD = 2;
     private static final int CORES = Runtime.getRuntime().availableProcessors();
@@ -45,8 +46,7 @@ public final class Guard implements Callable<Integer> {
     @Option(names = "--sessions", paramLabel = "N", defaultValue = "100")
     private int sessions;
 
-    @Option(names = "--file", paramLabel = "FILE",
-            defaultValue = "${sys:mailrace.root:-.}/benchmarks/guard.json")
+    @Option(names = "--file", paramLabel = "FILE", defaultValue = USUAL_PLACE)
     private Path file = Path.of("");
 
     @Option(names = "--accept", description = "Write the ratios down as those to hold.")

@@ -41,6 +41,7 @@ import picocli.CommandLine.Option;
  */
 @Command(name = "benchmarks/run all", mixinStandardHelpOptions = true)
 public final class RunAll implements Callable<Integer> {
+    private static final String USUAL_PLACE = "${sys:mailrace.root:-.}/benchmarks/results";
     private static final String WHOLE = "MessagesPerHourBenchmark";
     private static final DateTimeFormatter NAME = DateTimeFormatter
             .ofPattern("yyyy-MM-dd-HHmm", Locale.ROOT).withZone(ZoneOffset.UTC);
@@ -69,8 +70,7 @@ public final class RunAll implements Callable<Integer> {
             "Only benchmarks whose name has it."})
     private String only = "";
 
-    @Option(names = "--results", paramLabel = "DIR",
-            defaultValue = "${sys:mailrace.root:-.}/benchmarks/results")
+    @Option(names = "--results", paramLabel = "DIR", defaultValue = USUAL_PLACE)
     private Path results = Path.of("");
 
     public static void main(String[] args) {

@@ -63,7 +63,8 @@ class LauncherOptionsTest {
     void daemon_ofThePackageOnFourGigabytes_hasTheseToo()
             throws IOException, InterruptedException {
         List<String> given = run(List.of("sh", ROOT.resolve("packaging/bin/launch").toString(),
-                "serve"), Map.of("MAILRACE_PRINT", "1", "MAILRACE_MEMORY", "3900",
+                "serve"),
+                Map.of("MAILRACE_PRINT", "1", "MAILRACE_MEMORY", "3900",
                         "MAILRACE_DEFAULTS", folder.resolve("none").toString(),
                         "MAILRACE_JAVA_OPTS", ""));
         assertThat(given).containsAll(LauncherOptions.DAEMON);

@@ -25,9 +25,6 @@ public final class DaemonProcess implements AutoCloseable {
     private static final Duration READY_LIMIT = Duration.ofSeconds(60);
     private static final long POLL_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
     private static final String ANY_PORT = "bind = \"127.0.0.1:0\"";
-    private static final List<String> LAUNCHER_OPTIONS = List.of(
-            "--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=deny",
-            "-XX:+UseCompactObjectHeaders", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError");
 
     /**
      * What is special about a process.
@@ -124,7 +121,7 @@ public final class DaemonProcess implements AutoCloseable {
     private ProcessBuilder builder(List<String> javaOptions, String... arguments) {
         var command = new ArrayList<String>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-        command.addAll(LAUNCHER_OPTIONS);
+        command.addAll(LauncherOptions.DAEMON);
         command.addAll(javaOptions);
         command.addAll(List.of("-cp", System.getProperty("java.class.path"),
                 "io.mailrace.daemon.Main"));

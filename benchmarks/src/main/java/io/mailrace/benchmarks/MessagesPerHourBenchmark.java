@@ -59,6 +59,14 @@ public class MessagesPerHourBenchmark {
     @Param({"1", "20", "100", "500"})
     private int sessions;
 
+    /** Whether the receivers offer CHUNKING. */
+    @Param({"false", "true"})
+    private boolean chunking;
+
+    /** Whether the event log goes to standard output. */
+    @Param({"off", "on"})
+    private String events = "off";
+
     private @Nullable BenchRig rig;
     private long target;
 
@@ -68,8 +76,8 @@ public class MessagesPerHourBenchmark {
         boolean out = tls.equals("out") || tls.equals("both");
         var options = new BenchOptions(Path.of(System.getProperty("java.io.tmpdir")), sessions,
                 size, recipients, dkim, in, out, durability.equals("async"), Duration.ZERO,
-                Duration.ZERO, "");
-        BenchRig started = BenchRig.start(options);
+                Duration.ZERO, chunking, events.equals("on"), "");
+        BenchRig started = BenchRig.start(options, LauncherOptions.relay());
         rig = started;
         started.begin();
     }

@@ -41,6 +41,7 @@ import picocli.CommandLine.Option;
  */
 @Command(name = "benchmarks/run all", mixinStandardHelpOptions = true)
 public final class RunAll implements Callable<Integer> {
+    private static final String USUAL_PLACE = "${sys:mailrace.root:-.}/benchmarks/results";
     private static final String WHOLE = "MessagesPerHourBenchmark";
     private static final DateTimeFormatter NAME = DateTimeFormatter
             .ofPattern("yyyy-MM-dd-HHmm", Locale.ROOT).withZone(ZoneOffset.UTC);
@@ -49,12 +50,14 @@ public final class RunAll implements Callable<Integer> {
     /** What a row of messages per hour is like unless it says otherwise. */
     private static final Map<String, List<String>> USUAL = Map.of("size", List.of("10240"),
             "recipients", List.of("1"), "tls", List.of("none"), "dkim", List.of("false"),
-            "durability", List.of("sync"), "sessions", List.of("100"));
+            "durability", List.of("sync"), "sessions", List.of("100"), "chunking",
+            List.of("false"), "events", List.of("off"));
     private static final List<Map<String, List<String>>> QUESTIONS = List.of(
             Map.of("size", List.of("2048", "10240", "30720", "102400")),
             Map.of("recipients", List.of("10")), Map.of("tls", List.of("in", "out", "both")),
             Map.of("dkim", List.of("true"), "tls", List.of("none", "both")),
-            Map.of("durability", List.of("async")), Map.of("sessions", List.of("1", "20", "500")));
+            Map.of("durability", List.of("async")), Map.of("sessions", List.of("1", "20", "500")),
+            Map.of("chunking", List.of("true")), Map.of("events", List.of("on")));
     private static final List<Map<String, List<String>>> QUICK_QUESTIONS = List.of(Map.of(),
             Map.of("dkim", List.of("true")));
     private static final Map<String, String> QUICK_PARTS = Map.of("bytes", "10240", "bodyBytes",
@@ -67,7 +70,7 @@ public final class RunAll implements Callable<Integer> {
             "Only benchmarks whose name has it."})
     private String only = "";
 
-    @Option(names = "--results", paramLabel = "DIR", defaultValue = "benchmarks/results")
+    @Option(names = "--results", paramLabel = "DIR", defaultValue = USUAL_PLACE)
     private Path results = Path.of("");
 
     public static void main(String[] args) {
@@ -165,7 +168,7 @@ public final class RunAll implements Callable<Integer> {
     /** The newest of the files in the folder that are committed and of that mode. */
     private static Optional<RunRecord> lastCommitted(Path folder, String mode)
             throws IOException, InterruptedException {
-        List<String> names = git("ls-files", folder.toString()).lines()
+        List<String> names = git("ls-files", folder.toAbsolutePath().toString()).lines()
                 .filter(name -> name.endsWith(".json")).sorted().toList().reversed();
         for (String name : names) {
             Path file = folder.resolve(Path.of(name).getFileName());
@@ -185,6 +188,7 @@ public final class RunAll implements Callable<Integer> {
         command.addAll(List.of(arguments));
         try {
             Process asking = new ProcessBuilder(command)
+                    .directory(Path.of(System.getProperty("mailrace.root", ".")).toFile())
                     .redirectError(ProcessBuilder.Redirect.DISCARD).start();
             String said = new String(asking.getInputStream().readAllBytes(),
                     StandardCharsets.UTF_8);

@@ -63,6 +63,29 @@ class CapacityModelTest {
     }
 
     @Test
+    void cost_ofTwoSizes_isTheLineThroughThem() {
+        CapacityCost cost = CapacityCost.of(2000, 110, 20_000, 200);
+        assertThat(cost.micros(10_000)).isCloseTo(150, within(1e-9));
+        assertThat(cost.micros(40_000)).isCloseTo(300, within(1e-9));
+        assertThatThrownBy(() -> CapacityCost.of(1, 2, 1, 3)).hasMessageContaining("two sizes");
+    }
+
+    @Test
+    void row_ofACheck_holdsWithinItsTolerance() {
+        assertThat(new CapacityCheck.Row("r", 1000, 1290).holds(0.3)).isTrue();
+        assertThat(new CapacityCheck.Row("r", 1000, 710).holds(0.3)).isTrue();
+        assertThat(new CapacityCheck.Row("r", 1000, 690).holds(0.3)).isFalse();
+        assertThat(new CapacityCheck.Row("r", 1000, 1310).holds(0.3)).isFalse();
+        assertThat(new CapacityCheck.Row("r", 0, 0).holds(0.3)).isFalse();
+    }
+
+    @Test
+    void cores_asTasksetTellsThem_areAll() {
+        assertThat(CapacityCheck.cores("pid 7's current affinity list: 0,2-4\n"))
+                .containsExactly(0, 2, 3, 4);
+    }
+
+    @Test
     void shown_ofAMachine_isTheArithmetic() {
         assertThat(MODEL.shown(machine(false, 0.1, 1000, 10_000), true))
                 .contains("4 vCPU / 2 x 1.25 x speed 0.50 = 1.25", "/ 520 us = 1,923/s",

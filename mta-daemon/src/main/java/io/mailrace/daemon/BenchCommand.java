@@ -76,6 +76,14 @@ final class BenchCommand implements Callable<Integer> {
             "What receivers think before they answer a message (default: ${DEFAULT-VALUE})."})
     private int replyDelay;
 
+    @Option(names = "--chunking", description = {
+            "The receivers offer CHUNKING: content goes by BDAT instead of DATA."})
+    private boolean chunking;
+
+    @Option(names = "--events", description = {
+            "With the event log on standard output, as for journald; off otherwise."})
+    private boolean events;
+
     @Option(names = "--disk", paramLabel = "DIR", description = {
             "A folder on the disk to be measured (default: where the configured spool is)."})
     private @Nullable Path disk;
@@ -93,7 +101,7 @@ final class BenchCommand implements Callable<Integer> {
         Path folder = folder(source, progress);
         var options = new BenchOptions(folder, sessions, bytes(size), recipients, dkim, tls, tls,
                 async, Duration.ofMillis(roundTrip), Duration.ofMillis(replyDelay),
-                source.map(BenchCommand::settings).orElse(""));
+                chunking, events, source.map(BenchCommand::settings).orElse(""));
         int siteConnections = source.map(s -> s.root().section("delivery")
                 .integer("connections-per-site", 1, 10_000)).orElse(20);
         BenchResult result = Bench.run(new Bench.Plan(options, seconds, rate, siteConnections),

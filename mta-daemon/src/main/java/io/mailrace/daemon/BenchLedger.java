@@ -13,9 +13,13 @@ import org.HdrHistogram.Histogram;
  */
 final class BenchLedger {
     static final int MAX_DELIVERIES = 200_000_000;
-    private static final int RING = 1 << 18;
+    /** Of so many numbers in a row times are known. */
+    static final int RING = 1 << 18;
+    /** Of so many messages on broken lines the times are kept; the run is worth nothing then. */
+    private static final int MAX_BROKEN = 1 << 16;
+    /** So many samples for one client that is late, each for several messages when it is more. */
+    private static final int MAX_SAMPLES = 10_000;
     private static final long MAX_NANOS = TimeUnit.MINUTES.toNanos(10);
-    private static final long UNKNOWN = Long.MIN_VALUE;
 
     /** Counts at one moment. */
     record Counts(long submitted, long acknowledged, long delivered, long refused,
@@ -24,8 +28,13 @@ final class BenchLedger {
     private final int recipients;
     private final BitSet acknowledged = new BitSet();
     private final BitSet delivered = new BitSet();
+    /** Whose time stands in a place of the ring, one more than its number; 0: nobody's. */
+    private final long[] acknowledgedOwner = new long[RING];
     /** When each of the last numbers was acknowledged. */
     private final long[] acknowledgedNanos = new long[RING];
+    /** When the messages were due whose lines broke since the times were last taken. */
+    private final long[] brokenDue = new long[MAX_BROKEN];
+    private int brokenCount;
     private Histogram toReply = histogram();
     private Histogram toDelivery = histogram();
     private long next;
@@ -50,7 +59,6 @@ final class BenchLedger {
         if ((next + 1) * recipients > MAX_DELIVERIES) {
             return -1;
         }
-        acknowledgedNanos[(int) (next % RING)] = UNKNOWN;
         return next++;
     }
 
@@ -68,7 +76,11 @@ final class BenchLedger {
         acknowledged.set((int) number);
         acknowledgedCount++;
         record(toReply, nowNanos - dueNanos);
-        acknowledgedNanos[(int) (number % RING)] = nowNanos;
+        int place = (int) (number % RING);
+        if (acknowledgedOwner[place] <= number + 1) {
+            acknowledgedOwner[place] = number + 1;
+            acknowledgedNanos[place] = nowNanos;
+        }
         for (int i = 0; i < recipients; i++) {
             if (delivered.get((int) (number * recipients + i))) {
                 // the receiver was faster than the client's reading of its 250
@@ -93,15 +105,20 @@ final class BenchLedger {
         deliveredCount++;
         if (acknowledged.get((int) number)) {
             deliveredOfAcknowledged++;
-            long since = acknowledgedNanos[(int) (number % RING)];
-            if (since != UNKNOWN) {
-                record(toDelivery, nowNanos - since);
+            int place = (int) (number % RING);
+            // a later number may have taken the place: no time is better than another's
+            if (acknowledgedOwner[place] == number + 1) {
+                record(toDelivery, nowNanos - acknowledgedNanos[place]);
             }
         }
     }
 
     private static void record(Histogram histogram, long nanos) {
-        histogram.recordValue(Math.clamp(nanos, 0, MAX_NANOS));
+        histogram.recordValue(clamp(nanos));
+    }
+
+    private static long clamp(long nanos) {
+        return Math.clamp(nanos, 0, MAX_NANOS);
     }
 
     /** What arrived is not what was sent. */
@@ -135,13 +152,57 @@ final class BenchLedger {
         }).sum();
     }
 
+    /** The line of a message broke before its reply: it will never have one. */
+    synchronized void broken(long dueNanos) {
+        if (brokenCount < MAX_BROKEN) {
+            brokenDue[brokenCount++] = dueNanos;
+        }
+    }
+
     /** Forgets the times so far. */
     synchronized void startTimes() {
         toReply = histogram();
         toDelivery = histogram();
+        brokenCount = 0;
     }
 
-    /** MAIL to 250, from when it was due, since {@link #startTimes}. */
+    /**
+     * At the end of the times: one client's messages that were due and have no reply have waited
+     * so long at least. Left out, a relay that stands still would look quick.
+     *
+     * @param firstDueNanos of the one that waits longest
+     * @param everyNanos between them; 0: there is one
+     */
+    synchronized void unanswered(double firstDueNanos, double everyNanos, long nowNanos) {
+        double waited = nowNanos - firstDueNanos;
+        if (waited < 0) {
+            return;
+        }
+        long count = everyNanos <= 0 ? 1 : 1 + (long) (waited / everyNanos);
+        long step = 1 + count / MAX_SAMPLES;
+        for (long i = 0; i < count; i += step) {
+            toReply.recordValueWithCount(clamp((long) (waited - i * everyNanos)),
+                    Math.min(step, count - i));
+        }
+    }
+
+    /** At the end of the times: what broke or was acknowledged and waits has waited so long. */
+    synchronized void endTimes(long nowNanos) {
+        for (int i = 0; i < brokenCount; i++) {
+            record(toReply, nowNanos - brokenDue[i]);
+        }
+        brokenCount = 0;
+        for (int place = 0; place < RING; place++) {
+            long number = acknowledgedOwner[place] - 1;
+            for (int i = 0; number >= 0 && i < recipients; i++) {
+                if (!delivered.get((int) (number * recipients + i))) {
+                    record(toDelivery, nowNanos - acknowledgedNanos[place]);
+                }
+            }
+        }
+    }
+
+    /** MAIL to 250, from when it was due, since {@link #startTimes}; without refused ones. */
     synchronized BenchTimes toReply() {
         return BenchTimes.of(toReply);
     }

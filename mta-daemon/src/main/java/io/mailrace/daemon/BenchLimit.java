@@ -20,7 +20,9 @@ record BenchLimit(Kind kind, List<String> reasons, double alonePerSecond) {
     private static final double STOLEN = 0.05;
     private static final double OTHERS = 0.15;
     private static final double REACHED = 0.98;
-    private static final int MAX_BATCH = 256;
+    /** What the spool writes at once: so many operations, or so many octets of them. */
+    private static final int BATCH_OPERATIONS = 256;
+    private static final int BATCH_BYTES = 4 << 20;
 
     /** What can end first. */
     enum Kind {
@@ -132,12 +134,21 @@ record BenchLimit(Kind kind, List<String> reasons, double alonePerSecond) {
         return text("The disk's syncs: the spool was writing and syncing for %.0f %% of the time,"
                 + " %.0f times a second with %.1f new messages each. ",
                 100 * phase.flushShare(), phase.flushesPerSecond(), together)
-                + (together < MAX_BATCH / 2.0
+                + (together < batch(facts.options) / 2
                         ? "More clients at once put more messages into one sync: try --sessions "
                                 + Math.min(BenchOptions.MAX_SESSIONS,
                                         4 * facts.options.sessions())
                                 + "."
                         : "A disk that syncs faster gives more.");
+    }
+
+    /**
+     * Messages that fit into one batch: each is an operation when it is taken, and one more for
+     * each delivery when that is settled.
+     */
+    static double batch(BenchOptions options) {
+        return Math.min(BATCH_OPERATIONS / (1.0 + options.recipients()),
+                (double) BATCH_BYTES / options.sizeBytes());
     }
 
     private static String network(Facts facts) {

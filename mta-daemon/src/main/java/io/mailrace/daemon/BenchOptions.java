@@ -17,11 +17,13 @@ import java.time.Duration;
  * @param async {@code spool.durability = async}: 250 before the sync
  * @param roundTrip how far away the receivers are
  * @param replyDelay what the receivers think before they answer a message
+ * @param chunking the receivers offer CHUNKING, so content goes to them by BDAT instead of DATA
+ * @param events the relay writes its event log to standard output, where it is read and thrown away
  * @param settings further lines of configuration, which win over those before
  */
 public record BenchOptions(Path folder, int sessions, int sizeBytes, int recipients, boolean dkim,
         boolean tlsIn, boolean tlsOut, boolean async, Duration roundTrip, Duration replyDelay,
-        String settings) {
+        boolean chunking, boolean events, String settings) {
     static final int MAX_SESSIONS = 2000;
     static final int MAX_SIZE = 10 << 20;
     /** Domains, each a site of its own. */
@@ -45,15 +47,27 @@ public record BenchOptions(Path folder, int sessions, int sizeBytes, int recipie
         }
     }
 
-    /** Messages of 10 KB to one recipient over so many sessions, synced, in the clear. */
+    /** Messages of 10 KB to one recipient over so many sessions, synced, by DATA in the clear. */
     public static BenchOptions plain(Path folder, int sessions) {
         return new BenchOptions(folder, sessions, 10_240, 1, false, false, false, false,
-                Duration.ZERO, Duration.ZERO, "");
+                Duration.ZERO, Duration.ZERO, false, false, "");
     }
 
     /** The same with or without signatures. */
     public BenchOptions withDkim(boolean signed) {
         return new BenchOptions(folder, sessions, sizeBytes, recipients, signed, tlsIn, tlsOut,
-                async, roundTrip, replyDelay, settings);
+                async, roundTrip, replyDelay, chunking, events, settings);
+    }
+
+    /** The same with another size of the body. */
+    public BenchOptions withSize(int bytes) {
+        return new BenchOptions(folder, sessions, bytes, recipients, dkim, tlsIn, tlsOut, async,
+                roundTrip, replyDelay, chunking, events, settings);
+    }
+
+    /** The same with other receivers and another event log. */
+    BenchOptions with(boolean chunks, boolean eventLog) {
+        return new BenchOptions(folder, sessions, sizeBytes, recipients, dkim, tlsIn, tlsOut,
+                async, roundTrip, replyDelay, chunks, eventLog, settings);
     }
 }

@@ -109,9 +109,21 @@ public final class BenchProbe {
      */
     public static double signaturesPerSecond(Path folder, Duration limit, TimeSource time)
             throws IOException, InterruptedException {
-        Path key = folder.resolve("probe.pem");
-        DkimKeyGenerator.generate(DkimKeyGenerator.Kind.RSA_2048, BenchMessage.DOMAIN, "probe",
-                key);
+        // never a fixed name: who is stopped leaves it behind, and keys are never replaced
+        Path own = Files.createTempDirectory(folder, "mailrace-probe-");
+        Path key = own.resolve("probe.pem");
+        try {
+            DkimKeyGenerator.generate(DkimKeyGenerator.Kind.RSA_2048, BenchMessage.DOMAIN,
+                    "probe", key);
+            return signaturesOfKey(key, limit, time);
+        } finally {
+            Files.deleteIfExists(key);
+            Files.deleteIfExists(own);
+        }
+    }
+
+    private static double signaturesOfKey(Path key, Duration limit, TimeSource time)
+            throws InterruptedException {
         var config = ConfigSource.ofText("dkim { \"" + BenchMessage.DOMAIN
                 + "\" = [ { selector = probe, key = \"" + key + "\" } ] }");
         try (MessageSigner signer = DkimSigners.open(DkimConfig.from(config.root()), time)) {
@@ -130,8 +142,6 @@ public final class BenchProbe {
                 thread.join();
             }
             return sum.sum() / CORES;
-        } finally {
-            Files.deleteIfExists(key);
         }
     }
 

@@ -5,6 +5,7 @@ import io.mailrace.core.TimeSource;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
+import java.io.OutputStream;
 import java.lang.management.ManagementFactory;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
@@ -62,8 +63,9 @@ final class BenchProcess implements AutoCloseable {
         builder.environment().putAll(launch.environment());
         Process process = builder.start();
         long end = time.nanos() + limit.toNanos();
-        var heard = CompletableFuture.supplyAsync(() -> listen(process),
-                task -> Thread.ofPlatform().daemon(true).name("bench-start").start(task));
+        var heard = new CompletableFuture<InetSocketAddress>();
+        Thread.ofPlatform().daemon(true).name("bench-output")
+                .start(() -> listen(process, heard));
         try {
             InetSocketAddress address = heard.get(end - time.nanos(), TimeUnit.NANOSECONDS);
             return new BenchProcess(process, log, address);
@@ -80,6 +82,16 @@ final class BenchProcess implements AutoCloseable {
     static List<String> daemonOptions(List<String> own) {
         return own.stream().filter(o -> KEPT_OPTIONS.stream().anyMatch(o::startsWith)
                 && DROPPED_OPTIONS.stream().noneMatch(o::startsWith)).toList();
+    }
+
+    /** Reads on to the end: a relay whose events nobody takes would stand still. */
+    private static void listen(Process process, CompletableFuture<InetSocketAddress> heard) {
+        try {
+            heard.complete(listen(process));
+            process.getInputStream().transferTo(OutputStream.nullOutputStream());
+        } catch (IOException | RuntimeException ended) {
+            heard.completeExceptionally(ended);
+        }
     }
 
     private static InetSocketAddress listen(Process process) {

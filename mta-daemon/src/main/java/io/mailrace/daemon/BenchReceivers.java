@@ -5,6 +5,7 @@ import io.netty.channel.EventLoopGroup;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 
 /**
@@ -27,6 +28,14 @@ final class BenchReceivers implements AutoCloseable {
     static BenchReceivers start(BenchOptions options, SimulatedInbox inbox, EventLoopGroup loops)
             throws IOException, InterruptedException {
         var behaviour = new SimulatedBehaviour() {
+            @Override
+            public List<String> extensions() {
+                List<String> all = SimulatedBehaviour.super.extensions();
+                return options.chunking()
+                        ? all
+                        : all.stream().filter(word -> !word.equals("CHUNKING")).toList();
+            }
+
             @Override
             public Duration roundTrip() {
                 return options.roundTrip();

@@ -37,6 +37,8 @@ final class BenchReport {
                 result.signaturesPerSecond());
         line("  messages   %,d bytes, %s, %s", options.sizeBytes(),
                 count(options.recipients(), "recipient"), options.dkim() ? "signed" : "unsigned");
+        line("  settings   content to receivers by %s, event log %s",
+                options.chunking() ? "BDAT where it helps" : "DATA", onOff(options.events()));
         line("  way        %s, TLS %s in and %s out, receivers %d ms away; 250 %s the sync",
                 count(options.sessions(), "session"), onOff(options.tlsIn()),
                 onOff(options.tlsOut()), options.roundTrip().toMillis(),
@@ -174,6 +176,8 @@ final class BenchReport {
         json.writeBooleanProperty("tls_out", options.tlsOut());
         json.writeStringProperty("durability", options.async() ? "async" : "sync");
         json.writeNumberProperty("round_trip_ms", options.roundTrip().toMillis());
+        json.writeBooleanProperty("chunking", options.chunking());
+        json.writeBooleanProperty("events", options.events());
     }
 
     private static void phase(JsonGenerator json, String name, BenchPhase phase) {

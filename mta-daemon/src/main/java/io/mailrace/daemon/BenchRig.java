@@ -36,6 +36,8 @@ public final class BenchRig implements AutoCloseable {
     private static final Duration START_LIMIT = Duration.ofSeconds(60);
     private static final Duration CONNECT_LIMIT = Duration.ofSeconds(60);
     private static final Duration STALL = Duration.ofSeconds(20);
+    /** How long a copy may take that is on its way when nothing waits any more. */
+    private static final Duration COPIES = Duration.ofSeconds(2);
     private static final Duration DRAIN_LIMIT = Duration.ofMinutes(5);
     private static final long TICK_NANOS = TimeUnit.MILLISECONDS.toNanos(5);
     private static final long WINDOW_BYTES = 48L << 20;
@@ -70,6 +72,11 @@ public final class BenchRig implements AutoCloseable {
         public static Launch after(List<String> before) {
             return new Launch(BenchDaemon.class.getName(), before, List.of(), Map.of(),
                     Optional.empty());
+        }
+
+        /** The same with these options of the JVM instead of those of this process. */
+        public Launch with(List<String> jvmOptions) {
+            return new Launch(program, before, jvmOptions, environment, spool);
         }
     }
 
@@ -142,10 +149,10 @@ public final class BenchRig implements AutoCloseable {
                 delivery { port = %6$d, allow-destinations = ["127.0.0.0/8"], tls = %7$s
                            park-first = 1s, park-max = 5s }
                 admin { socket = "%2$s/admin.sock", bind = "" }
-                log { level = warn, events = off }
+                log { level = warn, events = %8$s }
                 """.formatted(options.tlsIn() ? "starttls" : "off", folder, spool,
                 options.async() ? "async" : "sync", receivers.dnsPort(), receivers.port(),
-                options.tlsOut() ? "opportunistic" : "off");
+                options.tlsOut() ? "opportunistic" : "off", options.events() ? "stdout" : "off");
         if (options.tlsIn()) {
             SimulatedCertificate.write("mta1.bench.test", folder.resolve("cert.pem"),
                     folder.resolve("key.pem"));
@@ -210,6 +217,11 @@ public final class BenchRig implements AutoCloseable {
         BenchSnapshot from = snapshot();
         await(() -> false, length);
         BenchSnapshot to = snapshot();
+        long now = time.nanos();
+        if (source != null) {
+            source.endTimes(now);
+        }
+        ledger.endTimes(now);
         return BenchPhase.between(from, to, ledger.inFlight(), ledger.toReply(),
                 ledger.toDelivery());
     }
@@ -244,8 +256,9 @@ public final class BenchRig implements AutoCloseable {
     }
 
     /**
-     * Sends the clients home and waits until all that was acknowledged has arrived, or nothing
-     * moves any more.
+     * Sends the clients home and waits until all that was acknowledged has arrived and the relay
+     * has nothing more to deliver, or nothing moves any more; and a little longer, since a copy
+     * comes last.
      */
     public Account finish() throws InterruptedException {
         BenchSource leaving = source;
@@ -266,10 +279,27 @@ public final class BenchRig implements AutoCloseable {
             }
             pause();
         }
+        if (relay.process().isAlive()) {
+            if (!await(this::nothingQueued, STALL)) {
+                lastTrouble = "mail stays in the queues though all has arrived";
+            }
+            await(() -> false, COPIES);
+        }
         BenchLedger.Counts counts = ledger.counts();
         return new Account(counts.submitted(), counts.acknowledged(), counts.delivered(),
                 ledger.missing(), counts.duplicates(), counts.corrupt(), counts.refused(),
                 counts.lostLines(), lastTrouble);
+    }
+
+    /** Whether the relay says so; one that is never asked, such as a yardstick, has no queues. */
+    private boolean nothingQueued() {
+        Path socket = folder.resolve("admin.sock");
+        if (!Files.exists(socket) || !relay.process().isAlive()) {
+            return true;
+        }
+        String page = BenchSnapshot.metrics(new AdminClient(socket));
+        return !page.isEmpty() && BenchSnapshot.metric(page, "queue_envelopes_waiting") == 0
+                && BenchSnapshot.metric(page, "queue_envelopes_taken") == 0;
     }
 
     private boolean await(BooleanSupplier condition, Duration limit) throws InterruptedException {

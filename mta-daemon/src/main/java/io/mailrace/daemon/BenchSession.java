@@ -80,6 +80,7 @@ final class BenchSession extends ByteToMessageDecoder {
                 }
             }
             case CONTENT -> {
+                schedule.answered();
                 source.ledger().acknowledged(number, dueNanos, source.time().nanos());
                 begin(ctx);
             }
@@ -132,7 +133,7 @@ final class BenchSession extends ByteToMessageDecoder {
             return;
         }
         dueNanos = due;
-        schedule.sent();
+        schedule.sent(due);
         commands(ctx);
     }
 
@@ -162,6 +163,7 @@ final class BenchSession extends ByteToMessageDecoder {
     private void refuse(ChannelHandlerContext ctx, String what) {
         if (!orderly) {
             orderly = true;
+            schedule.answered();
             source.trouble(what);
             source.ledger().refused();
         }
@@ -177,6 +179,7 @@ final class BenchSession extends ByteToMessageDecoder {
 
     @Override
     public void channelInactive(ChannelHandlerContext ctx) throws Exception {
+        schedule.broken();
         source.closed(schedule, !orderly);
         super.channelInactive(ctx);
     }

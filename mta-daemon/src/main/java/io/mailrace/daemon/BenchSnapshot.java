@@ -58,7 +58,8 @@ record BenchSnapshot(long nanos, BenchLedger.Counts counts, long relayCpuNanos, 
         return process.info().totalCpuDuration().map(java.time.Duration::toNanos).orElse(0L);
     }
 
-    private static String metrics(AdminClient admin) {
+    /** The page of metrics; empty when nobody answers. */
+    static String metrics(AdminClient admin) {
         try {
             return admin.get("/metrics", false).body();
         } catch (IOException gone) {

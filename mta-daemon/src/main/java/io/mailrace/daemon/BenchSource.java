@@ -10,6 +10,8 @@ import io.netty.channel.socket.SocketChannel;
 import io.netty.channel.socket.nio.NioSocketChannel;
 import io.netty.handler.ssl.SslContext;
 import java.net.InetSocketAddress;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -23,6 +25,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 final class BenchSource implements AutoCloseable {
     private static final long RETRY_MILLIS = 50;
     private static final int CONNECT_MILLIS = 10_000;
+    private static final long NONE = Long.MIN_VALUE;
 
     /**
      * @param tls with a context they use STARTTLS
@@ -37,6 +40,7 @@ final class BenchSource implements AutoCloseable {
     private final BenchLedger ledger;
     private final TimeSource time;
     private final Bootstrap bootstrap;
+    private final List<Schedule> schedules = new ArrayList<>();
     private final AtomicInteger ready = new AtomicInteger();
     private final AtomicInteger open = new AtomicInteger();
     private volatile boolean stopping;
@@ -54,17 +58,30 @@ final class BenchSource implements AutoCloseable {
                 .option(ChannelOption.CONNECT_TIMEOUT_MILLIS, CONNECT_MILLIS);
         long start = time.nanos();
         for (int i = 0; i < options.sessions(); i++) {
-            connect(new Schedule(start, i));
+            schedules.add(new Schedule(start, i));
+        }
+        schedules.forEach(this::connect);
+    }
+
+    /** At the end of the times: tells the ledger how long what has no reply has waited. */
+    void endTimes(long nowNanos) {
+        for (Schedule schedule : schedules) {
+            schedule.unanswered(nowNanos);
         }
     }
 
-    /** The moments of one client: every so many nanoseconds, shifted against the others'. */
+    /**
+     * The moments of one client: every so many nanoseconds, shifted against the others'. Changed by
+     * the event loop of its connection only; any thread may look.
+     */
     final class Schedule {
         private final double everyNanos = options.perSecond() > 0
                 ? TimeUnit.SECONDS.toNanos(1) * options.sessions() / options.perSecond()
                 : 0;
         private final double firstNanos;
-        private long sent;
+        private volatile long sent;
+        /** When the message without a reply was due; none: {@link #NONE}. */
+        private volatile long openDueNanos = NONE;
 
         private Schedule(long start, int session) {
             firstNanos = start + everyNanos * (session + 1) / options.sessions();
@@ -75,8 +92,32 @@ final class BenchSource implements AutoCloseable {
             return everyNanos == 0 ? time.nanos() : (long) (firstNanos + everyNanos * sent);
         }
 
-        void sent() {
+        @SuppressWarnings("NonAtomicVolatileUpdate") // one thread writes
+        void sent(long dueNanos) {
+            openDueNanos = dueNanos;
             sent++;
+        }
+
+        void answered() {
+            openDueNanos = NONE;
+        }
+
+        /** A connection is gone, perhaps with a message that had no reply. */
+        void broken() {
+            if (openDueNanos != NONE) {
+                ledger.broken(openDueNanos);
+                openDueNanos = NONE;
+            }
+        }
+
+        private void unanswered(long nowNanos) {
+            long open = openDueNanos;
+            if (open != NONE) {
+                ledger.unanswered(open, 0, nowNanos);
+            }
+            if (everyNanos > 0) {
+                ledger.unanswered(firstNanos + everyNanos * sent, everyNanos, nowNanos);
+            }
         }
     }
 

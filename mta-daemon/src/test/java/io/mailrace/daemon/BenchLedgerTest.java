@@ -45,6 +45,77 @@ class BenchLedgerTest {
         assertThat(ledger.toReply().p50()).isCloseTo(2_000_000_000L, offset());
     }
 
+    /** A relay that stands still at the end is not quick. */
+    @Test
+    void endTimes_dueAndUnanswered_haveWaitedSinceThen() {
+        ledger.startTimes();
+        // due at 0, 10, 20, ... 90 ms of 95
+        ledger.unanswered(0, 10_000_000, 95_000_000);
+        ledger.endTimes(95_000_000);
+        assertThat(ledger.toReply().count()).isEqualTo(10);
+        assertThat(ledger.toReply().max()).isCloseTo(95_000_000L, offset());
+        assertThat(ledger.toReply().p50()).isCloseTo(45_000_000L, offset());
+        // not due yet
+        ledger.unanswered(96_000_000, 10_000_000, 95_000_000);
+        assertThat(ledger.toReply().count()).isEqualTo(10);
+    }
+
+    @Test
+    void endTimes_veryManyDue_areCountedInFewSteps() {
+        ledger.unanswered(0, 1000, 10_000_000_000L);
+        assertThat(ledger.toReply().count()).isEqualTo(10_000_001);
+        assertThat(ledger.toReply().p50()).isCloseTo(5_000_000_000L, Offset.offset(50_000_000L));
+    }
+
+    @Test
+    void endTimes_lineBroke_countsOnce() {
+        ledger.broken(5_000_000);
+        ledger.endTimes(2_005_000_000L);
+        assertThat(ledger.toReply().max()).isCloseTo(2_000_000_000L, offset());
+        ledger.endTimes(3_005_000_000L);
+        assertThat(ledger.toReply().count()).isEqualTo(1);
+    }
+
+    @Test
+    void endTimes_acknowledgedAndNotDelivered_hasWaitedSinceItsReply() {
+        long number = ledger.take();
+        ledger.acknowledged(number, 0, 5_000_000);
+        deliver(number, 0, content(number), SIZE);
+        ledger.endTimes(705_000_000);
+        // one of two recipients still waits
+        assertThat(ledger.toDelivery().count()).isEqualTo(2);
+        assertThat(ledger.toDelivery().max()).isCloseTo(700_000_000L, offset());
+    }
+
+    /** More numbers later than the ring is long, a time of another number is not taken for its. */
+    @Test
+    void arrived_placeTakenByALaterNumber_hasNoTime() {
+        long old = ledger.take();
+        ledger.acknowledged(old, 0, 1_000_000);
+        long other = old;
+        for (int i = 0; i < BenchLedger.RING; i++) {
+            other = ledger.take();
+        }
+        ledger.acknowledged(other, 0, 900_000_000);
+        ledger.arrived(old, 0, 1_000_000_000);
+        assertThat(ledger.toDelivery().count()).isZero();
+        ledger.arrived(other, 0, 1_000_000_000);
+        assertThat(ledger.toDelivery().max()).isCloseTo(100_000_000L, offset());
+    }
+
+    @Test
+    void acknowledged_lateAfterThePlaceWasTaken_leavesTheTimeOfTheLaterNumber() {
+        long old = ledger.take();
+        long other = old;
+        for (int i = 0; i < BenchLedger.RING; i++) {
+            other = ledger.take();
+        }
+        ledger.acknowledged(other, 0, 100_000_000);
+        ledger.acknowledged(old, 0, 900_000_000);
+        ledger.arrived(other, 0, 1_000_000_000);
+        assertThat(ledger.toDelivery().max()).isCloseTo(900_000_000L, offset());
+    }
+
     @Test
     void arrived_beforeItsReplyIsRead_isNoDuplicateAndNotMissing() {
         long number = ledger.take();

@@ -59,10 +59,28 @@ class BenchLimitTest {
                 "--sessions 400");
     }
 
+    /** 256 operations or 4 MB are a batch; each message is at least two of them. */
+    @Test
+    void batch_ofMessages_isByOperationsAndByOctets() {
+        assertThat(BenchLimit.batch(PLAIN)).isCloseTo(128, within(1e-9));
+        assertThat(BenchLimit.batch(new BenchOptions(Path.of("/tmp"), 1, 10_240, 3, false, false,
+                false, false, Duration.ZERO, Duration.ZERO, false, false, ""))).isCloseTo(64,
+                        within(1e-9));
+        assertThat(BenchLimit.batch(PLAIN.withSize(1 << 20))).isCloseTo(4, within(1e-9));
+    }
+
+    @Test
+    void of_batchesHalfFull_asksForAFasterDisk() {
+        var full = new BenchPhase(10, 30_000, 30_000, 0, 12_000_000_000L, 6_000_000_000L, 0.5, 0,
+                400, 8_500_000_000L, 1_000_000, 0, TIMES, TIMES);
+        assertThat(of(PLAIN, full, 0).reasons().getFirst()).contains("75.0 new messages each",
+                "A disk that syncs faster");
+    }
+
     @Test
     void of_deliveriesWait_isTheNetworkWhenReceiversAreFar() {
         var far = new BenchOptions(Path.of("/tmp"), 100, 10_240, 1, false, false, false, false,
-                Duration.ofMillis(50), Duration.ZERO, "");
+                Duration.ofMillis(50), Duration.ZERO, false, false, "");
         BenchLimit limit = of(far, phase(0.3, 0.2, 1000, 4900), 0);
         assertThat(limit.kind()).isEqualTo(BenchLimit.Kind.NETWORK);
         assertThat(limit.reasons().getFirst()).contains("200 connections", "not more than 4,000/s");

@@ -30,7 +30,8 @@ class BenchTest {
 
     private BenchOptions options(boolean signedAndEncrypted, int recipients) {
         return new BenchOptions(folder, 4, 2000, recipients, signedAndEncrypted,
-                signedAndEncrypted, signedAndEncrypted, false, Duration.ZERO, Duration.ZERO, "");
+                signedAndEncrypted, signedAndEncrypted, false, Duration.ZERO, Duration.ZERO,
+                false, false, "");
     }
 
     @Test
@@ -63,11 +64,67 @@ class BenchTest {
         }
     }
 
+    /** Content goes by DATA unless the receivers offer more, and events flow where one wants. */
+    @Test
+    void rig_withChunkingAndEvents_everyDeliveryArrives()
+            throws IOException, InterruptedException {
+        try (BenchRig rig = BenchRig.start(options(false, 1).with(true, true))) {
+            rig.begin();
+            rig.awaitDelivered(2000);
+            BenchRig.Account account = rig.finish();
+            assertThat(account.good()).describedAs("%s %s", account, rig.log()).isTrue();
+        }
+    }
+
+    @Test
+    void receivers_unlessAsked_offerNoChunking() throws IOException, InterruptedException {
+        for (boolean chunking : new boolean[]{false, true}) {
+            var loops = new MultiThreadIoEventLoopGroup(1, NioIoHandler.newFactory());
+            try (var receivers = BenchReceivers.start(options(false, 1).with(chunking, false),
+                    new BenchSink(new BenchLedger(1), TimeSource.system()), loops);
+                    var client = SimulatedClient.connect(new InetSocketAddress(
+                            InetAddress.getByName("127.0.79.1"), receivers.port()),
+                            Duration.ofSeconds(10))) {
+                assertThat(client.offers("CHUNKING")).isEqualTo(chunking);
+                assertThat(client.offers("PIPELINING")).isTrue();
+            } finally {
+                loops.shutdownGracefully();
+            }
+        }
+    }
+
+    /** What a relay that hangs never answers has its time too, and what was due after it. */
+    @Test
+    void measure_relayNeverAnswers_timesTellIt() throws IOException, InterruptedException {
+        try (BenchRig rig = BenchRig.start(options(false, 1),
+                BenchRig.Launch.of(MuteRelay.class))) {
+            rig.begin(200);
+            BenchPhase phase = rig.measure(Duration.ofSeconds(2));
+            assertThat(phase.accepted()).isZero();
+            assertThat(phase.toReply().count()).isGreaterThan(300);
+            assertThat(Duration.ofNanos(phase.toReply().max())).isGreaterThan(
+                    Duration.ofMillis(1800));
+            assertThat(Duration.ofNanos(phase.toReply().p50())).isGreaterThan(
+                    Duration.ofMillis(700));
+        }
+    }
+
+    /** A run that was stopped hard left a key of a fixed name. */
+    @Test
+    void measure_signatures_mindsNoFileThatIsThere() throws IOException, InterruptedException {
+        Files.writeString(folder.resolve("probe.pem"), "left");
+        assertThat(BenchProbe.signaturesPerSecond(folder, Duration.ofMillis(20),
+                TimeSource.system())).isPositive();
+        try (Stream<Path> left = Files.list(folder)) {
+            assertThat(left).containsExactly(folder.resolve("probe.pem"));
+        }
+    }
+
     /** A relay that dies is told as lost mail, not waited for without end. */
     @Test
     void finish_relayKilled_tellsWhatIsMissing() throws IOException, InterruptedException {
         var slow = new BenchOptions(folder, 4, 2000, 1, false, false, false, false, Duration.ZERO,
-                Duration.ofSeconds(10), "");
+                Duration.ofSeconds(10), false, false, "");
         try (BenchRig rig = BenchRig.start(slow)) {
             rig.begin();
             rig.awaitDelivered(1);

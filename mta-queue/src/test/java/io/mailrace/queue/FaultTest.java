@@ -154,9 +154,13 @@ class FaultTest {
                     delivered());
             fixture.time.advance(Duration.ofSeconds(61));
             await(() -> fixture.spool.stuck(limit).equals(Optional.of("spool-commit")));
+            // whose it is: a restart would wait for the same disk
+            assertThat(fixture.spool.stalled()).isGreaterThan(limit);
+            assertThat(fixture.spool.refusal().orElseThrow()).contains("has not answered for 61 s");
             faulty.disk.answers.countDown();
             await(() -> fixture.spool.stuck(limit).isEmpty());
             settled.get();
+            await(() -> fixture.spool.stalled().isZero());
         }
     }
 

@@ -46,11 +46,9 @@ final class InitCommand implements Callable<Integer> {
             + "ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
 
     private static final int CONNECT_MILLIS = 2000;
-    private static final String BESIDE = """
-
-                  # Port 25 was taken when this was written. To have the other server send through
-                  # Mailrace, in Postfix's main.cf: relayhost = [127.0.0.1]:2525""".indent(0)
-            .stripTrailing();
+    private static final String BESIDE = "\n  # Port 25 was taken when this was written. To have"
+            + " the other server send through\n  # Mailrace, in Postfix's main.cf:"
+            + " relayhost = [127.0.0.1]:" + OTHER;
 
     /** For tests: the port on which another mail server would listen. */
     private final int smtpPort;
@@ -205,7 +203,8 @@ final class InitCommand implements Callable<Integer> {
                 dkim { "%s" = [ { selector = %s, key = "%s" } ] }
 
                 users.file = "%s"
-                """.formatted(host, relay == SMTP ? "" : BESIDE, relay, from, SELECTOR, key, folder.resolve("users")));
+                """.formatted(host, relay == SMTP ? "" : BESIDE, relay, from, SELECTOR, key,
+                folder.resolve("users")));
         for (String shipped : new String[]{"providers.conf", "warmup.conf"}) {
             if (Files.exists(folder.resolve(shipped))) {
                 text.append("\ninclude \"").append(shipped).append("\"\n");

@@ -106,7 +106,7 @@ class InitCommandTest {
             assertThat(out.toString()).contains("Port " + other.getLocalPort() + " belongs to ",
                     "the listener \"relay\"", "has 127.0.0.1:2525 instead.");
         }
-        assertThat(Files.readString(file())).contains("# Port 25 was taken",
+        assertThat(Files.readString(file())).contains("\n  # Port 25 was taken",
                 "relay { bind = \"127.0.0.1:2525\"", "relayhost = [127.0.0.1]:2525\n");
         DaemonConfig.load(file());
     }

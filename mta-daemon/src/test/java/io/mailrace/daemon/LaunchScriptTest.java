@@ -61,7 +61,8 @@ class LaunchScriptTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"460, 128m, 64m, Serial", "960, 160m, 96m, Serial", "1900, 256m, 128m, Serial", "3800, 384m, 256m, Serial",
+    @CsvSource({"460, 128m, 64m, Serial", "960, 160m, 96m, Serial", "1900, 256m, 128m, Serial",
+            "3800, 384m, 256m, Serial",
             "7700, 512m, 384m, Parallel", "15800, 512m, 384m, Parallel",
             "2000000, 512m, 384m, Parallel"})
     void serve_isSizedByTheMachine(long megabytes, String heap, String direct, String collector)

@@ -24,13 +24,14 @@ class SandboxTest {
     /** As the kernel shows it for a unit with PrivateTmp=yes. */
     @BeforeEach
     void mount() throws IOException {
-        mounts = Files.writeString(folder.resolve("mountinfo"), """
-                29 1 254:1 / / ro,relatime shared:1 - ext4 /dev/vda1 rw
-                31 29 0:27 / /dev/shm rw,nosuid shared:4 - tmpfs tmpfs rw
-                412 29 254:1 /tmp/systemd-private-0a1b-mailrace.service-x/tmp /tmp rw - ext4 / rw
-                413 29 254:1 /var/tmp/systemd-private-0a1b-mailrace.service-y/tmp /var/tmp rw - ext4 / rw
-                broken line
-                """.replace("/var/tmp rw - ext4 / rw", "/var/tmp rw - e / r"));
+        mounts = Files.writeString(folder.resolve("mountinfo"),
+                """
+                        29 1 254:1 / / ro,relatime shared:1 - ext4 /dev/vda1 rw
+                        31 29 0:27 / /dev/shm rw,nosuid shared:4 - tmpfs tmpfs rw
+                        412 29 254:1 /tmp/systemd-private-0a1b-x/tmp /tmp rw - ext4 / rw
+                        413 29 254:1 /var/tmp/systemd-private-0a1b-y/tmp /var/tmp rw - ext4 / rw
+                        broken line
+                        """);
     }
 
     @ParameterizedTest

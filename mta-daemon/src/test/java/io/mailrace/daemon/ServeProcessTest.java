@@ -16,7 +16,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.jspecify.annotations.Nullable;
 
-/** {@code mailrace serve} as a process of its own: signals, exit codes, and what the journal gets. */
+/** {@code mailrace serve} as a process of its own: signals, exit codes, what the journal gets. */
 class ServeProcessTest {
     private static final Duration LIMIT = Duration.ofSeconds(60);
     @TempDir

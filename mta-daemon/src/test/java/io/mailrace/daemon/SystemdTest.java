@@ -158,7 +158,8 @@ class SystemdTest {
         AtomicReference<Runnable> asked = new AtomicReference<>(() -> {});
         Liveness liveness = new Liveness(List.of(new Liveness.Asked("a", Runnable::run, false),
                 new Liveness.Asked("b", ended, false)), spool, time, Duration.ofSeconds(60));
-        Liveness slow = new Liveness(List.of(new Liveness.Asked("slow", asked::set, false)), spool, time,
+        Liveness slow = new Liveness(List.of(new Liveness.Asked("slow", asked::set, false)), spool,
+                time,
                 Duration.ofSeconds(60));
         slow.look();
         time.advance(Duration.ofSeconds(59));
@@ -175,7 +176,8 @@ class SystemdTest {
     @Test
     void liveness_diskThatDoesNotAnswer_hasALongerLimit() {
         FakeTimeSource time = new FakeTimeSource();
-        Liveness liveness = new Liveness(List.of(new Liveness.Asked("spool-read", task -> {}, true)),
+        Liveness liveness = new Liveness(
+                List.of(new Liveness.Asked("spool-read", task -> {}, true)),
                 spool, time, Duration.ofSeconds(60));
         liveness.look();
         time.advance(Duration.ofSeconds(61));

@@ -85,6 +85,7 @@ class LaunchScriptTest {
             assertThat(options).noneMatch(one -> one.startsWith(option));
         } else {
             assertThat(options).contains(option + buffer);
+            assertThat(options("config", "show")).contains(option + buffer);
         }
     }
 

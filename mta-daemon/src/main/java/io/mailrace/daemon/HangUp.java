@@ -18,6 +18,7 @@ final class HangUp {
      * From now on SIGHUP runs the work and ends nothing. Where the JVM leaves signals alone (-Xrs,
      * nohup) it stays as it was.
      */
+    @SuppressWarnings("ReferenceEquality") // a proxy is equal to itself only
     static void runs(Runnable work) {
         try {
             // By reflection: javac warns of sun.misc.Signal, and that warning cannot be silenced.

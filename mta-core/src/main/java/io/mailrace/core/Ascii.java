@@ -82,6 +82,9 @@ public final class Ascii {
      */
     public static String clean(CharSequence text, int maxLength) {
         int length = Math.min(text.length(), maxLength);
+        if (length == text.length() && isPrintable(text)) {
+            return text.toString();
+        }
         char[] chars = new char[length];
         for (int i = 0; i < length; i++) {
             char c = text.charAt(i);

@@ -24,7 +24,9 @@ public record SmtpReply(int code, Optional<EnhancedStatus> status, List<String> 
         if (lines.isEmpty() || lines.size() > MAX_LINES) {
             throw new IllegalArgumentException("a reply has 1 to 200 lines, not " + lines.size());
         }
-        lines = lines.stream().map(line -> Ascii.clean(line, MAX_LINE)).toList();
+        lines = lines.size() == 1
+                ? List.of(Ascii.clean(lines.getFirst(), MAX_LINE))
+                : lines.stream().map(line -> Ascii.clean(line, MAX_LINE)).toList();
     }
 
     /** A reply made by us. */

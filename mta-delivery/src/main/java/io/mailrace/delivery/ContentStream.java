@@ -14,6 +14,7 @@ import org.jspecify.annotations.Nullable;
 final class ContentStream {
     private static final byte[] END_AT_LINE_START = ".\r\n".getBytes(StandardCharsets.US_ASCII);
     private static final byte[] END_INSIDE_LINE = "\r\n.\r\n".getBytes(StandardCharsets.US_ASCII);
+    private static final int END_ROOM = 64;
 
     private final Attempt attempt;
     private final Content content;
@@ -60,6 +61,8 @@ final class ContentStream {
     /** Writes the next chunk. */
     void write(byte[] chunk, ByteBuf out) {
         next++;
+        // room for a dot every 32 octets and for what ends it, or the buffer grows bit by bit
+        out.ensureWritable(chunk.length + (stuffing ? chunk.length / 32 : 0) + END_ROOM);
         if (stuffing) {
             DotStuffing.write(chunk, atLineStart, out);
         } else {

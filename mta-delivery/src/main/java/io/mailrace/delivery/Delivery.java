@@ -56,7 +56,13 @@ public final class Delivery {
     /** After a start, when it is over: whoever needs authorities before reads them himself. */
     private static final int PREPARE_SECONDS = 10;
     private static final int FAILING_DOMAINS = 100_000;
+    private static final int KNOWN_DOMAINS = 20_000;
+    /** A queue that always has mail asks so often where it goes. */
+    private static final long KNOWN_NANOS = TimeUnit.SECONDS.toNanos(1);
     private static final Duration LAST_SETTLEMENTS = Duration.ofSeconds(10);
+
+    /** Where a destination goes, found out less than a second ago. */
+    private record Known(To to, long untilNanos) {}
 
     private final DeliveryConfig config;
     private final Spool spool;
@@ -71,6 +77,7 @@ public final class Delivery {
     private final Map<Site, Dispatcher> sites = new ConcurrentHashMap<>();
     private final Map<QueueKey, Dispatcher> places = new ConcurrentHashMap<>();
     private final Cache<String, Integer> unknownInARow;
+    private final Cache<String, Known> known;
     private volatile boolean closing;
     private @Nullable ScheduledFuture<?> sweep;
 
@@ -112,6 +119,7 @@ public final class Delivery {
         control = new ShapingControl(config, shaping, spool, this::isSite);
         unknownInARow = Caffeine.newBuilder().maximumSize(FAILING_DOMAINS)
                 .executor(Runnable::run).expireAfterWrite(Duration.ofHours(2)).build();
+        known = Caffeine.newBuilder().maximumSize(KNOWN_DOMAINS).executor(Runnable::run).build();
         metrics.gauge("delivery_connections_current", "Connections to peers", budget::used);
         metrics.gauge("delivery_sites_current", "Sites with mail or connections", sites::size);
         metrics.gauge("delivery_settlements_current", "Outcomes on their way to the disk",
@@ -229,21 +237,32 @@ public final class Delivery {
         if (closing) {
             return;
         }
-        QueueKey key = queue.key();
-        Destination destination = Destination.parse(key.destination());
-        hops.of(destination).whenComplete((hop, bug) -> {
-            try {
-                if (bug != null) {
-                    throw new IllegalStateException("resolver failed", bug);
-                }
-                give(queue, hop);
-            } catch (RejectedExecutionException stopped) {
-                LOG.debug("event loop stopped before queue={} was routed", key);
-            } catch (RuntimeException unforeseen) {
-                parts.unforeseen("routing " + key, unforeseen);
-                parts.park(queue, config.delivery().parkFirst().toMillis(), "internal error");
+        String destination = queue.key().destination();
+        Known lately = known.getIfPresent(destination);
+        if (lately != null && lately.untilNanos - parts.time().nanos() > 0) {
+            routed(queue, lately.to, null);
+            return;
+        }
+        hops.of(Destination.parse(destination)).whenComplete((hop, bug) -> {
+            if (hop instanceof To to) {
+                remember(destination, to);
             }
+            routed(queue, hop, bug);
         });
+    }
+
+    private void routed(MailQueue queue, @Nullable NextHop hop, @Nullable Throwable bug) {
+        try {
+            if (hop == null) {
+                throw new IllegalStateException("resolver failed", bug);
+            }
+            give(queue, hop);
+        } catch (RejectedExecutionException stopped) {
+            LOG.debug("event loop stopped before queue={} was routed", queue.key());
+        } catch (RuntimeException unforeseen) {
+            parts.unforeseen("routing " + queue.key(), unforeseen);
+            parts.park(queue, config.delivery().parkFirst().toMillis(), "internal error");
+        }
     }
 
     private void give(MailQueue queue, NextHop hop) {
@@ -271,6 +290,14 @@ public final class Delivery {
                 end.loop().execute(() -> end.defer(none.reply(),
                         SitePace.parkMillis(config.delivery(), failures)));
             }
+        }
+    }
+
+    private void remember(String destination, To to) {
+        long now = parts.time().nanos();
+        long left = Math.min(KNOWN_NANOS, to.hosts().validUntilNanos() - now);
+        if (left > 0) {
+            known.put(destination, new Known(to, now + left));
         }
     }
 

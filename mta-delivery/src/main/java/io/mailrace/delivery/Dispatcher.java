@@ -170,7 +170,10 @@ final class Dispatcher {
         if (!connection.useGrant()) {
             pool.choice().charge(connection.source());
         }
-        pumpSoon();
+        // enough of its lane is at hand, and nothing can be opened: the turn can wait
+        if (mayOpen() || paths.warmsUp() || pool.atHand(next.lane()) < pace.connections()) {
+            pumpSoon();
+        }
         return next;
     }
 

@@ -15,6 +15,7 @@ import java.util.concurrent.Executor;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 import org.rocksdb.RocksDBException;
 import org.rocksdb.Status;
@@ -45,6 +46,11 @@ final class CommitThread implements AutoCloseable {
     static final int MAX_OPERATIONS = 256;
     static final int MAX_BYTES = 4 << 20;
     private static final int RECORD_OVERHEAD = 512;
+    /**
+     * Nobody waits for a settlement, but whoever sends mail waits for the sync that it would begin:
+     * so long others may come and share it.
+     */
+    private static final long LINGER_NANOS = TimeUnit.MICROSECONDS.toNanos(250);
     private static final long IDLE_MILLIS = 1000;
     private static final long BROKEN_PAUSE_MILLIS = 100;
     private static final long RETRY_NANOS = Duration.ofSeconds(1).toNanos();
@@ -209,10 +215,17 @@ final class CommitThread implements AutoCloseable {
         Operation next = operations.isEmpty()
                 ? input.poll(pauseMillis(), TimeUnit.MILLISECONDS)
                 : input.peek() instanceof Operation.DropQueue ? null : input.poll();
+        boolean settled = true;
+        boolean lingered = false;
         while (next != null) {
             stopping |= next instanceof Operation.Stop;
+            settled &= next instanceof Operation.Settle;
             operations.add(next);
             bytes += next.bytes() + RECORD_OVERHEAD;
+            if (settled && !lingered && input.isEmpty()) {
+                lingered = true;
+                LockSupport.parkNanos(LINGER_NANOS);
+            }
             boolean full = operations.size() >= MAX_OPERATIONS || bytes >= MAX_BYTES;
             next = full || !together(next, input.peek()) ? null : input.poll();
         }

@@ -180,7 +180,7 @@ final class EnvelopeRebuild {
         boolean inHeader = true;
         int column = 0;
         byte last = '\n';
-        Content content = new StoredContent(store, new FreshContents(0), id,
+        Content content = new StoredContent(store, FreshContents.none(), id,
                 received.sizeBytes());
         try {
             for (int chunk = 0; chunk < content.chunkCount(); chunk++) {

@@ -122,7 +122,8 @@ public final class RocksSpool implements Spool {
         clock = new SpoolClock(time, progress, config.retry().longestAge().toMillis());
         ids = new SpoolIds(time, progress.newestId() == 0 ? 0 : progress.newestId() + ID_SLACK);
         timer = new SpoolTimer(time, clock);
-        fresh = new FreshContents(Math.min(config.spool().freshCache(), heap / HEAP_SHARE_FRESH));
+        fresh = new FreshContents(Math.min(config.spool().freshCache(), heap / HEAP_SHARE_FRESH),
+                time);
         QueueLoader loader = new QueueLoader(store, meters, this::submit);
         queues = new QueueTable(time, clock, timer, reads, loader, this::record,
                 heap / HEAP_SHARE_WINDOWS);

@@ -70,7 +70,7 @@ final class SpoolExport {
         }
         String name = new SpoolId(id).toString();
         try (OutputStream file = Files.newOutputStream(target.resolve(name + ".eml"))) {
-            Content content = new StoredContent(store, new FreshContents(0), id,
+            Content content = new StoredContent(store, FreshContents.none(), id,
                     envelopes.getFirst().facts().sizeBytes());
             for (int chunk = 0; chunk < content.chunkCount(); chunk++) {
                 file.write(content.chunk(chunk));

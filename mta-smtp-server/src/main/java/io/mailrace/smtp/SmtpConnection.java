@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.mailrace.smtp;
 
+import io.mailrace.core.EnhancedStatus;
 import io.mailrace.core.Event;
 import io.mailrace.core.SmtpReply;
 import io.mailrace.core.TimeSource;
@@ -236,10 +237,13 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
         }
         int last = reply.lines().size() - 1;
         for (int i = 0; i <= last; i++) {
-            ByteBufUtil.writeAscii(out, Integer.toString(reply.code()));
+            writeNumber(reply.code(), out);
             out.writeByte(i < last ? '-' : ' ');
-            if (reply.status().isPresent()) {
-                ByteBufUtil.writeAscii(out, reply.status().get().toString());
+            EnhancedStatus status = reply.status().orElse(null);
+            if (status != null) {
+                writeNumber(status.statusClass(), out);
+                writeNumber(status.subject(), out.writeByte('.'));
+                writeNumber(status.detail(), out.writeByte('.'));
                 out.writeByte(' ');
             }
             ByteBufUtil.writeAscii(out, reply.lines().get(i));
@@ -247,6 +251,17 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
         }
         lastCode = reply.code();
         shared.meters().replied(reply.code());
+    }
+
+    /** From 0 to 999. */
+    private static void writeNumber(int number, ByteBuf out) {
+        if (number >= 100) {
+            out.writeByte('0' + number / 100);
+        }
+        if (number >= 10) {
+            out.writeByte('0' + number / 10 % 10);
+        }
+        out.writeByte('0' + number % 10);
     }
 
     @Override

@@ -14,13 +14,15 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.Supplier;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * The configuration file with every module's {@code reference.conf} under it. The modules read
+ * The configuration file with every module's {@code reference.conf} under it, and between them
+ * what the launcher sized by this machine. The modules read
  * their sections through {@link #root()}; then {@link #finish()} reports all problems at once,
  * in the order of the file.
  */
@@ -31,6 +33,8 @@ public final class ConfigSource {
     /** How the library describes a place: that of a merged section has all its parts. */
     private static final Pattern PLACE = Pattern.compile(
             "(?:merge of )?(.*?): (\\d{1,9})(?:-\\d+)?(?:,.*)?", Pattern.DOTALL);
+    private static final String MACHINE = "mailrace.default.";
+
     private final Config config;
     private final List<ConfigProblem> problems = new ArrayList<>();
     private final ConfigReader root;
@@ -66,13 +70,25 @@ public final class ConfigSource {
         try {
             Config reference = ConfigFactory.parseResources(ConfigSource.class.getClassLoader(),
                     "reference.conf");
-            return new ConfigSource(parse.get().withFallback(reference).resolve());
+            return new ConfigSource(parse.get().withFallback(ofThisMachine())
+                    .withFallback(reference).resolve());
         } catch (com.typesafe.config.ConfigException broken) {
             throw problemOf(name, broken);
         } catch (StackOverflowError tooDeep) {
             // the library recurses on dotted keys too, which no count of braces foresees
             throw problem(name, 0, "is nested too deeply");
         }
+    }
+
+    /** Defaults the launcher derived from the machine: {@code -Dmailrace.default.KEY=VALUE}. */
+    private static Config ofThisMachine() {
+        Map<String, String> sized = new TreeMap<>();
+        for (String name : System.getProperties().stringPropertyNames()) {
+            if (name.startsWith(MACHINE)) {
+                sized.put(name.substring(MACHINE.length()), System.getProperty(name, ""));
+            }
+        }
+        return ConfigFactory.parseMap(sized, "default for the memory of this machine");
     }
 
     private static ConfigException problemOf(String name,

@@ -65,6 +65,21 @@ class ConfigTest {
                 refused -> assertThat(refused.problems()).hasSize(2));
     }
 
+    /** The launcher's word stands between the operator's and the reference. */
+    @Test
+    void defaultOfTheMachine_yieldsToTheFile() {
+        String key = "of-this-machine";
+        System.setProperty("mailrace.default." + key + ".size", "8m");
+        try {
+            assertThat(root("x = 1").section(key).bytes("size", 0, 1L << 30)).isEqualTo(8L << 20);
+            assertThat(root(key + ".size = 3m").section(key).bytes("size", 0, 1L << 30))
+                    .isEqualTo(3L << 20);
+            assertThat(ConfigSource.ofText("x = 1").show()).contains("memory of this machine");
+        } finally {
+            System.clearProperty("mailrace.default." + key + ".size");
+        }
+    }
+
     @Test
     void values_ofEachKind_areRead() {
         ConfigReader c = root("""

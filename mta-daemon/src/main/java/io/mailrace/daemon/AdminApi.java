@@ -74,20 +74,24 @@ final class AdminApi {
     AdminApi(Spool spool, QueueReport.Why why, OperationsApi.Sites sites,
             ShapingApi shaping, IntakeReport intake, MetricsPage metrics,
             TimeSource time) {
-        this(spool, why, sites, shaping, intake, metrics, time, Optional::empty);
+        this(spool, why, sites, shaping, intake, metrics, time, Optional::empty, Optional::empty);
     }
 
-    /** @param reload empty while there is nothing to reload into, or nothing to reload from */
+    /**
+     * @param reload empty while there is nothing to reload into, or nothing to reload from
+     * @param stuck the name of a thread that does not come around
+     */
     AdminApi(Spool spool, QueueReport.Why why, OperationsApi.Sites sites,
             ShapingApi shaping, IntakeReport intake, MetricsPage metrics,
-            TimeSource time, Supplier<Optional<Reload>> reload) {
+            TimeSource time, Supplier<Optional<Reload>> reload,
+            Supplier<Optional<String>> stuck) {
         this.reload = reload;
         this.intake = intake;
         this.shaping = shaping;
         suppressions = new SuppressionsApi(shaping::control);
         warmup = new WarmupApi(shaping::warmup);
         this.metrics = metrics;
-        health = new HealthReport(spool, intake);
+        health = new HealthReport(spool, intake, stuck);
         queues = new QueueReport(spool.queues(), why, time);
         trace = new TraceReport(spool.journal());
         operations = new OperationsApi(spool, sites);

@@ -27,7 +27,8 @@ final class BenchProcess implements AutoCloseable {
     private static final int LOG_END = 4000;
     private static final List<String> KEPT_OPTIONS = List.of("-X", "--enable-native-access",
             "--sun-misc-unsafe-memory-access", "-Djava.library.path", "-Djava.io.tmpdir",
-            "--add-modules");
+            "--add-modules", "-Dcom.amazon.corretto",
+            "-Dmailrace.default.");
     /** Options of short commands and of start-up archives, which are not a daemon's. */
     private static final List<String> DROPPED_OPTIONS = List.of("-XX:TieredStopAtLevel",
             "-XX:+AutoCreateSharedArchive", "-XX:SharedArchiveFile", "-Xshare", "-Xlog", "-Xrun",

@@ -10,6 +10,7 @@ import io.mailrace.dkim.DkimConfig;
 import io.mailrace.queue.QueueKey;
 import io.mailrace.queue.RocksSpool;
 import io.mailrace.queue.Spool;
+import io.mailrace.queue.SpoolException;
 import io.mailrace.smtp.SmtpServer;
 import io.mailrace.smtp.SmtpServerException;
 import io.netty.channel.IoEventLoopGroup;
@@ -112,7 +113,7 @@ public final class Daemon implements AutoCloseable {
         // loads a library; the others make what is used below.
         aside("start-tls", OpenSsl::isAvailable);
         CompletableFuture<Spool> spoolOpening = aside("start-spool",
-                () -> RocksSpool.open(config.queue(), time, metrics));
+                this::openSpool);
         CompletableFuture<DkimInForce> signerOpening = aside("start-dkim",
                 () -> new DkimInForce(config.dkim(), time));
         CompletableFuture<MetricsPage> pageOpening = aside("start-metrics",
@@ -131,7 +132,9 @@ public final class Daemon implements AutoCloseable {
         spool = open;
         DkimInForce signer = signerOpening.join();
         dkim = signer;
-        openAdmin(open, pageOpening.join(), loops);
+        Liveness living = liveness(open, loops).start();
+        parts.push(new Part("liveness", living));
+        openAdmin(open, pageOpening.join(), loops, living);
         openEventLog(open);
         Delivery delivering = Delivery.start(config.delivery(), open, signer, loops,
                 time, metrics, config.dkim().keys().keySet().stream().sorted().toList());
@@ -146,7 +149,18 @@ public final class Daemon implements AutoCloseable {
                 adminAddress.map(InetSocketAddress::toString).orElse("off"),
                 config.admin().socket(),
                 TimeUnit.NANOSECONDS.toMillis(time.nanos() - startedNanos));
-        systemd.ready(liveness(open, loops), this::line);
+        systemd.ready(living, this::line);
+    }
+
+    private Spool openSpool() {
+        try {
+            return RocksSpool.open(config.queue(), time, metrics);
+        } catch (SpoolException refused) {
+            throw Sandbox.remedy(refused, config.queue().spool().path())
+                    .<RuntimeException>map(remedy -> new StartException(refused.getMessage() + ". "
+                            + remedy, refused))
+                    .orElse(refused);
+        }
     }
 
     /** What keeps a listener from its port is said with the remedy. */
@@ -164,8 +178,9 @@ public final class Daemon implements AutoCloseable {
 
     private Liveness liveness(Spool open, IoEventLoopGroup loops) {
         List<Liveness.Asked> all = new ArrayList<>();
-        loops.forEach(loop -> all.add(new Liveness.Asked("event loop " + (all.size() + 1), loop)));
-        all.add(new Liveness.Asked("spool-read", open.readers()));
+        loops.forEach(loop -> all.add(new Liveness.Asked("event loop " + (all.size() + 1), loop,
+                false)));
+        all.add(new Liveness.Asked("spool-read", open.readers(), true));
         return new Liveness(all, open, time, systemd.stuckAfter());
     }
 
@@ -188,24 +203,25 @@ public final class Daemon implements AutoCloseable {
     }
 
     /** What a reload changes. */
-    private void take(DaemonConfig fresh) {
+    private SmtpServer.Kept take(DaemonConfig fresh) {
         Logging.level(fresh.log().level());
         DkimInForce signer = dkim;
         if (signer != null) {
             signer.replace(fresh.dkim());
         }
         SmtpServer listening = server;
-        if (listening != null) {
-            listening.reloadFiles();
-        }
+        return listening == null
+                ? new SmtpServer.Kept(false, false)
+                : listening.reloadFiles();
     }
 
-    private void openAdmin(Spool open, MetricsPage page, IoEventLoopGroup loops) {
+    private void openAdmin(Spool open, MetricsPage page, IoEventLoopGroup loops,
+            Liveness living) {
         AdminApi api = new AdminApi(open, this::why, new DeliverySites(),
                 new ShapingApi(config, this::dkimConfig, () -> Optional.ofNullable(delivery)),
                 new IntakeReport(this::accepting,
                         () -> Optional.ofNullable(server).map(SmtpServer::intake)),
-                page, time, () -> Optional.ofNullable(reload));
+                page, time, this::reload, living::stuck);
         AdminServer admin = AdminServer.open(config.admin(), api, loops, config.hostname());
         parts.push(new Part("admin", admin));
         adminAddress = admin.address();
@@ -251,6 +267,11 @@ public final class Daemon implements AutoCloseable {
     Map<String, InetSocketAddress> addresses() {
         SmtpServer listening = server;
         return listening == null ? Map.of() : listening.addresses();
+    }
+
+    /** What a SIGHUP and "mailrace reload" run; empty while starting and stopping. */
+    Optional<Reload> reload() {
+        return Optional.ofNullable(reload);
     }
 
     /** Where metrics and health are on TCP; empty when off. */

@@ -73,17 +73,27 @@ final class EventFile implements EventTarget {
     private FileChannel open() throws IOException {
         FileChannel open = out;
         if (open == null) {
-            Path folder = file.getParent();
-            if (folder != null) {
-                Files.createDirectories(folder);
-            }
-            open = FileChannel.open(file,
-                    Set.of(StandardOpenOption.CREATE, StandardOpenOption.WRITE,
-                            StandardOpenOption.APPEND),
-                    ownerAndGroup());
+            open = append();
             out = open;
         }
         return open;
+    }
+
+    private FileChannel append() throws IOException {
+        Path folder = file.toAbsolutePath().getParent();
+        try {
+            if (folder != null) {
+                Files.createDirectories(folder);
+            }
+            return FileChannel.open(file,
+                    Set.of(StandardOpenOption.CREATE, StandardOpenOption.WRITE,
+                            StandardOpenOption.APPEND),
+                    ownerAndGroup());
+        } catch (IOException refused) {
+            throw Sandbox.remedy(refused, folder == null ? file : folder)
+                    .map(remedy -> new IOException(refused.getMessage() + ". " + remedy, refused))
+                    .orElse(refused);
+        }
     }
 
     private void rotate() throws IOException {

@@ -20,7 +20,23 @@ interface EventTarget extends AutoCloseable {
 
     /** Standard output: journald or a container's log. A reader that stops reading stops us. */
     static EventTarget stdout() {
-        return stream(new FileOutputStream(FileDescriptor.out));
+        OutputStream out = new FileOutputStream(FileDescriptor.out);
+        return JournalStream.takesOutput() ? journal(out) : stream(out);
+    }
+
+    /** Lines that say their level to systemd's journal. */
+    static EventTarget journal(OutputStream out) {
+        return stream(new OutputStream() {
+            @Override
+            public void write(int one) throws IOException {
+                throw new IllegalStateException("whole lines only");
+            }
+
+            @Override
+            public void write(byte[] lines, int from, int length) throws IOException {
+                out.write(JournalStream.markedAsInfo(lines, length));
+            }
+        });
     }
 
     /** A stream that belongs to somebody else and stays open. */

@@ -6,26 +6,39 @@ import io.mailrace.queue.SpoolCare;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Supplier;
+import tools.jackson.core.JsonGenerator;
 
 /**
- * Whether the daemon lives and whether it takes mail, with the reason when not. Live means that the
- * process answers: a full disk is no reason to restart it. Ready means that new mail is taken.
+ * Whether the daemon lives and whether it takes mail, with the reason when not. Live means that
+ * its threads come around: a full disk is no reason to restart it. Ready means that new mail is
+ * taken.
  */
 final class HealthReport {
     private final Spool spool;
     private final IntakeReport intake;
 
-    HealthReport(Spool spool, IntakeReport intake) {
+    private final Supplier<Optional<String>> stuck;
+
+    /** @param stuck the name of a thread that does not come around; empty when all is well */
+    HealthReport(Spool spool, IntakeReport intake, Supplier<Optional<String>> stuck) {
         this.spool = spool;
         this.intake = intake;
+        this.stuck = stuck;
     }
 
     AdminApi.Answer live() {
-        return AdminApi.Answer.json(200, Json.page(json -> {
+        Optional<String> now = stuck.get();
+        return AdminApi.Answer.json(now.isEmpty() ? 200 : 503, Json.page(json -> {
             json.writeStartObject();
-            json.writeBooleanProperty("live", true);
+            live(json, now);
             json.writeEndObject();
         }));
+    }
+
+    private static void live(JsonGenerator json, Optional<String> stuck) {
+        json.writeBooleanProperty("live", stuck.isEmpty());
+        stuck.ifPresent(name -> json.writeStringProperty("stuck", name));
     }
 
     AdminApi.Answer ready() {
@@ -43,7 +56,7 @@ final class HealthReport {
             json.writeStartObject();
             if (full) {
                 json.writeStringProperty("version", Version.number());
-                json.writeBooleanProperty("live", true);
+                live(json, stuck.get());
             }
             json.writeBooleanProperty("ready", ready);
             json.writeArrayPropertyStart("reasons");

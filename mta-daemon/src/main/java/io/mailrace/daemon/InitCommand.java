@@ -9,6 +9,8 @@ import java.io.Console;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.Socket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -37,9 +39,20 @@ final class InitCommand implements Callable<Integer> {
     private static final String TEMPLATE = "replace-me.invalid";
     private static final String SELECTOR = "s1";
     private static final int PASSWORD_LENGTH = 24;
+    private static final int SMTP = 25;
+    /** Where the applications of this machine submit when another server has port 25. */
+    private static final int OTHER = 2525;
     /** Without characters that look alike. */
     private static final String LETTERS = "abcdefghijkmnpqrstuvwxyz"
             + "ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+
+    private static final int CONNECT_MILLIS = 2000;
+    private static final String BESIDE = "\n  # Port 25 was taken when this was written. To have"
+            + " the other server send through\n  # Mailrace, in Postfix's main.cf:"
+            + " relayhost = [127.0.0.1]:" + OTHER;
+
+    /** For tests: the port on which another mail server would listen. */
+    private final int smtpPort;
 
     @Option(names = "--hostname", paramLabel = "NAME", description = {
             "Full DNS name of this server (default: what the system says)."})
@@ -59,6 +72,14 @@ final class InitCommand implements Callable<Integer> {
     private ConfigOption config = new ConfigOption();
     @Spec
     private CommandSpec spec = CommandSpec.create();
+
+    InitCommand() {
+        this(SMTP);
+    }
+
+    InitCommand(int smtpPort) {
+        this.smtpPort = smtpPort;
+    }
 
     @Override
     public Integer call() throws IOException {
@@ -82,10 +103,16 @@ final class InitCommand implements Callable<Integer> {
             DkimKeyGenerator.generate(DkimKeyGenerator.Kind.RSA_2048, from, SELECTOR, key);
             ServiceGroup.share(key);
         }
-        write(file, text(folder, host, from, key));
+        InetSocketAddress relay = new InetSocketAddress("127.0.0.1", smtpPort);
+        boolean taken = taken(relay);
+        write(file, text(folder, host, from, key, taken ? OTHER : SMTP));
         DaemonConfig written = DaemonConfig.load(file);
         PrintWriter out = spec.commandLine().getOut();
         out.println("Configuration written to " + file);
+        if (taken) {
+            out.println(PortHolder.ofThisMachine().whoHas(relay) + ". So the listener \"relay\" for"
+                    + " programs on this machine has 127.0.0.1:" + OTHER + " instead.");
+        }
         addUser(written.smtp().users().file(), out);
         tellRecords(written, host, from, out);
         tellNext(from, out);
@@ -108,6 +135,16 @@ final class InitCommand implements Callable<Integer> {
                             : Optional.empty();
         } catch (IOException unknown) {
             return Optional.empty();
+        }
+    }
+
+    /** Only what listens counts: a right that is missing is no server that is there. */
+    private static boolean taken(InetSocketAddress address) {
+        try (Socket asked = new Socket()) {
+            asked.connect(address, CONNECT_MILLIS);
+            return true;
+        } catch (IOException nobody) {
+            return false;
         }
     }
 
@@ -144,7 +181,7 @@ final class InitCommand implements Callable<Integer> {
 
     // ------------------------------------------------------------------ what is written
 
-    private static String text(Path folder, String host, String from, Path key) {
+    private static String text(Path folder, String host, String from, Path key, int relay) {
         StringBuilder text = new StringBuilder("""
                 # Made by "mailrace init". Every key with its explanation: mailrace.conf(5).
                 # Check after changes with "mailrace check", then: systemctl reload mailrace
@@ -154,8 +191,8 @@ final class InitCommand implements Callable<Integer> {
                 listeners {
                   # Everybody logs in: mailrace user add NAME
                   submission { bind = "0.0.0.0:587", tls = starttls, auth = required }
-                  # Programs on this machine need no password.
-                  relay { bind = "127.0.0.1:25", tls = off, relay-from = ["127.0.0.0/8"] }
+                  # Programs on this machine need no password.%s
+                  relay { bind = "127.0.0.1:%d", tls = off, relay-from = ["127.0.0.0/8"] }
                 }
 
                 # The certificate of submission. Without one a self-signed one is made at each
@@ -168,7 +205,8 @@ final class InitCommand implements Callable<Integer> {
                 dkim { "%s" = [ { selector = %s, key = "%s" } ] }
 
                 users.file = "%s"
-                """.formatted(host, from, SELECTOR, key, folder.resolve("users")));
+                """.formatted(host, relay == SMTP ? "" : BESIDE, relay, from, SELECTOR, key,
+                folder.resolve("users")));
         for (String shipped : new String[]{"providers.conf", "warmup.conf"}) {
             if (Files.exists(folder.resolve(shipped))) {
                 text.append("\ninclude \"").append(shipped).append("\"\n");

@@ -6,6 +6,7 @@ import io.mailrace.queue.SpoolException;
 import io.mailrace.smtp.SmtpServerException;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.io.StringWriter;
 import java.util.Arrays;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -13,8 +14,9 @@ import picocli.CommandLine.ScopeType;
 
 /**
  * The command line. Exit codes: 0 done, 1 something is wrong (the text says what), 2 the command
- * was not understood. Only {@code serve}, {@code demo} and {@code bench} touch the classes of a
- * running daemon, so that the others start fast.
+ * was not understood; {@code serve} ends with {@value #BAD_CONFIG} when its configuration is wrong,
+ * so that systemd does not try that again and again. Only {@code serve}, {@code demo} and
+ * {@code bench} touch the classes of a running daemon, so that the others start fast.
  */
 @Command(name = "mailrace", description = "High-throughput outbound mail server.", subcommands = {
         ServeCommand.class, InitCommand.class,
@@ -32,6 +34,9 @@ import picocli.CommandLine.ScopeType;
         VersionCommand.class,
         HelpCommand.class}, mixinStandardHelpOptions = true, scope = ScopeType.INHERIT)
 public final class Main implements Runnable {
+    /** EX_CONFIG of sysexits.h, as in RestartPreventExitStatus= of the unit. */
+    static final int BAD_CONFIG = 78;
+
     @CommandLine.Spec
     private CommandLine.Model.CommandSpec spec = CommandLine.Model.CommandSpec.create();
 
@@ -65,23 +70,30 @@ public final class Main implements Runnable {
 
     /** Trouble an operator can mend is a text; a bug is a stack trace. */
     private static int report(Exception failed, CommandLine line) {
-        PrintWriter err = line.getErr();
+        StringWriter lines = new StringWriter();
+        PrintWriter text = new PrintWriter(lines);
+        boolean config = false;
         switch (failed) {
             case ConfigException problems -> {
-                problems.problems().forEach(err::println);
-                err.println(problems.problems().size() == 1
+                config = true;
+                problems.problems().forEach(text::println);
+                text.println(problems.problems().size() == 1
                         ? "1 problem"
                         : problems.problems().size() + " problems");
             }
-            case StartException said -> err.println("mailrace: " + said.getMessage());
-            case SpoolException said -> err.println("mailrace: " + said.getMessage());
-            case SmtpServerException said -> err.println("mailrace: " + said.getMessage());
-            case IOException said -> err.println("mailrace: " + text(said));
-            case IllegalArgumentException said -> err.println("mailrace: " + text(said));
-            default -> failed.printStackTrace(err);
+            case StartException said -> text.println("mailrace: " + said.getMessage());
+            case SpoolException said -> text.println("mailrace: " + said.getMessage());
+            case SmtpServerException said -> text.println("mailrace: " + said.getMessage());
+            case IOException said -> text.println("mailrace: " + text(said));
+            case IllegalArgumentException said -> text.println("mailrace: " + text(said));
+            default -> failed.printStackTrace(text);
         }
-        err.flush();
-        return 1;
+        boolean serving = line.getCommand() instanceof ServeCommand;
+        line.getErr().print(serving && JournalStream.takesErrors()
+                ? JournalStream.marked(JournalStream.ERROR, lines.toString())
+                : lines.toString());
+        line.getErr().flush();
+        return config && serving ? BAD_CONFIG : 1;
     }
 
     /** File exceptions say only the file's name: their class says what is wrong with it. */

@@ -70,10 +70,16 @@ public final class Manual {
         page.entry("0", "Done.");
         page.entry("1", "Something is wrong; the text says what.");
         page.entry("2", "The command was not understood.");
+        page.entry(Integer.toString(Main.BAD_CONFIG), "serve: the configuration is wrong; the text"
+                + " says where. The unit does not start it again by itself.");
+        page.heading("SIGNALS");
+        page.entry("SIGTERM, SIGINT", "serve: an orderly stop, see stop-timeout.");
+        page.entry("SIGHUP", "serve: as \"mailrace reload\"; how it went is in the log.");
         page.heading("ENVIRONMENT");
         page.entry("MAILRACE_JAVA_OPTS", "Further options of the server's Java.");
         page.entry("MAILRACE_MEMORY", "Megabytes of memory to size the server for, instead of what"
-                + " the machine or its cgroup has. Both may stand in /etc/default/mailrace.");
+                + " the machine or its cgroup has: heap, memory for the network and, below 3 GB,"
+                + " the default of spool.write-buffer. Both may stand in /etc/default/mailrace.");
         page.heading("FILES");
         page.entry("/etc/mailrace/mailrace.conf", "The configuration, mailrace.conf(5).");
         page.entry("/etc/default/mailrace", "The two variables above.");

@@ -81,21 +81,34 @@ final class PortHolder {
     }
 
     private String inUse(String key, InetSocketAddress address) {
+        Found found = find(address);
+        String stop = found.server().map(server -> "Stop it for good: systemctl disable --now "
+                + server.unit() + "; or take ").orElse((found.holder().isPresent()
+                        ? "Stop it, or take "
+                        : "Find it: ss -ltnp 'sport = :" + address.getPort() + "'; or take "));
+        return found.text(address) + ". " + stop + "another port with " + key;
+    }
+
+    /** Who listens there, as "Port 25 belongs to Postfix". */
+    String whoHas(InetSocketAddress address) {
+        return find(address).text(address);
+    }
+
+    private record Found(Optional<Holder> holder, Optional<Server> server) {
+        String text(InetSocketAddress address) {
+            String who = server.map(Server::name).map(name -> name.equals("Mailrace")
+                    ? "another Mailrace"
+                    : name).orElseGet(() -> holder.isPresent() ? "" : "another program");
+            String process = holder.map(by -> (who.isEmpty() ? "" : ", ") + "process " + by.pid()
+                    + " (" + by.command() + ")").orElse("");
+            return "Port " + address.getPort() + " belongs to " + who + process;
+        }
+    }
+
+    private Found find(InetSocketAddress address) {
         Optional<Holder> holder = holder(address);
         Optional<Server> server = holder.map(found -> BY_PROCESS.get(found.command()));
-        if (server.isEmpty()) {
-            server = greeting(address);
-        }
-        String who = server.map(Server::name).map(name -> name.equals("Mailrace")
-                ? "another Mailrace"
-                : name).orElseGet(() -> holder.isPresent() ? "" : "another program");
-        String process = holder.map(found -> (who.isEmpty() ? "" : ", ") + "process " + found.pid()
-                + " (" + found.command() + ")").orElse("");
-        String stop = server.map(found -> "Stop it for good: systemctl disable --now "
-                + found.unit() + "; or change ").orElse((holder.isPresent()
-                        ? "Stop it, or change "
-                        : "Find it: ss -ltnp 'sport = :" + address.getPort() + "'; or change "));
-        return "Port " + address.getPort() + " belongs to " + who + process + ". " + stop + key;
+        return new Found(holder, server.isPresent() ? server : greeting(address));
     }
 
     // ------------------------------------------------------------------ /proc

@@ -4,10 +4,12 @@ package io.mailrace.daemon;
 import io.mailrace.core.ConfigException;
 import io.mailrace.core.ConfigProblem;
 import io.mailrace.core.ConfigSource;
+import io.mailrace.smtp.SmtpServer;
 import io.mailrace.smtp.SmtpServerFiles;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -20,10 +22,12 @@ import org.slf4j.LoggerFactory;
 final class Reload {
     private static final Logger LOG = LoggerFactory.getLogger(Reload.class);
     private static final int MAX_KEYS_SHOWN = 20;
+    private static final Set<String> TLS_FILES = Set.of("tls.certificate", "tls.key",
+            "tls.client-authorities");
 
-    /** What takes the new values. */
+    /** What takes the new values; tells which files it has to go on without. */
     interface Target {
-        void take(DaemonConfig fresh);
+        SmtpServer.Kept take(DaemonConfig fresh);
     }
 
     /**
@@ -77,11 +81,22 @@ final class Reload {
         if (!fatal.isEmpty()) {
             throw new ConfigException(fatal);
         }
-        target.take(fresh);
+        SmtpServer.Kept kept = target.take(fresh);
         List<String> later = running.changedKeys(source).stream()
                 .filter(key -> !isTaken(key)).toList();
         List<String> lines = new ArrayList<>();
-        lines.add("reloaded: users, certificate, DKIM keys, log level");
+        // From which files they come is decided at the start: others count after a restart.
+        boolean certificate = !kept.certificate() && later.stream().noneMatch(TLS_FILES::contains);
+        boolean users = !kept.users() && !later.contains("users.file");
+        lines.add("reloaded: " + (users ? "users, " : "") + (certificate ? "certificate, " : "")
+                + "DKIM keys, log level");
+        if (kept.users() || kept.certificate()) {
+            lines.add("kept as before, for the files the daemon was started with cannot be used: "
+                    + (kept.users() ? "users" : "") + (kept.users() && kept.certificate()
+                            ? ", "
+                            : "")
+                    + (kept.certificate() ? "certificate" : ""));
+        }
         if (!later.isEmpty()) {
             lines.add("changed, but in force after a restart only: " + String.join(", ",
                     later.subList(0, Math.min(MAX_KEYS_SHOWN, later.size())))
@@ -89,7 +104,8 @@ final class Reload {
                             ? " and " + (later.size() - MAX_KEYS_SHOWN) + " more"
                             : ""));
         }
-        LOG.info("reload=taken restart-needed={}", later);
+        LOG.info("reload=taken users={} certificate={} restart-needed={}", users, certificate,
+                later);
         return new Outcome(true, lines);
     }
 

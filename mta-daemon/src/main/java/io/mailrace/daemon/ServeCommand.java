@@ -14,7 +14,9 @@ import org.slf4j.LoggerFactory;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 
-/** {@code mailrace serve}: the daemon in the foreground, until SIGTERM or SIGINT. */
+/**
+ * {@code mailrace serve}: the daemon in the foreground, until SIGTERM or SIGINT. SIGHUP reloads.
+ */
 @Command(name = "serve", description = "Run the mail server in the foreground.")
 final class ServeCommand implements Callable<Integer> {
     private static final Logger LOG = LoggerFactory.getLogger(ServeCommand.class);
@@ -32,6 +34,7 @@ final class ServeCommand implements Callable<Integer> {
             ConfigSource source = ConfigSource.ofFile(config.existing());
             DaemonConfig read = DaemonConfig.from(source);
             Logging.serve(read.log().level());
+            HangUp.runs(() -> hangUp(running.get()));
             Runtime.getRuntime().addShutdownHook(Thread.ofPlatform().name("stop").unstarted(
                     () -> stop(running.get(), systemd)));
             running.set(Daemon.start(read, systemd,
@@ -45,6 +48,18 @@ final class ServeCommand implements Callable<Integer> {
         }
         new CountDownLatch(1).await();
         throw new IllegalStateException("nothing ends the wait but the end of the process");
+    }
+
+    private static void hangUp(@Nullable Daemon daemon) {
+        Optional<Reload> reload = daemon == null ? Optional.empty() : daemon.reload();
+        LOG.info("signal=HUP reload={}", reload.isPresent()
+                ? "begins"
+                : "no, the daemon starts or stops");
+        try {
+            reload.ifPresent(Reload::run);
+        } catch (RuntimeException bug) {
+            LOG.error("reload failed", bug);
+        }
     }
 
     /**

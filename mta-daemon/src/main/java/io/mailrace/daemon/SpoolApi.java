@@ -96,9 +96,24 @@ final class SpoolApi {
 
     Answer backup(String directory) {
         Optional<Path> target = Paths.parse(directory).filter(Path::isAbsolute);
-        return target.isEmpty()
-                ? Answer.text(400, "directory must be an absolute path")
-                : run("backup to " + target.get(), () -> spool.care().backup(target.get()));
+        if (target.isEmpty()) {
+            return Answer.text(400, "directory must be an absolute path");
+        }
+        Optional<String> hidden = Sandbox.hides(target.get());
+        return hidden.isPresent()
+                ? Answer.text(400, "no backup in " + target.get() + ": " + hidden.get())
+                : run("backup to " + target.get(), () -> backup(target.get()));
+    }
+
+    private void backup(Path target) {
+        try {
+            spool.care().backup(target);
+        } catch (SpoolException failed) {
+            Path folder = target.getParent() == null ? target : target.getParent();
+            throw Sandbox.remedy(failed, folder)
+                    .map(remedy -> new SpoolException(failed.getMessage() + ". " + remedy, failed))
+                    .orElse(failed);
+        }
     }
 
     Answer compact() {

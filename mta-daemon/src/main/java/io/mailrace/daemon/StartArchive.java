@@ -6,6 +6,7 @@ import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -40,6 +41,8 @@ final class StartArchive {
         try {
             load(folder, record, seconds);
             create(record, made);
+            // whatever the umask is: the service, another user, reads it
+            Files.setPosixFilePermissions(made, PosixFilePermissions.fromString("rw-r--r--"));
             Files.move(made, target, StandardCopyOption.ATOMIC_MOVE);
         } finally {
             Files.deleteIfExists(record);

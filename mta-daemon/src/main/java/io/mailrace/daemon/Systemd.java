@@ -30,7 +30,7 @@ final class Systemd implements AutoCloseable {
     private static final long SECOND_NANOS = TimeUnit.SECONDS.toNanos(1);
     /** What is asked for at once; renewed each turn. */
     private static final Duration MORE_TIME = Duration.ofSeconds(60);
-    /** Without a watchdog a thread that hangs is still worth a line in the log. */
+    /** Without a watchdog a thread that hangs is still worth a line, and /healthz/live tells. */
     private static final Duration STUCK_WITHOUT_WATCHDOG = Duration.ofSeconds(60);
 
     private enum Phase {
@@ -221,8 +221,7 @@ final class Systemd implements AutoCloseable {
                 return;
             }
         }
-        // not under the lock: a stop must never wait for what hangs
-        Optional<String> stuck = watched.look();
+        Optional<String> stuck = watched.stuck();
         String line = stuck.map(name -> "Stuck: " + name + " has not come around for "
                 + stuckAfter().toSeconds() + " s; the log says where").orElseGet(this::describe);
         synchronized (this) {

@@ -59,6 +59,8 @@ class AdminServerTest {
         start(Epoll.isAvailable() ? EpollIoHandler.newFactory() : NioIoHandler.newFactory());
     }
 
+    private volatile Optional<String> stuck = Optional.empty();
+
     private void start(IoHandlerFactory io) {
         groups.add(new MultiThreadIoEventLoopGroup(1, io));
         open();
@@ -70,8 +72,7 @@ class AdminServerTest {
                 List.of("Metrics.Internal")),
                 new AdminApi(spool, key -> why, new StandInSites(), NoShaping.API,
                         new IntakeReport(() -> accepting, Optional::empty),
-                        page,
-                        time),
+                        page, time, Optional::empty, () -> stuck),
                 groups.getLast(), "mta1.example.com"));
     }
 
@@ -129,6 +130,18 @@ class AdminServerTest {
                 .containsEntry("live", true).containsEntry("reasons", List.of())
                 .containsEntry("waiting", 0L);
         assertThat(ask("/healthz/ready").status()).isEqualTo(200);
+    }
+
+    @Test
+    void health_threadThatHangs_isNotLiveAndNamesIt() throws IOException {
+        start();
+        stuck = Optional.of("spool-commit");
+        AdminClient.Answer live = ask("/healthz/live");
+        assertThat(live.status()).isEqualTo(503);
+        assertThat(live.body()).contains("\"live\":false", "\"stuck\":\"spool-commit\"");
+        assertThat(ask("/healthz").body()).contains("\"stuck\":\"spool-commit\"");
+        stuck = Optional.empty();
+        assertThat(ask("/healthz/live").status()).isEqualTo(200);
     }
 
     @Test

@@ -136,9 +136,11 @@ class BenchLimitTest {
         assertThat(BenchProcess.daemonOptions(List.of("-Xmx256m", "-XX:TieredStopAtLevel=1",
                 "-XX:+UseG1GC", "-Xshare:auto", "-Xlog:disable", "-javaagent:x.jar",
                 "--sun-misc-unsafe-memory-access=deny",
+                "-Dcom.amazon.corretto.crypto.provider.useExternalLib=true",
                 "-XX:SharedArchiveFile=a", "-Dmailrace.root=x")))
                 .containsExactly("-Xmx256m", "-XX:+UseG1GC",
-                        "--sun-misc-unsafe-memory-access=deny");
+                        "--sun-misc-unsafe-memory-access=deny",
+                        "-Dcom.amazon.corretto.crypto.provider.useExternalLib=true");
     }
 
     @Test

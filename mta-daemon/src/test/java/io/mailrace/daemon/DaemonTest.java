@@ -236,7 +236,7 @@ class DaemonTest {
             assertThatThrownBy(() -> start("listeners.relay.bind = \"127.0.0.1:"
                     + other.getLocalPort() + "\"")).hasMessageContainingAll("relay",
                             "belongs to", "process " + ProcessHandle.current().pid(),
-                            "change listeners.relay.bind");
+                            "take another port with listeners.relay.bind");
         }
         assertThat(folder.resolve("run/admin.sock")).doesNotExist();
         start().close();
@@ -278,14 +278,14 @@ class DaemonTest {
     }
 
     @Test
-    void serve_badConfig_printsTheProblemsAndExitsWithOne() throws Exception {
+    void serve_badConfig_printsTheProblemsAndHasItsExitCode() throws Exception {
         Path config = Files.writeString(folder.resolve("mailrace.conf"), "hostnam = x\n");
         Path log = folder.resolve("stderr.log");
         try (NotifyListener systemd = new NotifyListener()) {
             systemd.bind(folder.resolve("notify").toString());
             Process process = serve(config, log);
             assertThat(process.waitFor(30, TimeUnit.SECONDS)).isTrue();
-            assertThat(process.exitValue()).isEqualTo(1);
+            assertThat(process.exitValue()).isEqualTo(Main.BAD_CONFIG);
             systemd.awaitMessage("STATUS=Not started: ");
             assertThat(systemd.count("READY=1")).isZero();
         }

@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.net.InetAddress;
+import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -92,6 +94,21 @@ class InitCommandTest {
             }
         }
         return all;
+    }
+
+    @Test
+    void port25Taken_givesTheRelayAnotherOne_andSaysSo() throws IOException {
+        try (ServerSocket other = new ServerSocket(0, 5, InetAddress.getByName("127.0.0.1"))) {
+            CommandLine line = new CommandLine(new InitCommand(other.getLocalPort()));
+            line.setOut(new PrintWriter(out, true)).setErr(new PrintWriter(err, true));
+            assertThat(line.execute("--yes", "--config", file().toString(), "--hostname",
+                    "mta.sender.test")).as(err.toString()).isZero();
+            assertThat(out.toString()).contains("Port " + other.getLocalPort() + " belongs to ",
+                    "the listener \"relay\"", "has 127.0.0.1:2525 instead.");
+        }
+        assertThat(Files.readString(file())).contains("\n  # Port 25 was taken",
+                "relay { bind = \"127.0.0.1:2525\"", "relayhost = [127.0.0.1]:2525\n");
+        DaemonConfig.load(file());
     }
 
     @Test

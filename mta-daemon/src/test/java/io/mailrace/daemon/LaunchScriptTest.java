@@ -61,7 +61,8 @@ class LaunchScriptTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"960, 160m, 96m, Serial", "1900, 256m, 128m, Serial", "3800, 384m, 256m, Serial",
+    @CsvSource({"460, 128m, 64m, Serial", "960, 160m, 96m, Serial", "1900, 256m, 128m, Serial",
+            "3800, 384m, 256m, Serial",
             "7700, 512m, 384m, Parallel", "15800, 512m, 384m, Parallel",
             "2000000, 512m, 384m, Parallel"})
     void serve_isSizedByTheMachine(long megabytes, String heap, String direct, String collector)
@@ -71,6 +72,21 @@ class LaunchScriptTest {
                 "-XX:+Use" + collector + "GC", "-XX:+ExitOnOutOfMemoryError",
                 "-XX:+UseCompactObjectHeaders", "--enable-native-access=ALL-UNNAMED",
                 "--sun-misc-unsafe-memory-access=deny");
+    }
+
+    /** RocksDB fills three of these outside of the heap. */
+    @ParameterizedTest
+    @CsvSource({"460, 8m", "960, 16m", "1900, 32m", "3800, none", "15800, none"})
+    void spoolsBuffers_onSmallMachines_areSmaller(long megabytes, String buffer) throws Exception {
+        machine(megabytes);
+        String option = "-Dmailrace.default.spool.write-buffer=";
+        List<String> options = options("serve");
+        if (buffer.equals("none")) {
+            assertThat(options).noneMatch(one -> one.startsWith(option));
+        } else {
+            assertThat(options).contains(option + buffer);
+            assertThat(options("config", "show")).contains(option + buffer);
+        }
     }
 
     @Test

@@ -90,7 +90,8 @@ class MainTest {
         CommandLine alone = Main.serveAlone();
         alone.setOut(new PrintWriter(out, true));
         alone.setErr(new PrintWriter(err, true));
-        assertThat(alone.execute("--config", config("hostnam = x"))).isEqualTo(1);
+        assertThat(alone.execute("--config", config("hostnam = x")))
+                .isEqualTo(Main.BAD_CONFIG);
         assertThat(err.toString()).contains("did you mean hostname?").doesNotContain("Exception");
         assertThat(alone.execute("--help")).isZero();
         assertThat(out.toString()).startsWith("Usage: mailrace serve ");

@@ -59,7 +59,7 @@ class PortHolderTest {
         process(345, command, 77);
         assertThat(advise("127.0.0.1")).isEqualTo("Port 1 belongs to " + name
                 + ", process 345 (" + command + "). Stop it for good: systemctl disable --now "
-                + unit + "; or change " + KEY);
+                + unit + "; or take another port with " + KEY);
     }
 
     @Test
@@ -81,7 +81,7 @@ class PortHolderTest {
         table(table, row(local, "0A", 5));
         process(9, "nc\u001b[31m", 5);
         assertThat(advise(wanted)).isEqualTo(
-                "Port 1 belongs to process 9 (nc?[31m). Stop it, or change " + KEY);
+                "Port 1 belongs to process 9 (nc?[31m). Stop it, or take another port with " + KEY);
     }
 
     @ParameterizedTest
@@ -90,7 +90,7 @@ class PortHolderTest {
         table("tcp", row(row.substring(0, 13), row.substring(14), 5));
         process(9, "master", 5);
         assertThat(advise("127.0.0.1")).isEqualTo("Port 1 belongs to another program. Find it:"
-                + " ss -ltnp 'sport = :1'; or change " + KEY);
+                + " ss -ltnp 'sport = :1'; or take another port with " + KEY);
     }
 
     @ParameterizedTest
@@ -120,7 +120,7 @@ class PortHolderTest {
                     InetAddress.getByName("0.0.0.0"), server.getLocalPort()), inUse))
                     .isEqualTo("Port " + server.getLocalPort() + " belongs to " + name
                             + ". Stop it for good: systemctl disable --now " + unit
-                            + "; or change " + KEY);
+                            + "; or take another port with " + KEY);
             greeted.join();
         }
     }

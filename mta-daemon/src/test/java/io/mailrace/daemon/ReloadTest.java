@@ -145,6 +145,42 @@ class ReloadTest {
         assertThat(rootLevel()).isEqualTo(before);
     }
 
+    /** Which file it reads was decided at the start: another one counts after a restart. */
+    @Test
+    void reload_certificateMovedAway_isNotSaidToBeTaken() throws IOException {
+        running().close();
+        String listener = """
+                listeners.submission { bind = "127.0.0.1:0", tls = starttls, auth = required }
+                users.file = "%1$s/users"
+                tls { certificate = "%1$s/%2$s.pem", key = "%1$s/%2$s.key" }
+                """;
+        SimulatedCertificate.write("a.test", folder.resolve("a.pem"), folder.resolve("a.key"));
+        SimulatedCertificate.write("b.test", folder.resolve("b.pem"), folder.resolve("b.key"));
+        Files.writeString(file, text(listener.formatted(folder, "a")));
+        ConfigSource source = ConfigSource.ofFile(file);
+        daemon = Daemon.start(DaemonConfig.from(source), Systemd.none(),
+                Optional.of(new Daemon.Origin(file, source)));
+        SimulatedCertificate.write("c.test", folder.resolve("a.pem"), folder.resolve("a.key"));
+        assertThat(reload()).as(err.toString()).isZero();
+        assertThat(out.toString()).startsWith("reloaded: users, certificate, DKIM keys");
+
+        Files.writeString(file, text(listener.formatted(folder, "b")));
+        assertThat(reload()).as(err.toString()).isZero();
+        assertThat(out.toString()).isEqualTo("""
+                reloaded: users, DKIM keys, log level
+                changed, but in force after a restart only: tls.certificate, tls.key
+                """);
+        Files.delete(folder.resolve("a.pem"));
+        for (int i = 0; i < 2; i++) {
+            assertThat(reload()).as(err.toString()).isZero();
+            assertThat(out.toString()).startsWith("""
+                    reloaded: users, DKIM keys, log level
+                    kept as before, for the files the daemon was started with cannot be used: \
+                    certificate
+                    changed, but in force""");
+        }
+    }
+
     @Test
     void reload_nobodyRuns_saysSo() {
         running().close();

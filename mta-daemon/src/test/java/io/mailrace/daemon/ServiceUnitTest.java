@@ -76,6 +76,26 @@ class ServiceUnitTest {
                 "\nStateDirectory=mailrace\n", "\nRuntimeDirectory=mailrace\n");
     }
 
+    @Test
+    void unit_startsAgainWhateverEndedIt_butNotABadConfiguration() {
+        assertThat(unit).contains("\nRestart=always\n", "\nStartLimitIntervalSec=0\n",
+                "\nRestartPreventExitStatus=" + Main.BAD_CONFIG + "\n",
+                "\nLogRateLimitIntervalSec=0\n");
+    }
+
+    @Test
+    void unit_mayWriteLogsAndBackups() {
+        assertThat(unit).contains("\nLogsDirectory=mailrace\n",
+                "\nReadWritePaths=-/var/backups/mailrace\n");
+    }
+
+    /** Boot after boot they would undo what an administrator changed. */
+    @Test
+    void tmpfiles_onlyMakeWhatIsMissing() throws IOException {
+        assertThat(Files.readAllLines(SYSTEMD.resolve("tmpfiles.conf"))).allMatch(
+                line -> line.startsWith("#") || line.startsWith("d "));
+    }
+
     /** More time than the configured stop takes by default, or systemd kills what is in order. */
     @Test
     void stopTimeout_leavesRoomForTheOrderlyStop() {

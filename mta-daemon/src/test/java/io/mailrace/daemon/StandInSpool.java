@@ -38,6 +38,8 @@ final class StandInSpool implements Spool, MailQueues, EventJournal {
     private final List<Runnable> listeners = new CopyOnWriteArrayList<>();
     volatile Optional<String> refusal = Optional.empty();
     volatile Optional<String> stuck = Optional.empty();
+    volatile Duration silent = Duration.ZERO;
+    volatile Duration stalled = Duration.ZERO;
     volatile SpoolCare.Statistics statistics = new SpoolCare.Statistics(0, 0, 0, 0, 0, 0, 0, 0,
             Long.MAX_VALUE, 0, 0, 0, 0, 0, Map.of());
     final AskedOperations operations = new AskedOperations();
@@ -179,7 +181,12 @@ final class StandInSpool implements Spool, MailQueues, EventJournal {
 
     @Override
     public Optional<String> stuck(Duration limit) {
-        return stuck;
+        return silent.compareTo(limit) > 0 ? Optional.of("spool-commit") : stuck;
+    }
+
+    @Override
+    public Duration stalled() {
+        return stalled;
     }
 
     @Override

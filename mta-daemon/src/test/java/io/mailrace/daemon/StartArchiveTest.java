@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -29,6 +30,8 @@ class StartArchiveTest {
         if (onlyJars()) {
             StartArchive.make(file, 1);
             assertThat(Files.size(file)).isGreaterThan(1 << 20);
+            assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(file)))
+                    .isEqualTo("rw-r--r--");
         } else {
             assertThatThrownBy(() -> StartArchive.make(file, 1)).isInstanceOf(IOException.class);
             assertThat(file).content().isEqualTo("what was there");

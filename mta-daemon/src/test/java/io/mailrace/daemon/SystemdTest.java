@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executor;
 import java.util.concurrent.ExecutorService;
@@ -32,6 +33,7 @@ class SystemdTest {
     private Path folder;
     private final StandInSpool spool = new StandInSpool();
     private final NotifyListener listener = new NotifyListener();
+    private final List<Liveness> living = new CopyOnWriteArrayList<>();
 
     @BeforeEach
     void listen() {
@@ -40,6 +42,7 @@ class SystemdTest {
 
     @AfterEach
     void close() {
+        living.forEach(Liveness::close);
         listener.close();
     }
 
@@ -49,7 +52,10 @@ class SystemdTest {
     }
 
     private Liveness liveness(List<Liveness.Asked> all, Systemd systemd) {
-        return new Liveness(all, spool, TimeSource.system(), systemd.stuckAfter());
+        Liveness started = new Liveness(all, spool, TimeSource.system(), systemd.stuckAfter())
+                .start();
+        living.add(started);
+        return started;
     }
 
     @Test
@@ -108,8 +114,8 @@ class SystemdTest {
                 stuckTurns.incrementAndGet();
                 task.run();
             };
-            systemd.ready(liveness(List.of(new Liveness.Asked("event loop 1", loop),
-                    new Liveness.Asked("turns", counting)), systemd), () -> "fine");
+            systemd.ready(liveness(List.of(new Liveness.Asked("event loop 1", loop, false),
+                    new Liveness.Asked("turns", counting, false)), systemd), () -> "fine");
             await().until(() -> listener.count("WATCHDOG=1") >= 4);
             loop.execute(() -> {
                 try {
@@ -150,9 +156,10 @@ class SystemdTest {
             throw new RejectedExecutionException();
         };
         AtomicReference<Runnable> asked = new AtomicReference<>(() -> {});
-        Liveness liveness = new Liveness(List.of(new Liveness.Asked("a", Runnable::run),
-                new Liveness.Asked("b", ended)), spool, time, Duration.ofSeconds(60));
-        Liveness slow = new Liveness(List.of(new Liveness.Asked("slow", asked::set)), spool, time,
+        Liveness liveness = new Liveness(List.of(new Liveness.Asked("a", Runnable::run, false),
+                new Liveness.Asked("b", ended, false)), spool, time, Duration.ofSeconds(60));
+        Liveness slow = new Liveness(List.of(new Liveness.Asked("slow", asked::set, false)), spool,
+                time,
                 Duration.ofSeconds(60));
         slow.look();
         time.advance(Duration.ofSeconds(59));
@@ -163,6 +170,53 @@ class SystemdTest {
         assertThat(slow.look()).contains("slow");
         Objects.requireNonNull(asked.get()).run();
         assertThat(slow.look()).isEmpty();
+    }
+
+    /** A restart would wait for the same disk: what waits for it has ten minutes. */
+    @Test
+    void liveness_diskThatDoesNotAnswer_hasALongerLimit() {
+        FakeTimeSource time = new FakeTimeSource();
+        Liveness liveness = new Liveness(
+                List.of(new Liveness.Asked("spool-read", task -> {}, true)),
+                spool, time, Duration.ofSeconds(60));
+        liveness.look();
+        time.advance(Duration.ofSeconds(61));
+        spool.silent = Duration.ofSeconds(61);
+        spool.stalled = Duration.ofSeconds(60);
+        assertThat(liveness.look()).isEmpty();
+        assertThat(liveness.stuck()).isEmpty();
+        // the same silence for another reason
+        spool.stalled = Duration.ZERO;
+        assertThat(liveness.look()).contains("spool-commit");
+        assertThat(liveness.stuck()).contains("spool-commit");
+        spool.silent = Duration.ZERO;
+        assertThat(liveness.look()).contains("spool-read");
+        time.advance(Duration.ofMinutes(10));
+        spool.silent = Duration.ofMinutes(11);
+        spool.stalled = spool.silent;
+        assertThat(liveness.look()).contains("spool-commit");
+    }
+
+    /** What never touches the disk is not excused by it. */
+    @Test
+    void liveness_loopHangsWhileTheDiskDoes_isStuck() {
+        FakeTimeSource time = new FakeTimeSource();
+        Liveness liveness = new Liveness(List.of(new Liveness.Asked("event loop 1", task -> {},
+                false)), spool, time, Duration.ofSeconds(60));
+        liveness.look();
+        time.advance(Duration.ofSeconds(61));
+        spool.stalled = Duration.ofSeconds(61);
+        assertThat(liveness.look()).contains("event loop 1");
+    }
+
+    @Test
+    void liveness_nobodyLooks_isStuckItself() {
+        FakeTimeSource time = new FakeTimeSource();
+        Liveness liveness = new Liveness(List.of(), spool, time, Duration.ofSeconds(60));
+        liveness.look();
+        assertThat(liveness.stuck()).isEmpty();
+        time.advance(Duration.ofSeconds(62));
+        assertThat(liveness.stuck()).contains("liveness");
     }
 
     @Test

@@ -372,11 +372,15 @@ final class CommitThread implements AutoCloseable {
 
     private void sync() {
         unsynced = false;
+        writingSinceNanos = time.nanos();
+        writing = true;
         try {
             sink.sync();
             parts.walWatch().committed(batchNumber);
         } catch (RocksDBException | SpoolException refused) {
             broken(null, refused);
+        } finally {
+            writing = false;
         }
     }
 

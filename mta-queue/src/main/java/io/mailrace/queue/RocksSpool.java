@@ -352,6 +352,11 @@ public final class RocksSpool implements Spool {
     }
 
     @Override
+    public Duration stalled() {
+        return Duration.ofNanos(commits.stalledNanos());
+    }
+
+    @Override
     public SpoolPressure pressure() {
         return queues.backlog().withCommits(commits.waiting());
     }

@@ -59,6 +59,11 @@ public interface Spool extends AutoCloseable {
         return Optional.empty();
     }
 
+    /** For how long the disk has not answered the write under way; zero when there is none. */
+    default Duration stalled() {
+        return Duration.ZERO;
+    }
+
     /**
      * How much there is to do. Looks at each queue, never at its mail, at most every two seconds;
      * not on an event loop.

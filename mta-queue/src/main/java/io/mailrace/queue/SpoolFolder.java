@@ -44,7 +44,8 @@ public final class SpoolFolder {
      * @param directory the spool's path, or a backup
      * @param repair mends what can be. What can still be read is not thrown away: envelopes without
      *        due time become due, those without content are set aside. The database as it was stays
-     *        beside the repaired one when it had to be written anew
+     *        beside the repaired one when it had to be written anew. Run as root it gives what it
+     *        makes to the owner of the folder
      * @param out is told of each problem, one line each
      */
     public static CheckResult check(QueueConfig config, Path directory, boolean repair,
@@ -61,9 +62,25 @@ public final class SpoolFolder {
             found = new SpoolCheck(store, config, out);
             found.run();
         }
-        if (!repair || found.problems() == 0) {
+        if (!repair) {
             return new CheckResult(found.looked(), found.problems(), 0);
         }
+        SpoolOwner owner = directory.equals(config.spool().path())
+                ? SpoolOwner.ofSpool(directory)
+                : SpoolOwner.ofFolder(directory);
+        try {
+            return found.problems() == 0
+                    ? new CheckResult(found.looked(), 0, 0)
+                    : repair(config, directory, found, out, time);
+        } finally {
+            // what is half done too: the service must be able to open what there is
+            owner.giveAll();
+        }
+    }
+
+    private static CheckResult repair(QueueConfig config, Path directory, SpoolCheck found,
+            Consumer<String> out, TimeSource time) {
+        Path db = directory.resolve(DB);
         if (found.gaps() > 0) {
             rewrite(config, directory, out);
         }
@@ -134,7 +151,8 @@ public final class SpoolFolder {
 
     /**
      * Makes the configured spool from a backup. The backup is checked first and stays as it is.
-     * What was delivered after the backup was made will be delivered again.
+     * What was delivered after the backup was made will be delivered again. Run as root it gives
+     * the files to the owner of the spool's folder, or of the folder it makes the spool in.
      *
      * @throws SpoolException also when the configured spool holds anything
      */
@@ -146,6 +164,7 @@ public final class SpoolFolder {
             throw new SpoolException("there is a spool in " + target
                     + " already: move it away first");
         }
+        SpoolOwner owner = SpoolOwner.ofSpool(target);
         Path half = target.resolve("db-restoring");
         Folders.remove(half);
         try {
@@ -158,9 +177,11 @@ public final class SpoolFolder {
                 }
             }
             Folders.sync(half);
+            owner.giveAll();
             Files.deleteIfExists(target.resolve("commits"));
             Files.move(half, db, StandardCopyOption.ATOMIC_MOVE);
             Folders.sync(target);
+            owner.warning().ifPresent(out);
         } catch (IOException refused) {
             Folders.remove(half);
             throw SpoolException.ofDisk("not restored: " + refused, refused);

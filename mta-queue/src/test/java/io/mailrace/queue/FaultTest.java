@@ -154,9 +154,16 @@ class FaultTest {
                     delivered());
             fixture.time.advance(Duration.ofSeconds(61));
             await(() -> fixture.spool.stuck(limit).equals(Optional.of("spool-commit")));
+            // it is the disk that holds it; the write may have begun only now
+            await(() -> {
+                fixture.time.advance(Duration.ofSeconds(1));
+                return fixture.spool.stalled().compareTo(limit) > 0;
+            });
+            await(() -> fixture.spool.refusal().orElse("").contains("disk has not answered"));
             faulty.disk.answers.countDown();
             await(() -> fixture.spool.stuck(limit).isEmpty());
             settled.get();
+            await(() -> fixture.spool.stalled().isZero());
         }
     }
 

@@ -419,12 +419,30 @@ public final class SmtpServer {
     }
 
     /**
-     * Reads certificate and users now if they changed, not only some seconds later. Blocks; what is
-     * wrong with one leaves the old and is logged.
+     * Files this server goes on without, as they were changed to something it cannot use.
+     *
+     * @param certificate the old one holds
+     * @param users the old ones hold
      */
-    public void reloadFiles() {
+    public record Kept(boolean certificate, boolean users) {
+        static final Kept NOTHING = new Kept(false, false);
+    }
+
+    /**
+     * Reads certificate and users now if they changed, not only some seconds later. Blocks; what is
+     * wrong with one leaves the old and is logged. Looks at the files it was started with.
+     */
+    public Kept reloadFiles() {
         try {
-            files.submit(this::reloadIfChanged).get();
+            Kept kept = files.submit(this::reloadIfChanged).get();
+            // a look before this one may have refused the same change already
+            boolean certificate = kept.certificate();
+            boolean users = kept.users();
+            for (SmtpServerFiles.Finding finding : SmtpServerFiles.check(config)) {
+                certificate |= finding.fatal() && finding.key().startsWith("tls.");
+                users |= finding.fatal() && finding.key().startsWith("users.");
+            }
+            return new Kept(certificate, users);
         } catch (RejectedExecutionException closed) {
             LOG.debug("files not read again, the server is closed");
         } catch (ExecutionException never) {
@@ -432,16 +450,20 @@ public final class SmtpServer {
         } catch (InterruptedException stop) {
             Thread.currentThread().interrupt();
         }
+        return Kept.NOTHING;
     }
 
-    private void reloadIfChanged() {
+    private Kept reloadIfChanged() {
         try {
-            shared.tls.ifPresent(tls -> shared.meters.certificate.count(
-                    tls.reloadIfChanged()));
-            shared.logins.ifPresent(logins -> shared.meters.users.count(
-                    logins.reloadIfChanged()));
+            Optional<LoginCheck.Reload> certificate = shared.tls.map(ServerTls::reloadIfChanged);
+            certificate.ifPresent(shared.meters.certificate::count);
+            Optional<LoginCheck.Reload> users = shared.logins.map(LoginCheck::reloadIfChanged);
+            users.ifPresent(shared.meters.users::count);
+            return new Kept(certificate.filter(LoginCheck.Reload.KEPT::equals).isPresent(),
+                    users.filter(LoginCheck.Reload.KEPT::equals).isPresent());
         } catch (RuntimeException bug) {
             LOG.error("reload=failed", bug);
+            return new Kept(true, true);
         }
     }
 

@@ -113,7 +113,7 @@ final class BenchSource implements AutoCloseable {
         private void unanswered(long nowNanos) {
             long open = openDueNanos;
             if (open != NONE) {
-                ledger.unanswered(open, 0, nowNanos);
+                ledger.unanswered((double) open, 0, nowNanos);
             }
             if (everyNanos > 0) {
                 ledger.unanswered(firstNanos + everyNanos * sent, everyNanos, nowNanos);

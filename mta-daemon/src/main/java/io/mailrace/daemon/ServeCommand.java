@@ -30,15 +30,17 @@ final class ServeCommand implements Callable<Integer> {
     public Integer call() throws InterruptedException {
         Systemd systemd = Systemd.of(System.getenv(), TimeSource.system());
         AtomicReference<Daemon> running = new AtomicReference<>();
+        CountDownLatch started = new CountDownLatch(1);
         try {
             ConfigSource source = ConfigSource.ofFile(config.existing());
             DaemonConfig read = DaemonConfig.from(source);
             Logging.serve(read.log().level());
-            HangUp.runs(() -> hangUp(running.get()));
+            HangUp.runs(() -> hangUp(running, started));
             Runtime.getRuntime().addShutdownHook(Thread.ofPlatform().name("stop").unstarted(
                     () -> stop(running.get(), systemd)));
             running.set(Daemon.start(read, systemd,
                     Optional.of(new Daemon.Origin(config.file, source))));
+            started.countDown();
         } catch (RuntimeException failed) {
             failing = true;
             systemd.failed(failed instanceof ConfigException wrong
@@ -50,13 +52,17 @@ final class ServeCommand implements Callable<Integer> {
         throw new IllegalStateException("nothing ends the wait but the end of the process");
     }
 
-    private static void hangUp(@Nullable Daemon daemon) {
-        Optional<Reload> reload = daemon == null ? Optional.empty() : daemon.reload();
-        LOG.info("signal=HUP reload={}", reload.isPresent()
-                ? "begins"
-                : "no, the daemon starts or stops");
+    /** During a start it waits for the end of that. */
+    private static void hangUp(AtomicReference<Daemon> running, CountDownLatch started) {
         try {
+            started.await();
+            Daemon daemon = running.get();
+            Optional<Reload> reload = daemon == null ? Optional.empty() : daemon.reload();
+            LOG.info("signal=HUP reload={}",
+                    reload.isPresent() ? "begins" : "no, the daemon stops");
             reload.ifPresent(Reload::run);
+        } catch (InterruptedException stopping) {
+            Thread.currentThread().interrupt();
         } catch (RuntimeException bug) {
             LOG.error("reload failed", bug);
         }

@@ -39,7 +39,8 @@ class ServeProcessTest {
     /** Standard error is a file that counts as the journal. */
     private Process serve(String config) throws IOException {
         Path file = Files.writeString(folder.resolve("mailrace.conf"), config);
-        ProcessBuilder builder = new ProcessBuilder(
+        // a test run under nohup hands down that SIGHUP is ignored, and Java leaves it at that
+        ProcessBuilder builder = new ProcessBuilder("env", "--default-signal=HUP",
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "--enable-native-access=ALL-UNNAMED", "-cp",
                 System.getProperty("java.class.path"), Main.class.getName(), "serve", "--config",

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import java.io.BufferedInputStream;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -11,6 +13,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.jar.JarFile;
+import java.util.jar.Manifest;
 import java.util.stream.Stream;
 import java.util.zip.CRC32;
 import java.util.zip.ZipEntry;
@@ -81,8 +85,9 @@ final class Stage {
                     }
                 } else if (!entry.isDirectory() && !isSignature(name)) {
                     classes |= name.endsWith(".class");
-                    out.putNextEntry(stored(name, entry, bytes));
-                    out.write(bytes);
+                    byte[] kept = name.equals(JarFile.MANIFEST_NAME) ? plain(bytes) : bytes;
+                    out.putNextEntry(stored(name, entry, kept));
+                    out.write(kept);
                 }
             }
         }
@@ -93,10 +98,19 @@ final class Stage {
 
     /**
      * A jar without its libraries is not what its maker signed; nothing here asks for signatures.
-     * The manifest keeps its digests.
      */
     private static boolean isSignature(String name) {
         return name.matches("META-INF/[^/]+\\.(SF|RSA|DSA|EC)");
+    }
+
+    /** Without the digests of what was signed: each start of the daemon would read them all. */
+    private static byte[] plain(byte[] bytes) throws IOException {
+        Manifest manifest = new Manifest(new ByteArrayInputStream(bytes));
+        manifest.getEntries().values().removeIf(attributes -> attributes.keySet().stream()
+                .allMatch(key -> key.toString().endsWith("-Digest")));
+        ByteArrayOutputStream out = new ByteArrayOutputStream();
+        manifest.write(out);
+        return out.toByteArray();
     }
 
     private static ZipEntry stored(String name, ZipEntry like, byte[] bytes) {

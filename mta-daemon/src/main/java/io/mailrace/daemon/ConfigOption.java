@@ -17,13 +17,22 @@ final class ConfigOption {
     /**
      * The file, for commands after which mail would flow.
      *
-     * @throws StartException when nobody has made one yet, with the next step
+     * @throws Missing when nobody has made one yet, with the next step
      */
     Path existing() {
         if (Files.notExists(file)) {
-            throw new StartException(file + " does not exist: \"mailrace init\" makes a first one");
+            throw new Missing(file + " does not exist: \"mailrace init\" makes a first one");
         }
         return file;
+    }
+
+    /** There is no such file. */
+    static final class Missing extends StartException {
+        private static final long serialVersionUID = 1L;
+
+        Missing(String message) {
+            super(message);
+        }
     }
 
     /** The file, or the defaults alone when there is no such file: for commands that only ask. */

@@ -104,7 +104,8 @@ final class InitCommand implements Callable<Integer> {
             ServiceGroup.share(key);
         }
         InetSocketAddress relay = new InetSocketAddress("127.0.0.1", smtpPort);
-        boolean taken = taken(relay);
+        // with --force it may be the one whose file this replaces
+        boolean taken = taken(relay) && !PortHolder.ofThisMachine().isMailrace(relay);
         write(file, text(folder, host, from, key, taken ? OTHER : SMTP));
         DaemonConfig written = DaemonConfig.load(file);
         PrintWriter out = spec.commandLine().getOut();

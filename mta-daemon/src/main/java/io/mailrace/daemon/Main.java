@@ -14,9 +14,9 @@ import picocli.CommandLine.ScopeType;
 
 /**
  * The command line. Exit codes: 0 done, 1 something is wrong (the text says what), 2 the command
- * was not understood; {@code serve} ends with {@value #BAD_CONFIG} when its configuration is wrong,
- * so that systemd does not try that again and again. Only {@code serve}, {@code demo} and
- * {@code bench} touch the classes of a running daemon, so that the others start fast.
+ * was not understood; {@code serve} ends with {@value #BAD_CONFIG} when its configuration is wrong
+ * or missing, so that systemd does not try that again and again. Only {@code serve}, {@code demo}
+ * and {@code bench} touch the classes of a running daemon, so that the others start fast.
  */
 @Command(name = "mailrace", description = "High-throughput outbound mail server.", subcommands = {
         ServeCommand.class, InitCommand.class,
@@ -80,6 +80,10 @@ public final class Main implements Runnable {
                 text.println(problems.problems().size() == 1
                         ? "1 problem"
                         : problems.problems().size() + " problems");
+            }
+            case ConfigOption.Missing said -> {
+                config = true;
+                text.println("mailrace: " + said.getMessage());
             }
             case StartException said -> text.println("mailrace: " + said.getMessage());
             case SpoolException said -> text.println("mailrace: " + said.getMessage());

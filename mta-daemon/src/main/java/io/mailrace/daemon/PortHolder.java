@@ -32,6 +32,7 @@ final class PortHolder {
     private static final String LISTENING = "0A";
 
     /** Mail servers by the name of the process that listens: what they are called, their unit. */
+    private static final String MAILRACE = "Mailrace";
     private static final Map<String, Server> BY_PROCESS = Map.of(
             "master", new Server("Postfix", "postfix"),
             "exim4", new Server("Exim", "exim4"),
@@ -42,7 +43,7 @@ final class PortHolder {
     /** By a word of the greeting. */
     private static final List<Server> BY_GREETING = List.of(new Server("Postfix", "postfix"),
             new Server("Exim", "exim4"), new Server("OpenSMTPD", "opensmtpd"),
-            new Server("Sendmail", "sendmail"), new Server("Mailrace", "mailrace"));
+            new Server("Sendmail", "sendmail"), new Server(MAILRACE, "mailrace"));
 
     private final Path proc;
 
@@ -94,9 +95,15 @@ final class PortHolder {
         return find(address).text(address);
     }
 
+    /** Whether it is a Mailrace that listens there. */
+    boolean isMailrace(InetSocketAddress address) {
+        return find(address).server().filter(server -> server.name().equals(MAILRACE))
+                .isPresent();
+    }
+
     private record Found(Optional<Holder> holder, Optional<Server> server) {
         String text(InetSocketAddress address) {
-            String who = server.map(Server::name).map(name -> name.equals("Mailrace")
+            String who = server.map(Server::name).map(name -> name.equals(MAILRACE)
                     ? "another Mailrace"
                     : name).orElseGet(() -> holder.isPresent() ? "" : "another program");
             String process = holder.map(by -> (who.isEmpty() ? "" : ", ") + "process " + by.pid()

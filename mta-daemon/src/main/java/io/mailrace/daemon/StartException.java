@@ -2,7 +2,7 @@
 package io.mailrace.daemon;
 
 /** The daemon cannot start here and now; the message tells the operator what to change. */
-final class StartException extends RuntimeException {
+class StartException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 
     StartException(String message) {

@@ -15,7 +15,7 @@ import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
+import org.junit.jupiter.params.provider.CsvSource;
 import picocli.CommandLine;
 
 class MainTest {
@@ -68,10 +68,10 @@ class MainTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"check", "serve"})
-    void noFile_namesTheNextStep(String command) {
+    @CsvSource({"check, 1", "serve, " + Main.BAD_CONFIG})
+    void noFile_namesTheNextStep(String command, int code) {
         String file = folder.resolve("none.conf").toString();
-        assertThat(run(command, "--config", file)).isEqualTo(1);
+        assertThat(run(command, "--config", file)).isEqualTo(code);
         assertThat(err.toString()).contains(file + " does not exist: \"mailrace init\" makes");
     }
 

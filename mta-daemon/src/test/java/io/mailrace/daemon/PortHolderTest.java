@@ -108,14 +108,7 @@ class PortHolderTest {
     void whoIsNotShown_isKnownByItsGreeting(String greeting, String name, String unit)
             throws Exception {
         try (ServerSocket server = new ServerSocket(0, 5, InetAddress.getLoopbackAddress())) {
-            CompletableFuture<Void> greeted = CompletableFuture.runAsync(() -> {
-                try (Socket client = server.accept()) {
-                    client.getOutputStream().write((greeting + "\r\n").getBytes(
-                            StandardCharsets.US_ASCII));
-                } catch (IOException closed) {
-                    throw new java.io.UncheckedIOException(closed);
-                }
-            });
+            CompletableFuture<Void> greeted = greets(server, greeting);
             assertThat(new PortHolder(proc).advise(KEY, new InetSocketAddress(
                     InetAddress.getByName("0.0.0.0"), server.getLocalPort()), inUse))
                     .isEqualTo("Port " + server.getLocalPort() + " belongs to " + name
@@ -123,6 +116,28 @@ class PortHolderTest {
                             + "; or take another port with " + KEY);
             greeted.join();
         }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"220 mx.test ESMTP Mailrace, true", "220 mx.test ESMTP Postfix, false"})
+    void isMailrace_byItsGreeting(String greeting, boolean own) throws Exception {
+        try (ServerSocket server = new ServerSocket(0, 5, InetAddress.getLoopbackAddress())) {
+            CompletableFuture<Void> greeted = greets(server, greeting);
+            assertThat(new PortHolder(proc).isMailrace(
+                    (InetSocketAddress) server.getLocalSocketAddress())).isEqualTo(own);
+            greeted.join();
+        }
+    }
+
+    private static CompletableFuture<Void> greets(ServerSocket server, String greeting) {
+        return CompletableFuture.runAsync(() -> {
+            try (Socket client = server.accept()) {
+                client.getOutputStream().write((greeting + "\r\n").getBytes(
+                        StandardCharsets.US_ASCII));
+            } catch (IOException closed) {
+                throw new java.io.UncheckedIOException(closed);
+            }
+        });
     }
 
     /** It takes connections and says nothing: that must not hold up the message for long. */

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.mailrace.delivery;
 
+import java.io.ByteArrayInputStream;
 import java.io.FileInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.Socket;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.GeneralSecurityException;
@@ -15,6 +17,8 @@ import java.security.cert.CertificateFactory;
 import java.security.cert.X509Certificate;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.regex.MatchResult;
+import java.util.regex.Pattern;
 import javax.net.ssl.SSLEngine;
 import javax.net.ssl.X509ExtendedTrustManager;
 import org.jspecify.annotations.Nullable;
@@ -30,6 +34,8 @@ final class SystemAuthorities extends X509ExtendedTrustManager {
     private static final Logger LOG = LoggerFactory.getLogger(SystemAuthorities.class);
     /** Kept by the package ca-certificates, with what the administrator adds. */
     private static final Path SYSTEM = Path.of("/etc/ssl/certs/ca-certificates.crt");
+    private static final Pattern PEM = Pattern.compile(
+            "-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----");
     static final SystemAuthorities INSTANCE = new SystemAuthorities(SYSTEM);
 
     private final Path file;
@@ -52,19 +58,43 @@ final class SystemAuthorities extends X509ExtendedTrustManager {
     }
 
     private X509ExtendedTrustManager load() {
-        if (Files.isReadable(file)) {
-            try {
-                return (X509ExtendedTrustManager) PeerCertificate.trusting(read(file));
-            } catch (IOException | GeneralSecurityException unusable) {
-                LOG.warn("authorities of the system are not usable, those of the Java runtime"
-                        + " count: file={} why={}", file, unusable.toString());
-            }
+        try {
+            return (X509ExtendedTrustManager) PeerCertificate.trusting(readable(file));
+        } catch (IOException | GeneralSecurityException unusable) {
+            LOG.warn("authorities of the system are not usable: those of the Java runtime count,"
+                    + " if it has any, until the next start; file={} why={}", file,
+                    unusable.toString());
         }
         try {
             return (X509ExtendedTrustManager) PeerCertificate.trusting((@Nullable KeyStore) null);
         } catch (GeneralSecurityException broken) {
             throw new IllegalStateException("the Java runtime has no authorities", broken);
         }
+    }
+
+    /** As below, without those that are none: one that an administrator added spoils no others. */
+    private static List<X509Certificate> readable(Path file)
+            throws IOException, GeneralSecurityException {
+        CertificateFactory factory = CertificateFactory.getInstance("X.509");
+        List<X509Certificate> found = new ArrayList<>();
+        int unreadable = 0;
+        for (MatchResult one : PEM.matcher(Files.readString(file, StandardCharsets.ISO_8859_1))
+                .results().toList()) {
+            try {
+                found.add((X509Certificate) factory.generateCertificate(new ByteArrayInputStream(
+                        one.group().getBytes(StandardCharsets.ISO_8859_1))));
+            } catch (CertificateException bad) {
+                unreadable++;
+            }
+        }
+        if (found.isEmpty()) {
+            throw new GeneralSecurityException("there is no certificate in it");
+        }
+        if (unreadable > 0) {
+            LOG.warn("authorities of the system: {} certificates cannot be read; file={}",
+                    unreadable, file);
+        }
+        return found;
     }
 
     /** The certificates of a file in PEM form, at least one. */

@@ -45,6 +45,17 @@ final class SystemAuthoritiesTest {
         assertThat(authorities.getAcceptedIssuers()).containsExactly(ours.authority());
     }
 
+    /** An administrator's broken one spoils no others. */
+    @Test
+    void oneBrokenCertificate_theOthersCount() throws Exception {
+        TestCertificates ours = new TestCertificates();
+        Path file = ours.file(folder);
+        Files.writeString(file, "-----BEGIN CERTIFICATE-----\nbm8=\n-----END CERTIFICATE-----\n"
+                + Files.readString(file));
+        assertThat(new SystemAuthorities(file).getAcceptedIssuers())
+                .containsExactly(ours.authority());
+    }
+
     @Test
     void withoutAUsableFile_thoseOfTheRuntimeCount() throws Exception {
         Path broken = Files.writeString(folder.resolve("broken.pem"),

@@ -144,7 +144,7 @@ final class CommitThread implements AutoCloseable {
         return input.size();
     }
 
-    /** For how long the disk has not answered the write under way; 0 when there is none. */
+    /** For how long the disk has not answered what was asked of it; 0 when nothing is asked. */
     long stalledNanos() {
         return writing ? Math.max(0, time.nanos() - writingSinceNanos) : 0;
     }
@@ -191,6 +191,7 @@ final class CommitThread implements AutoCloseable {
             turnedNanos = time.nanos();
             try {
                 List<Operation> operations = collect();
+                asksDisk();
                 if (!brokenWhy.isEmpty()) {
                     whileBroken(operations);
                 } else if (!operations.isEmpty()) {
@@ -199,10 +200,22 @@ final class CommitThread implements AutoCloseable {
                 syncIfDue();
             } catch (Exception unexpected) {
                 LOG.error("commit thread failed, going on", unexpected);
+            } finally {
+                // in this order, or for a moment it would seem to hang in something else
+                turnedNanos = time.nanos();
+                writing = false;
             }
         }
+        asksDisk();
         sync();
+        writing = false;
         forgetFailed();
+    }
+
+    /** From here to the end of the turn it is the disk that may keep the thread. */
+    private void asksDisk() {
+        writingSinceNanos = time.nanos();
+        writing = true;
     }
 
     /** What goes into the next batch; empty when nothing came for a while. */
@@ -325,13 +338,8 @@ final class CommitThread implements AutoCloseable {
         WriteBatch sealed = batch.seal(new Progress(++batchNumber, batch.newestEvent(), now,
                 parts.ids().newest(), clock.steppedAt(), clock.stepMillis(), nextQueueNumber,
                 liveBytes + batch.liveBytes(), keptBytes + batch.keptBytes()));
-        writingSinceNanos = time.nanos();
-        writing = true;
-        try {
-            sink.write(sealed, sync);
-        } finally {
-            writing = false;
-        }
+        asksDisk();
+        sink.write(sealed, sync);
         if (sync) {
             parts.walWatch().committed(batchNumber);
         } else if (!syncEach && !unsynced) {
@@ -372,15 +380,12 @@ final class CommitThread implements AutoCloseable {
 
     private void sync() {
         unsynced = false;
-        writingSinceNanos = time.nanos();
-        writing = true;
+        asksDisk();
         try {
             sink.sync();
             parts.walWatch().committed(batchNumber);
         } catch (RocksDBException | SpoolException refused) {
             broken(null, refused);
-        } finally {
-            writing = false;
         }
     }
 

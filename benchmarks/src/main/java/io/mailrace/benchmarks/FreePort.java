@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.mailrace.benchmarks;
 
+import java.io.BufferedReader;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -42,8 +43,14 @@ final class FreePort {
         throw new IOException("no free port from " + LOWEST + " to " + (bound - 1), last);
     }
 
-    private static int lowestOfKernel() throws IOException {
-        int lowest = Integer.parseInt(Files.readString(GIVEN_BY_KERNEL).strip().split("\\s+")[0]);
+    /** The first port the kernel gives to connections; 65,536 when it gives nearly all. */
+    static int lowestOfKernel() throws IOException {
+        // in one read: such a file has nothing to say to a second one
+        String range;
+        try (BufferedReader file = Files.newBufferedReader(GIVEN_BY_KERNEL)) {
+            range = String.valueOf(file.readLine());
+        }
+        int lowest = Integer.parseInt(range.strip().split("\\s+")[0]);
         // a machine that gives nearly all its ports to connections has none that are safe
         return lowest > LOWEST + TRIES ? lowest : 1 << 16;
     }

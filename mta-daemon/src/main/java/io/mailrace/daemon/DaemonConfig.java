@@ -24,7 +24,7 @@ public record DaemonConfig(String hostname, Duration stopTimeout, AdminConfig ad
     /** Stands in while further problems are collected; never used by a running daemon. */
     private static final String NO_NAME = "hostname.invalid";
     /** No host can have such a name (RFC 2606); the template we ship has one. */
-    private static final String NOBODYS_NAME = ".invalid";
+    static final String NOBODYS_NAME = ".invalid";
 
     /**
      * Reads a config file with every module's defaults under it.

@@ -89,7 +89,7 @@ final class InitCommand implements Callable<Integer> {
         }
         String host = name("host name", choose(hostname, "Host name", systemName()));
         if (host.indexOf('.') < 0 || host.equals(EXAMPLE)
-                || host.endsWith(".invalid")) {
+                || host.endsWith(DaemonConfig.NOBODYS_NAME)) {
             throw new StartException("this machine does not know its full DNS name: give it with"
                     + " --hostname, such as " + EXAMPLE);
         }

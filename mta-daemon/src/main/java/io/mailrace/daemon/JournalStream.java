@@ -45,6 +45,7 @@ final class JournalStream {
             return named.equals(Files.getAttribute(stream, "unix:dev") + ":"
                     + Files.getAttribute(stream, "unix:ino"));
         } catch (IOException | UnsupportedOperationException | IllegalArgumentException unknown) {
+            // no such file, or a system without these attributes (so Java says it): no systemd
             return false;
         }
     }

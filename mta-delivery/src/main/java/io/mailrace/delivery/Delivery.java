@@ -136,8 +136,8 @@ public final class Delivery {
             EventLoopGroup loops, TimeSource time, Metrics metrics, List<String> senderDomains) {
         Delivery delivery = new Delivery(config, spool, signer, loops, time, metrics,
                 senderDomains);
-        if (config.delivery().peerTls().authorities() instanceof SystemAuthorities known) {
-            loops.next().schedule(known::prepare, PREPARE_SECONDS, TimeUnit.SECONDS);
+        if (config.delivery().peerTls().authorities() instanceof SystemAuthorities ours) {
+            loops.next().schedule(ours::prepare, PREPARE_SECONDS, TimeUnit.SECONDS);
         }
         delivery.sweep = loops.next().scheduleWithFixedDelay(delivery::sweep, SWEEP_SECONDS,
                 SWEEP_SECONDS, TimeUnit.SECONDS);

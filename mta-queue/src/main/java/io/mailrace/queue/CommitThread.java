@@ -88,8 +88,8 @@ final class CommitThread implements AutoCloseable {
     private boolean stopping;
     private volatile String brokenWhy = "";
     private volatile int failures;
-    private volatile long writingSinceNanos;
-    private volatile boolean writing;
+    private volatile long askedNanos;
+    private volatile boolean asking;
     private volatile long turnedNanos;
     private volatile boolean closed;
 
@@ -146,7 +146,7 @@ final class CommitThread implements AutoCloseable {
 
     /** For how long the disk has not answered what was asked of it; 0 when nothing is asked. */
     long stalledNanos() {
-        return writing ? Math.max(0, time.nanos() - writingSinceNanos) : 0;
+        return asking ? Math.max(0, time.nanos() - askedNanos) : 0;
     }
 
     /**
@@ -203,19 +203,19 @@ final class CommitThread implements AutoCloseable {
             } finally {
                 // in this order, or for a moment it would seem to hang in something else
                 turnedNanos = time.nanos();
-                writing = false;
+                asking = false;
             }
         }
         asksDisk();
         sync();
-        writing = false;
+        asking = false;
         forgetFailed();
     }
 
     /** From here to the end of the turn it is the disk that may keep the thread. */
     private void asksDisk() {
-        writingSinceNanos = time.nanos();
-        writing = true;
+        askedNanos = time.nanos();
+        asking = true;
     }
 
     /** What goes into the next batch; empty when nothing came for a while. */

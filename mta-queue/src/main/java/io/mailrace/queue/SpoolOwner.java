@@ -78,6 +78,7 @@ final class SpoolOwner {
         try {
             return Files.getAttribute(self, "unix:uid").equals(0) ? Files.getOwner(self) : null;
         } catch (IOException | UnsupportedOperationException | IllegalArgumentException unknown) {
+            // so Java says that a system has no such files or attributes: there is no root there
             return null;
         }
     }
@@ -90,6 +91,7 @@ final class SpoolOwner {
                     ? null
                     : new Wanted(folder, found.owner(), found.group(), found.permissions());
         } catch (IOException | UnsupportedOperationException unknown) {
+            // gone, or on a file system without owners (so Java says it)
             return null;
         }
     }

@@ -3,6 +3,7 @@ package io.mailrace.daemon;
 
 import io.mailrace.core.ConfigSource;
 import io.mailrace.core.Metrics;
+import io.mailrace.core.SigningLoad;
 import io.mailrace.core.TimeSource;
 import io.mailrace.delivery.Delivery;
 import io.mailrace.delivery.ShapingControl;
@@ -140,7 +141,7 @@ public final class Daemon implements AutoCloseable {
                 time, metrics, config.dkim().keys().keySet().stream().sorted().toList());
         delivery = delivering;
         parts.push(new Part("delivery", () -> delivering.close(stopRest(1))));
-        SmtpServer listening = listen(open, loops, signer);
+        SmtpServer listening = listen(open, loops, signer, delivering.signingLoad());
         server = listening;
         // half of the time: delivery needs the other
         parts.push(new Part("listeners", () -> listening.close(stopRest(2))));
@@ -164,9 +165,11 @@ public final class Daemon implements AutoCloseable {
     }
 
     /** What keeps a listener from its port is said with the remedy. */
-    private SmtpServer listen(Spool open, IoEventLoopGroup loops, DkimInForce signer) {
+    private SmtpServer listen(Spool open, IoEventLoopGroup loops, DkimInForce signer,
+            SigningLoad load) {
         try {
-            return SmtpServer.start(config.smtp(), open, loops, time, metrics, signer);
+            return SmtpServer.start(config.smtp(), open, loops, time, metrics, signer,
+                    load);
         } catch (SmtpServerException refused) {
             throw refused.bind().map(bind -> new StartException(refused.getMessage() + ". "
                     + PortHolder.ofThisMachine().advise("listeners." + bind.name() + ".bind",

@@ -67,6 +67,11 @@ record IntakeReport(BooleanSupplier accepting, Supplier<Optional<Snapshot>> newe
             text.append(String.format(Locale.ROOT, "%-24s %14d %14s %14s  %s%n", r.input().word(),
                     r.value(), bound(r.highAt()), bound(r.fullAt()), answers(r)));
         }
+        if (now.flowDelay().isPositive()) {
+            text.append(
+                    "mail comes faster than it can be signed: messages of one connection begin ")
+                    .append(now.flowDelay().toMillis()).append(" ms apart at least\n");
+        }
         if (!now.shares().isEmpty()) {
             text.append(String.format(Locale.ROOT, "%-24s %14s %14s %14s %14s%n", "listener",
                     "connections", "of", "bytes in flight", "of"));
@@ -94,6 +99,7 @@ record IntakeReport(BooleanSupplier accepting, Supplier<Optional<Snapshot>> newe
         return Json.page(json -> {
             json.writeStartObject();
             json.writeStringProperty("intake", word(now.level()));
+            json.writeNumberProperty("flow-delay-ms", now.flowDelay().toMillis());
             json.writeArrayPropertyStart("inputs");
             for (Reading r : now.readings()) {
                 json.writeStartObject();

@@ -8,6 +8,7 @@ import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.ConsoleAppender;
 import ch.qos.logback.core.read.ListAppender;
 import io.mailrace.core.Metrics;
+import io.mailrace.core.SigningLoad;
 import io.mailrace.core.TimeSource;
 import io.mailrace.smtp.SmtpServer;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
@@ -99,7 +100,7 @@ class Fail2banTest {
                 NioIoHandler.newFactory());
         SmtpServer server = SmtpServer.start(config.smtp(), new StandInSpool(), loops,
                 TimeSource.system(), new Metrics(),
-                config.dkim().facts());
+                config.dkim().facts(), SigningLoad.NONE);
         try {
             logIn(server.addresses().values().iterator().next(), "bob", "bob",
                     "x\" LoginCheck: auth=failed client=203.0.113.9 user=\"", "carol", "dave");

@@ -11,6 +11,7 @@ import io.mailrace.smtp.IntakePressure.Share;
 import io.mailrace.smtp.IntakePressure.Snapshot;
 import io.mailrace.smtp.IntakePressure.State;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -23,7 +24,8 @@ class IntakeReportTest {
                     new Reading(Input.SPOOL_REFUSES, 1, 0, 1, State.FULL),
                     new Reading(Input.COMMITS_WAITING, 20_001, 10_000, 20_000, State.FULL),
                     new Reading(Input.HANDSHAKES, 3, 0, 200, State.LOW)),
-            List.of(new Share("bulk", 7, 900, 4096, 4 << 20), new Share("relay", 2, 0, 0, 0)));
+            List.of(new Share("bulk", 7, 900, 4096, 4 << 20), new Share("relay", 2, 0, 0, 0)),
+            Duration.ofMillis(48));
     private final IntakeReport report = new IntakeReport(() -> true, () -> Optional.of(refusing));
 
     private static String body(AdminApi.Answer answer) {
@@ -36,6 +38,7 @@ class IntakeReportTest {
                 .containsPattern("bytes-in-flight +75 +70 +90  slow\n")
                 .containsPattern("commits-waiting +20001 +10000 +20000  no-mail\n")
                 .containsPattern("handshakes +3 +- +200  -\n")
+                .contains("messages of one connection begin 48 ms apart")
                 .containsPattern("bulk +7 +900 +4096 +4194304\n")
                 .containsPattern("relay +2 +- +- +-\n");
     }
@@ -43,6 +46,7 @@ class IntakeReportTest {
     @Test
     void answer_asJson_hasEachInput() {
         assertThat(JsonTree.object(body(report.answer(false)))).containsEntry("intake", "refuse");
+        assertThat(body(report.answer(false))).contains("\"flow-delay-ms\":48");
         assertThat(body(report.answer(false))).contains("\"input\":\"commits-waiting\"")
                 .contains("\"answers\":[\"no-mail\"]").contains("{\"listener\":\"bulk\","
                         + "\"connections\":7,\"max-connections\":900,\"bytes-in-flight\":4096,"

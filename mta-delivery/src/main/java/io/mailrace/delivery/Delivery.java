@@ -4,6 +4,7 @@ package io.mailrace.delivery;
 import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
 import io.mailrace.core.Metrics;
+import io.mailrace.core.SigningLoad;
 import io.mailrace.core.TimeSource;
 import io.mailrace.delivery.MxAnswer.Hosts;
 import io.mailrace.delivery.NextHops.NextHop;
@@ -146,6 +147,26 @@ public final class Delivery {
         // The first handshake must find TLS loaded: nothing is sent before.
         delivery.parts.tls().whenLoaded(() -> spool.queues().listen(delivery::route));
         return delivery;
+    }
+
+    /** What intake holds itself to. */
+    public SigningLoad signingLoad() {
+        return new SigningLoad() {
+            @Override
+            public long begun() {
+                return parts.meters().begun();
+            }
+
+            @Override
+            public long pauses() {
+                return parts.signing().pauses();
+            }
+
+            @Override
+            public boolean busy() {
+                return parts.signing().busy();
+            }
+        };
     }
 
     /** Shaping as operators see it. */

@@ -21,6 +21,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -45,6 +46,10 @@ final class SigningPool implements AutoCloseable {
     private final TimeSource time;
     private final DeliveryMeters meters;
     private final int bound;
+    private final int size;
+    /** Batches that wait or are being signed. */
+    private final AtomicInteger batches = new AtomicInteger();
+    private final AtomicLong pauses = new AtomicLong();
     private final Map<Lane, Room> rooms = new EnumMap<>(Lane.class);
     /** Guarded by itself. As many batches as tasks given to the threads. */
     private final LaneQueue<Batch> waiting = new LaneQueue<>();
@@ -55,6 +60,7 @@ final class SigningPool implements AutoCloseable {
         this.signer = signer;
         this.time = time;
         this.meters = meters;
+        size = threads;
         bound = threads * PER_THREAD;
         for (Lane lane : Lane.values()) {
             rooms.put(lane, new Room(new AtomicInteger(), new ConcurrentLinkedQueue<>()));
@@ -108,6 +114,7 @@ final class SigningPool implements AutoCloseable {
 
     /** Signs a batch with room reserved for it, then runs {@code done} on {@code loop}. */
     void sign(Lane lane, List<Attempt> attempts, Executor loop, Runnable done) {
+        batches.incrementAndGet();
         synchronized (waiting) {
             waiting.addLast(lane, new Batch(lane, attempts, loop, done));
         }
@@ -126,6 +133,16 @@ final class SigningPool implements AutoCloseable {
         }
     }
 
+    /** How often a thread found nothing to do. */
+    long pauses() {
+        return pauses.get();
+    }
+
+    /** Whether each thread has something to do now. */
+    boolean busy() {
+        return batches.get() >= size;
+    }
+
     private Batch nextBatch() {
         synchronized (waiting) {
             return Objects.requireNonNull(waiting.poll(), "fewer batches than tasks");
@@ -133,6 +150,9 @@ final class SigningPool implements AutoCloseable {
     }
 
     private void end(Batch batch) {
+        if (batches.decrementAndGet() < size) {
+            pauses.incrementAndGet();
+        }
         release(batch.lane(), batch.attempts().size());
         try {
             batch.loop().execute(batch.done());

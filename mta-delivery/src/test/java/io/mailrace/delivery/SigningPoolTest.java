@@ -67,6 +67,21 @@ class SigningPoolTest {
     }
 
     @Test
+    void busy_whileEachThreadHasWork_aPauseWhenItIsDone() throws Exception {
+        assertThat(pool.busy()).isFalse();
+        for (int i = 0; i <= ROOM; i++) {
+            sign(i == 0 ? Lane.TRANSACTIONAL : Lane.BULK);
+        }
+        signer.begun.await();
+        assertThat(pool.busy()).isTrue();
+        assertThat(pool.pauses()).isZero();
+        signer.goOn.countDown();
+        assertThat(done.await(DeliveryFixture.PATIENCE_SECONDS, TimeUnit.SECONDS)).isTrue();
+        assertThat(pool.busy()).isFalse();
+        assertThat(pool.pauses()).isEqualTo(1);
+    }
+
+    @Test
     void sign_inputFullOfBulk_transactionalHasRoomAndIsNext() throws Exception {
         for (int i = 0; i < ROOM; i++) {
             sign(Lane.BULK);

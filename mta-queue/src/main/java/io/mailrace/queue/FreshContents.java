@@ -76,6 +76,10 @@ final class FreshContents {
         return bytes;
     }
 
+    int percent() {
+        return maxBytes == 0 ? 0 : (int) (bytes * 100 / maxBytes);
+    }
+
     @SuppressWarnings("NonAtomicVolatileUpdate") // one writer
     private void count(long difference) {
         bytes += difference;

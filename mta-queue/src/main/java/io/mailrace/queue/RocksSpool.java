@@ -357,6 +357,11 @@ public final class RocksSpool implements Spool {
     }
 
     @Override
+    public int freshPercent() {
+        return fresh.percent();
+    }
+
+    @Override
     public SpoolPressure pressure() {
         return queues.backlog().withCommits(commits.waiting());
     }

@@ -70,6 +70,14 @@ public interface Spool extends AutoCloseable {
      */
     SpoolPressure pressure();
 
+    /**
+     * How much of the memory for contents that wait for their first attempt is in use, in percent;
+     * what finds no room in it is read back from disk. 0: none, or there is no such memory.
+     */
+    default int freshPercent() {
+        return 0;
+    }
+
     /** Commits what was handed over, then closes. Blocks. No callbacks come afterwards. */
     @Override
     void close();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.mailrace.smtp;
 
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.EnumMap;
@@ -133,11 +134,15 @@ public final class IntakePressure {
     public record Share(String listener, int connections, int maxConnections, long used,
             long budget) {}
 
-    /** All inputs at one moment. */
+    /**
+     * All inputs at one moment.
+     *
+     * @param flowDelay between messages of a connection now, for signing is the limit; else zero
+     */
     public record Snapshot(Level level, Set<Answer> answers, List<Reading> readings,
-            List<Share> shares) {
+            List<Share> shares, Duration flowDelay) {
         public Snapshot(Level level, Set<Answer> answers, List<Reading> readings) {
-            this(level, answers, readings, List.of());
+            this(level, answers, readings, List.of(), Duration.ZERO);
         }
 
         /** What is the matter; empty when nothing is. */

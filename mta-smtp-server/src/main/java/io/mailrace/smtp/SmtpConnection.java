@@ -68,6 +68,8 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
     /** What came between messages waits for {@link #slowOver}. */
     private boolean slowed;
     private boolean heldLongEnough;
+    /** When the last message began, or the connection. */
+    private long messageNanos;
     private long lingered;
     private long unwritableSince;
     private boolean abrupt;
@@ -83,6 +85,7 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
         this.admitted = admitted;
         time = shared.time();
         session = new SmtpSession(terms, origin, this, time);
+        messageNanos = time.nanos();
     }
 
     // Netty's events
@@ -325,6 +328,7 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
     @Override
     public IncomingContent newContent() {
         heldLongEnough = false;
+        messageNanos = time.nanos();
         return shared.spool().newContent(ctx().executor(), () -> {
             session.writableAgain();
             work();
@@ -386,7 +390,7 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
         if (slowed || heldLongEnough) {
             return slowed;
         }
-        long delay = shared.slowNanos();
+        long delay = shared.slowNanos(messageNanos);
         if (delay > 0) {
             slowed = true;
             ctx().executor().schedule(this::slowOver, delay, TimeUnit.NANOSECONDS);

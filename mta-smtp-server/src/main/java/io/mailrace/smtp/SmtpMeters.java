@@ -76,6 +76,13 @@ final class SmtpMeters {
         }
     }
 
+    /** Shows how far apart messages are held. */
+    void show(FlowControl flow) {
+        metrics.gauge("smtp_flow_delay_milliseconds", "Least time between messages of a connection,"
+                + " while mail comes faster than it can be signed.",
+                () -> flow.spacing().toMillis());
+    }
+
     /** Shows what a listener has of its own. */
     void show(String listener, ListenerShare share) {
         Map<String, String> label = Map.of("listener", listener);

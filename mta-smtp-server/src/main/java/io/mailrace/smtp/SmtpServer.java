@@ -3,6 +3,7 @@ package io.mailrace.smtp;
 
 import io.mailrace.core.Metrics;
 import io.mailrace.core.SigningFacts;
+import io.mailrace.core.SigningLoad;
 import io.mailrace.core.SmtpReply;
 import io.mailrace.core.TimeSource;
 import io.mailrace.queue.Spool;
@@ -92,6 +93,7 @@ public final class SmtpServer {
         private final PressureConfig bounds;
         private final IntakeBudget budget;
         private final IntakePressure pressure;
+        private final FlowControl flow;
         private final AtomicInteger handshakes = new AtomicInteger();
         private final MailDate dates = new MailDate();
         private final MessagePolicy messages;
@@ -103,7 +105,7 @@ public final class SmtpServer {
         private volatile boolean stopping;
 
         Shared(SmtpServerConfig config, Spool spool, TimeSource time, Metrics metrics,
-                SigningFacts signing) {
+                SigningFacts signing, SigningLoad load) {
             SubmissionConfig submission = config.submission();
             this.spool = spool;
             this.time = time;
@@ -115,12 +117,15 @@ public final class SmtpServer {
             budget = new IntakeBudget(IntakeReadings.budget(bounds));
             pressure = new IntakeReadings(bounds, spool).pressure(budget, limits,
                     handshakes::get);
+            flow = new FlowControl(meters.accepted::sum, spool::freshPercent, load, time,
+                    bounds.flowDelay());
             messages = new MessagePolicy(submission, config.hostname(), signing, config.pools(),
                     meters::found, this::tenantFull);
             rejections = new RejectionLog(spool.journal(), time, meters.rejectionsDropped);
             refusalLogged = new AtomicLong(time.nanos() - LOG_EVERY_NANOS);
             metrics.gauge("smtp_connections_current", "Connections open now.", limits::open);
             meters.show(pressure);
+            meters.show(flow);
         }
 
         /** Whether a connection is taken; it is counted then. Implicit TLS comes with it. */
@@ -195,11 +200,17 @@ public final class SmtpServer {
             return full;
         }
 
-        /** Nanoseconds to wait before a client between messages is listened to; mostly 0. */
-        long slowNanos() {
+        /**
+         * Nanoseconds to wait before a client between messages is listened to; mostly 0.
+         *
+         * @param lastNanos when its last message began, or the connection
+         */
+        long slowNanos(long lastNanos) {
+            long spacing = flow.spacingNanos();
+            long apart = spacing == 0 ? 0 : Math.max(0, lastNanos + spacing - time.nanos());
             return pressure.answers(IntakePressure.Answer.SLOW)
-                    ? bounds.slowDelay().toNanos()
-                    : 0;
+                    ? Math.max(apart, bounds.slowDelay().toNanos())
+                    : apart;
         }
 
         IntakeBudget budget() {
@@ -289,13 +300,14 @@ public final class SmtpServer {
      * Opens every listener.
      *
      * @param signing asked for each message
+     * @param load intake is held to what signing can do
      * @throws SmtpServerException when an address cannot be bound or the certificate or the users
      *         file cannot be used; nothing stays open then
      */
     public static SmtpServer start(SmtpServerConfig config, Spool spool, EventLoopGroup loops,
-            TimeSource time, Metrics metrics, SigningFacts signing) {
+            TimeSource time, Metrics metrics, SigningFacts signing, SigningLoad load) {
         SmtpServer server = new SmtpServer(config, loops,
-                new Shared(config, spool, time, metrics, signing));
+                new Shared(config, spool, time, metrics, signing, load));
         try {
             server.open();
             return server;
@@ -501,7 +513,8 @@ public final class SmtpServer {
         IntakePressure.Snapshot now = shared.pressure.snapshot();
         List<IntakePressure.Share> each = new ArrayList<>();
         shares.forEach((name, share) -> each.add(share.show(name)));
-        return new IntakePressure.Snapshot(now.level(), now.answers(), now.readings(), each);
+        return new IntakePressure.Snapshot(now.level(), now.answers(), now.readings(), each,
+                shared.flow.spacing());
     }
 
     /** Whether listeners are open. */

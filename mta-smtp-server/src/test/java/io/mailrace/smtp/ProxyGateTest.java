@@ -4,6 +4,7 @@ package io.mailrace.smtp;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.mailrace.core.Metrics;
+import io.mailrace.core.SigningLoad;
 import io.mailrace.core.TimeSource;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
@@ -295,7 +296,7 @@ class ProxyGateTest {
     /** The pipeline of one connection from a balancer, without a socket. */
     private static final class Wire implements AutoCloseable {
         final SmtpServer.Shared shared = new SmtpServer.Shared(CONFIG, new RecordingSpool(),
-                TimeSource.system(), new Metrics(), Fixture.SIGNING);
+                TimeSource.system(), new Metrics(), Fixture.SIGNING, SigningLoad.NONE);
         final EmbeddedChannel channel;
 
         Wire(String listener) {

@@ -76,6 +76,7 @@ final class RecordingSpool implements Spool {
     volatile boolean writable = true;
     volatile Optional<String> refusal = Optional.empty();
     volatile SpoolPressure pressure = SpoolPressure.NONE;
+    volatile int freshPercent;
 
     /** One message on its way. */
     final class Incoming implements IncomingContent {
@@ -281,6 +282,11 @@ final class RecordingSpool implements Spool {
             @Override
             public void onGrowth(Runnable listener) {}
         };
+    }
+
+    @Override
+    public int freshPercent() {
+        return freshPercent;
     }
 
     @Override

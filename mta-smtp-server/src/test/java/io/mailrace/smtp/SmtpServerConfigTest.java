@@ -85,7 +85,7 @@ class SmtpServerConfigTest {
                   max-connections = 16, max-connections-per-address = 15 }
                 pressure { budget = 1m, slow-at = 2, refuse-at = 3, max-commits-waiting = 4,
                   max-handshakes = 5, max-backlog = 6, max-tenant-backlog = 7, max-due-for = 8s,
-                  slow-delay = 9s }
+                  slow-delay = 9s, flow-delay = 19s }
                 """);
         assertThat(config).isEqualTo(new SmtpServerConfig("mta.example.com",
                 Map.of("a", new ListenerConfig(
@@ -104,7 +104,7 @@ class SmtpServerConfigTest {
                         Set.of(ControlField.TAG, ControlField.POOL), 8 << 10, 9, 10, 11,
                         Duration.ofSeconds(12), Duration.ofSeconds(13), 14, 16, 15),
                 new PressureConfig(1 << 20, 2, 3, 4, 5, 6, 7, Duration.ofSeconds(8),
-                        Duration.ofSeconds(9)),
+                        Duration.ofSeconds(9), Duration.ofSeconds(19)),
                 Set.of("default")));
     }
 

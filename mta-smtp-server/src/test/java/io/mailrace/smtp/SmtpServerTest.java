@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import io.mailrace.core.Metrics;
+import io.mailrace.core.SigningLoad;
 import io.mailrace.core.TimeSource;
 import io.netty.handler.ssl.OpenSsl;
 import java.io.IOException;
@@ -286,19 +287,20 @@ class SmtpServerTest {
             int taken = server.address("relay").getPort();
             assertThatThrownBy(() -> SmtpServer.start(Fixture.config(
                     "listeners.relay.bind = \"127.0.0.1:" + taken + "\""), new RecordingSpool(),
-                    server.loops, TimeSource.system(), new Metrics(), Fixture.SIGNING))
+                    server.loops, TimeSource.system(), new Metrics(), Fixture.SIGNING,
+                    SigningLoad.NONE))
                     .isInstanceOf(SmtpServerException.class)
                     .hasMessageContaining("listener relay cannot listen on");
             Path file = Files.writeString(directory.resolve("bad.pem"), "nonsense");
             assertThatThrownBy(() -> SmtpServer.start(Fixture.config("tls { certificate = \""
                     + file + "\", key = \"" + file + "\" }"), new RecordingSpool(), server.loops,
-                    TimeSource.system(), new Metrics(), Fixture.SIGNING))
+                    TimeSource.system(), new Metrics(), Fixture.SIGNING, SigningLoad.NONE))
                     .isInstanceOf(SmtpServerException.class)
                     .hasMessageContaining("bad.pem");
             Path users = Files.writeString(directory.resolve("users"), "nonsense\n");
             assertThatThrownBy(() -> SmtpServer.start(Fixture.config("users.file = \"" + users
                     + "\""), new RecordingSpool(), server.loops, TimeSource.system(),
-                    new Metrics(), Fixture.SIGNING))
+                    new Metrics(), Fixture.SIGNING, SigningLoad.NONE))
                     .isInstanceOf(SmtpServerException.class)
                     .hasMessageContaining("line 1");
         }

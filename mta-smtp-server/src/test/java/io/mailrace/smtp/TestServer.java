@@ -2,6 +2,7 @@
 package io.mailrace.smtp;
 
 import io.mailrace.core.Metrics;
+import io.mailrace.core.SigningLoad;
 import io.mailrace.core.TimeSource;
 import io.mailrace.queue.Spool;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
@@ -23,21 +24,25 @@ final class TestServer implements AutoCloseable {
     final SmtpServer server;
     private final Spool spool;
 
-    private TestServer(SmtpServerConfig config, Spool spool, boolean nio) {
+    private TestServer(SmtpServerConfig config, Spool spool, boolean nio, SigningLoad load) {
         this.spool = spool;
         loops = new MultiThreadIoEventLoopGroup(2, Epoll.isAvailable() && !nio
                 ? EpollIoHandler.newFactory()
                 : NioIoHandler.newFactory());
         server = SmtpServer.start(config, spool, loops, TimeSource.system(), metrics,
-                Fixture.SIGNING);
+                Fixture.SIGNING, load);
     }
 
     static TestServer start(SmtpServerConfig config, Spool spool) {
-        return new TestServer(withUser(config), spool, false);
+        return new TestServer(withUser(config), spool, false, SigningLoad.NONE);
+    }
+
+    static TestServer start(SmtpServerConfig config, Spool spool, SigningLoad load) {
+        return new TestServer(withUser(config), spool, false, load);
     }
 
     static TestServer startOnNio(SmtpServerConfig config, Spool spool) {
-        return new TestServer(withUser(config), spool, true);
+        return new TestServer(withUser(config), spool, true, SigningLoad.NONE);
     }
 
     private static SmtpServerConfig withUser(SmtpServerConfig config) {

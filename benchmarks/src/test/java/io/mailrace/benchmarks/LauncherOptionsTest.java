@@ -73,6 +73,6 @@ class LauncherOptionsTest {
     @Test
     void relay_isStartedWithThem() {
         assertThat(LauncherOptions.relay().options()).isEqualTo(LauncherOptions.DAEMON)
-                .contains("-XX:+UseSerialGC", "-Xmx384m", "-XX:MaxInlineLevel=3");
+                .contains("-XX:+UseSerialGC", "-Xmx256m", "-XX:MaxInlineLevel=3");
     }
 }

@@ -62,9 +62,9 @@ class LaunchScriptTest {
 
     @ParameterizedTest
     @CsvSource({"460, 128m, 64m, Serial", "960, 160m, 96m, Serial", "1900, 256m, 128m, Serial",
-            "3800, 384m, 256m, Serial",
-            "7700, 512m, 384m, Parallel", "15800, 512m, 384m, Parallel",
-            "2000000, 512m, 384m, Parallel"})
+            "3800, 256m, 256m, Serial",
+            "7700, 384m, 384m, Parallel", "15800, 384m, 384m, Parallel",
+            "2000000, 384m, 384m, Parallel"})
     void serve_isSizedByTheMachine(long megabytes, String heap, String direct, String collector)
             throws Exception {
         machine(megabytes);
@@ -106,7 +106,7 @@ class LaunchScriptTest {
         file("proc/self/cgroup", "7:cpu,cpuacct:/x\n4:memory:/docker/abc\n");
         file("cgroup/memory/docker/abc/memory.limit_in_bytes", "4294967296\n");
         file("cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n");
-        assertThat(options("serve")).contains("-Xmx384m");
+        assertThat(options("serve")).contains("-Xmx256m", "-XX:MaxDirectMemorySize=256m");
     }
 
     @ParameterizedTest
@@ -115,7 +115,7 @@ class LaunchScriptTest {
         machine(7700);
         file("proc/self/cgroup", "0::/../../a b/*\n");
         file("cgroup/memory.max", limit);
-        assertThat(options("serve")).contains("-Xmx512m");
+        assertThat(options("serve")).contains("-Xmx384m");
     }
 
     @Test
@@ -130,7 +130,7 @@ class LaunchScriptTest {
         List<String> options = options("serve");
         assertThat(options).containsSubsequence("-Xmx256m", "-Xmx300m", "-Da=b", "-cp");
         environment.put("MAILRACE_MEMORY", "3900");
-        assertThat(options("serve")).contains("-Xmx384m");
+        assertThat(options("serve")).contains("-Xmx256m", "-XX:MaxDirectMemorySize=256m");
     }
 
     @ParameterizedTest

@@ -6,7 +6,7 @@ public interface SigningLoad {
     /** Of a server that signs nothing. */
     SigningLoad NONE = new SigningLoad() {
         @Override
-        public long begun() {
+        public long passed() {
             return 0;
         }
 
@@ -21,10 +21,10 @@ public interface SigningLoad {
         }
     };
 
-    /** Attempts begun since the start, of signed mail and other. */
-    long begun();
+    /** Messages signed, or found in no need of it, for their first attempt since the start. */
+    long passed();
 
-    /** How often since the start a signing thread found nothing to do. */
+    /** How often since the start a signing thread ended its work with less left than threads. */
     long pauses();
 
     /** Whether every signing thread has something to do now. */

@@ -153,8 +153,8 @@ public final class Delivery {
     public SigningLoad signingLoad() {
         return new SigningLoad() {
             @Override
-            public long begun() {
-                return parts.meters().begun();
+            public long passed() {
+                return parts.signing().passed();
             }
 
             @Override

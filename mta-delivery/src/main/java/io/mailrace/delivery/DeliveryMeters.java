@@ -80,11 +80,6 @@ final class DeliveryMeters {
         }
     }
 
-    /** Of all lanes. */
-    long begun() {
-        return begun.values().stream().mapToLong(LongAdder::sum).sum();
-    }
-
     void begun(Lane lane) {
         Objects.requireNonNull(begun.get(lane)).increment();
     }

@@ -22,6 +22,7 @@ import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.LongAdder;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -50,6 +51,7 @@ final class SigningPool implements AutoCloseable {
     /** Batches that wait or are being signed. */
     private final AtomicInteger batches = new AtomicInteger();
     private final AtomicLong pauses = new AtomicLong();
+    private final LongAdder passed = new LongAdder();
     private final Map<Lane, Room> rooms = new EnumMap<>(Lane.class);
     /** Guarded by itself. As many batches as tasks given to the threads. */
     private final LaneQueue<Batch> waiting = new LaneQueue<>();
@@ -109,7 +111,18 @@ final class SigningPool implements AutoCloseable {
             attempt.signed(known);
             return false;
         }
-        return signer.signs(attempt.envelope().facts());
+        boolean signs = signer.signs(attempt.envelope().facts());
+        if (!signs) {
+            countFirst(attempt);
+        }
+        return signs;
+    }
+
+    /** A signed message is counted once, however many envelopes it has. */
+    private void countFirst(Attempt attempt) {
+        if (attempt.envelope().attempts() == 0) {
+            passed.increment();
+        }
     }
 
     /** Signs a batch with room reserved for it, then runs {@code done} on {@code loop}. */
@@ -133,12 +146,15 @@ final class SigningPool implements AutoCloseable {
         }
     }
 
-    /** How often a thread found nothing to do. */
+    /** See {@link io.mailrace.core.SigningLoad}, as for the next two. */
+    long passed() {
+        return passed.sum();
+    }
+
     long pauses() {
         return pauses.get();
     }
 
-    /** Whether each thread has something to do now. */
     boolean busy() {
         return batches.get() >= size;
     }
@@ -168,6 +184,7 @@ final class SigningPool implements AutoCloseable {
             Signature signature = signer.sign(attempt.content(), attempt.envelope().facts());
             attempt.signed(signature);
             kept.put(attempt.envelope().id(), signature);
+            countFirst(attempt);
         } catch (RuntimeException failed) {
             LOG.error("not signed id={} domain={}", attempt.envelope().id(),
                     attempt.envelope().facts().fromDomain(), failed);

@@ -92,6 +92,7 @@ final class CommitThread implements AutoCloseable {
     private volatile boolean asking;
     private volatile long turnedNanos;
     private volatile boolean closed;
+    private volatile boolean lingering;
 
     CommitThread(SpoolParts parts, BatchSink sink, Progress stored) {
         this.parts = parts;
@@ -125,6 +126,9 @@ final class CommitThread implements AutoCloseable {
     /** Hands an operation over. Any thread; does not block. */
     void submit(Operation operation) {
         input.add(operation);
+        if (lingering && !(operation instanceof Operation.Settle)) {
+            LockSupport.unpark(thread);
+        }
         if (closed && input.remove(operation)) {
             tell(List.of(operation), new SpoolException("spool is closed"));
         }
@@ -237,12 +241,21 @@ final class CommitThread implements AutoCloseable {
             bytes += next.bytes() + RECORD_OVERHEAD;
             if (settled && !lingered && input.isEmpty()) {
                 lingered = true;
-                LockSupport.parkNanos(LINGER_NANOS);
+                linger();
             }
             boolean full = operations.size() >= MAX_OPERATIONS || bytes >= MAX_BYTES;
             next = full || !together(next, input.peek()) ? null : input.poll();
         }
         return operations;
+    }
+
+    /** Until somebody comes who waits, at most so long. */
+    private void linger() {
+        lingering = true;
+        if (input.isEmpty()) {
+            LockSupport.parkNanos(LINGER_NANOS);
+        }
+        lingering = false;
     }
 
     /** A queue is only dropped when nothing else of the same batch can use it. */

@@ -39,6 +39,7 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
     private static final int SCRATCH_BYTES = 64 * 1024;
     private static final int LINGER_BYTES = 1 << 20;
     private static final long LINGER_SECONDS = 2;
+    private static final long SLICE_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
     /** The session works on arrays; one per event loop is enough, as it keeps none. */
     private static final FastThreadLocal<byte[]> SCRATCH = new FastThreadLocal<>() {
         @Override
@@ -68,7 +69,8 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
     /** What came between messages waits for {@link #slowOver}. */
     private boolean slowed;
     private boolean heldLongEnough;
-    /** When the last message began, or the connection. */
+    private boolean hadMessage;
+    /** When the last message began, if there was one. */
     private long messageNanos;
     private long lingered;
     private long unwritableSince;
@@ -85,7 +87,6 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
         this.admitted = admitted;
         time = shared.time();
         session = new SmtpSession(terms, origin, this, time);
-        messageNanos = time.nanos();
     }
 
     // Netty's events
@@ -328,6 +329,7 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
     @Override
     public IncomingContent newContent() {
         heldLongEnough = false;
+        hadMessage = true;
         messageNanos = time.nanos();
         return shared.spool().newContent(ctx().executor(), () -> {
             session.writableAgain();
@@ -387,20 +389,35 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
             heldLongEnough = false;
             return false;
         }
-        if (slowed || heldLongEnough) {
-            return slowed;
+        if (slowed) {
+            return true;
         }
-        long delay = shared.slowNanos(messageNanos);
+        long pressed = heldLongEnough ? 0 : shared.slowNanos();
+        // in slices: what holds messages apart may end meanwhile
+        long delay = pressed > 0 ? pressed : Math.min(SLICE_NANOS, untilNextMessage());
         if (delay > 0) {
             slowed = true;
-            ctx().executor().schedule(this::slowOver, delay, TimeUnit.NANOSECONDS);
+            ctx().executor().schedule(() -> slowOver(pressed > 0), delay, TimeUnit.NANOSECONDS);
         }
         return slowed;
     }
 
-    private void slowOver() {
+    /** Nanoseconds before the next message may begin. The first one and other commands may now. */
+    private long untilNextMessage() {
+        long spacing = shared.spacingNanos();
+        if (spacing == 0 || !hadMessage || !beginsLikeMail(held.getFirst())) {
+            return 0;
+        }
+        return Math.max(0, messageNanos + spacing - time.nanos());
+    }
+
+    private static boolean beginsLikeMail(ByteBuf bytes) {
+        return bytes.isReadable() && (bytes.getByte(bytes.readerIndex()) | 0x20) == 'm';
+    }
+
+    private void slowOver(boolean enough) {
         slowed = false;
-        heldLongEnough = true;
+        heldLongEnough |= enough;
         if (!released) {
             work();
         }
@@ -504,7 +521,7 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
             ctx().close();
             return;
         }
-        long left = session.deadlineNanos() == Long.MAX_VALUE
+        long left = slowed || session.deadlineNanos() == Long.MAX_VALUE
                 ? idle
                 : session.deadlineNanos() - now;
         if (left <= 0) {

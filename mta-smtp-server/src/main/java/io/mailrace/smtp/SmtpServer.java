@@ -200,17 +200,20 @@ public final class SmtpServer {
             return full;
         }
 
-        /**
-         * Nanoseconds to wait before a client between messages is listened to; mostly 0.
-         *
-         * @param lastNanos when its last message began, or the connection
-         */
-        long slowNanos(long lastNanos) {
-            long spacing = flow.spacingNanos();
-            long apart = spacing == 0 ? 0 : Math.max(0, lastNanos + spacing - time.nanos());
+        /** Nanoseconds to wait before a client between messages is listened to; mostly 0. */
+        long slowNanos() {
             return pressure.answers(IntakePressure.Answer.SLOW)
-                    ? Math.max(apart, bounds.slowDelay().toNanos())
-                    : apart;
+                    ? bounds.slowDelay().toNanos()
+                    : 0;
+        }
+
+        /** See {@link FlowControl}, as for the next. */
+        void lookAtFlow() {
+            flow.look();
+        }
+
+        long spacingNanos() {
+            return flow.spacingNanos();
         }
 
         IntakeBudget budget() {
@@ -340,6 +343,8 @@ public final class SmtpServer {
         bindAll(true);
         watch.scheduleWithFixedDelay(this::watchPressure, 0, IntakePressure.EVERY_MILLIS,
                 TimeUnit.MILLISECONDS);
+        watch.scheduleWithFixedDelay(this::watchFlow, 0, FlowControl.EVERY_MILLIS,
+                TimeUnit.MILLISECONDS);
         files.scheduleWithFixedDelay(this::reloadIfChanged, FILE_CHECK.toMillis(),
                 FILE_CHECK.toMillis(), TimeUnit.MILLISECONDS);
     }
@@ -350,6 +355,15 @@ public final class SmtpServer {
         } catch (RuntimeException | Error bug) {
             // an error would be the last sample for ever
             LOG.error("intake=unknown", bug);
+        }
+    }
+
+    private void watchFlow() {
+        try {
+            shared.lookAtFlow();
+        } catch (RuntimeException | Error bug) {
+            // as above
+            LOG.error("flow=unknown", bug);
         }
     }
 

@@ -23,13 +23,13 @@ class FlowControlTest {
     private double stuck;
 
     private static final class Signing implements SigningLoad {
-        double begun;
+        double passed;
         long pauses;
         boolean busy;
 
         @Override
-        public long begun() {
-            return (long) begun;
+        public long passed() {
+            return (long) passed;
         }
 
         @Override
@@ -50,18 +50,29 @@ class FlowControlTest {
 
     /** A connection sends each 25 ms when nothing holds it; returns messages a second taken. */
     private double run(FlowControl flow, int connections, double signedPerSecond, int seconds) {
+        return run(flow, connections, signedPerSecond, seconds, 1);
+    }
+
+    /** @param batchMillis how often signing ends a batch */
+    private double run(FlowControl flow, int connections, double signedPerSecond, int seconds,
+            int batchMillis) {
         double before = accepted;
         for (int millis = 0; millis < seconds * 1000; millis++) {
             double apartSeconds = Math.max(0.025, flow.spacingNanos() / 1e9);
             double taken = Math.min(MOST_TAKEN, connections / apartSeconds) / 1000;
             accepted += taken;
             waiting += taken;
-            double left = Math.min(waiting, signedPerSecond / 1000);
-            waiting -= left;
-            signing.begun += left;
-            boolean idle = waiting < 1;
-            signing.pauses += signing.busy && idle ? 1 : 0;
-            signing.busy = !idle;
+            if (millis % batchMillis == 0) {
+                double left = Math.min(waiting, signedPerSecond * batchMillis / 1000);
+                waiting -= left;
+                signing.passed += left;
+                boolean idle = waiting < 1;
+                signing.pauses += signing.busy && idle ? 1 : 0;
+                signing.busy = !idle;
+            }
+            if (millis % FlowControl.EVERY_MILLIS == 0) {
+                flow.look();
+            }
             time.advance(Duration.ofMillis(1));
         }
         return (accepted - before) / seconds;
@@ -99,7 +110,7 @@ class FlowControlTest {
     }
 
     @Test
-    void signingIsNoLongerTheLimit_nobodyWaitsSoon() {
+    void signingIsNoLongerTheLimit_soonNobodyWaits() {
         FlowControl flow = flow(MOST);
         run(flow, 100, 2000, 10);
         assertThat(flow.spacing()).isPositive();
@@ -108,11 +119,44 @@ class FlowControlTest {
     }
 
     @Test
-    void memoryFullOfMailThatWaitsForReceivers_nobodyWaits() {
+    void slowKeysInBatches_areKeptBusy() {
+        FlowControl flow = flow(MOST);
+        run(flow, 100, 300, 10, 210);
+        assertThat(run(flow, 100, 300, 20, 210)).isBetween(240.0, 330.0);
+    }
+
+    @Test
+    void busyAtEachLookWithPausesBetween_nobodyWaits() {
         FlowControl flow = flow(MOST);
         stuck = ROOM;
-        run(flow, 40, 2000, 10);
-        assertThat(flow.spacing()).isZero();
+        for (int look = 0; look < 100; look++) {
+            accepted += 500;
+            signing.passed += 100;
+            signing.pauses++;
+            signing.busy = true;
+            flow.look();
+            time.advance(Duration.ofMillis(FlowControl.EVERY_MILLIS));
+            assertThat(flow.spacing()).isZero();
+        }
+    }
+
+    @Test
+    void busyButHardlyAnythingWaits_nobodyIsHeld() {
+        FlowControl flow = flow(MOST);
+        stuck = ROOM * 0.19;
+        for (int look = 0; look < 100; look++) {
+            accepted += 500;
+            signing.passed += 100;
+            signing.busy = true;
+            flow.look();
+            time.advance(Duration.ofMillis(FlowControl.EVERY_MILLIS));
+            assertThat(flow.spacing()).isZero();
+        }
+        stuck = ROOM * 0.2;
+        accepted += 500;
+        signing.passed += 100;
+        flow.look();
+        assertThat(flow.spacing()).isPositive();
     }
 
     @Test

@@ -4,7 +4,6 @@ package io.mailrace.smtp;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import io.mailrace.core.SigningLoad;
 import io.mailrace.core.TimeSource;
 import io.mailrace.queue.SpoolPressure;
 import java.io.IOException;
@@ -12,7 +11,6 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
 
 /** Too much at once: what sessions and a server answer, and that it ends by itself. */
@@ -201,54 +199,6 @@ class IntakeRoomTest {
             assertThat(Duration.ofNanos(second)).as("once before each message")
                     .isGreaterThanOrEqualTo(Duration.ofMillis(590));
         }
-    }
-
-    /** Signing that never has a pause; one attempt begins at each look. */
-    private static final class BusySigning implements SigningLoad {
-        private final AtomicLong begun = new AtomicLong();
-
-        @Override
-        public long begun() {
-            return begun.incrementAndGet();
-        }
-
-        @Override
-        public long pauses() {
-            return 0;
-        }
-
-        @Override
-        public boolean busy() {
-            return true;
-        }
-    }
-
-    @Test
-    void server_signingIsTheLimit_holdsMessagesOfAConnectionApart() throws Exception {
-        RecordingSpool spool = new RecordingSpool();
-        spool.freshPercent = 100;
-        try (TestServer server = TestServer.start(
-                Fixture.config("pressure.flow-delay = 400ms"), spool, new BusySigning());
-                TestClient eager = server.greeted("relay")) {
-            eager.ask("EHLO c");
-            await().atMost(PATIENCE).pollInterval(Duration.ofMillis(1)).until(() -> {
-                send(eager);
-                return server.metric("smtp_flow_delay_milliseconds") == 400;
-            });
-            long start = TimeSource.system().nanos();
-            send(eager);
-            send(eager);
-            assertThat(Duration.ofNanos(TimeSource.system().nanos() - start)).as("two messages")
-                    .isGreaterThanOrEqualTo(Duration.ofMillis(395));
-        }
-    }
-
-    private static void send(TestClient client) throws IOException {
-        assertThat(client.ask("MAIL FROM:<a@b>")).startsWith("250");
-        client.say("RCPT TO:<b@c>", "DATA", "A: b", "", "x", ".");
-        assertThat(client.reply()).startsWith("250");
-        assertThat(client.reply()).startsWith("354");
-        assertThat(client.reply()).startsWith("250 2.0.0 queued as");
     }
 
     @Test

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.smtp;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.mailrace.core.Metrics;
+import io.mailrace.core.SigningLoad;
+import io.mailrace.core.testing.FakeTimeSource;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import io.netty.channel.embedded.EmbeddedChannel;
+import java.net.InetAddress;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** How one connection is held while signing is the limit, in simulated time. */
+class MessageSpacingTest {
+    private static final SmtpServerConfig CONFIG = Fixture.config("pressure.flow-delay = 400ms");
+    private static final String MESSAGE = """
+            MAIL FROM:<a@b>\r
+            RCPT TO:<b@c>\r
+            DATA\r
+            A: b\r
+            \r
+            x\r
+            .\r
+            """;
+
+    private final FakeTimeSource time = new FakeTimeSource();
+    private final RecordingSpool spool = new RecordingSpool();
+    private final BusySigning signing = new BusySigning();
+    private final SmtpServer.Shared shared = new SmtpServer.Shared(CONFIG, spool, time,
+            new Metrics(), Fixture.SIGNING, signing);
+    private EmbeddedChannel channel = new EmbeddedChannel();
+
+    /** Signing that always has something to do and gets nowhere. */
+    private static final class BusySigning implements SigningLoad {
+        boolean busy = true;
+
+        @Override
+        public long passed() {
+            return 0;
+        }
+
+        @Override
+        public long pauses() {
+            return 0;
+        }
+
+        @Override
+        public boolean busy() {
+            return busy;
+        }
+    }
+
+    @BeforeEach
+    void holdMessages400MillisApart() throws Exception {
+        spool.freshPercent = 100;
+        for (int look = 0; look < 20; look++) {
+            shared.meters().accepted.add(100);
+            time.advance(Duration.ofMillis(500));
+            shared.lookAtFlow();
+        }
+        assertThat(shared.spacingNanos()).isEqualTo(TimeUnit.MILLISECONDS.toNanos(400));
+        channel = new EmbeddedChannel();
+        channel.freezeTime();
+        SessionTerms terms = Fixture.terms(CONFIG, "relay");
+        shared.converse(channel, terms, ClientOrigin.of(InetAddress.getByName("127.0.0.1"),
+                terms.listener()), true);
+        channel.pipeline().fireChannelActive();
+        assertThat(said("EHLO c\r\n")).startsWith("220").contains("250 ");
+    }
+
+    @AfterEach
+    void close() {
+        channel.finishAndReleaseAll();
+    }
+
+    private void pass(long millis) {
+        time.advance(Duration.ofMillis(millis));
+        channel.advanceTimeBy(millis, TimeUnit.MILLISECONDS);
+        channel.runPendingTasks();
+    }
+
+    /** What the server says to this, and to what waited. */
+    private String said(String lines) {
+        channel.writeInbound(Unpooled.copiedBuffer(lines, StandardCharsets.ISO_8859_1));
+        channel.runPendingTasks();
+        StringBuilder text = new StringBuilder();
+        for (ByteBuf out = channel.readOutbound(); out != null; out = channel.readOutbound()) {
+            text.append(out.toString(StandardCharsets.ISO_8859_1));
+            out.release();
+        }
+        return text.toString();
+    }
+
+    @Test
+    void first_isNotHeld_secondIs() {
+        assertThat(said(MESSAGE)).contains("queued as");
+        assertThat(said(MESSAGE)).isEmpty();
+        pass(200);
+        assertThat(said("")).isEmpty();
+        pass(199);
+        assertThat(said("")).isEmpty();
+        pass(1);
+        assertThat(said("")).contains("queued as");
+        assertThat(spool.stored).hasSize(2);
+    }
+
+    @Test
+    void whoSendsSeldom_isNotHeld() {
+        assertThat(said(MESSAGE)).contains("queued as");
+        pass(400);
+        assertThat(said(MESSAGE)).contains("queued as");
+    }
+
+    @Test
+    void otherCommands_areNotHeld() {
+        assertThat(said(MESSAGE)).contains("queued as");
+        assertThat(said("RSET\r\n")).startsWith("250");
+        assertThat(said("NOOP\r\n")).startsWith("250");
+        assertThat(said("QUIT\r\n")).startsWith("221");
+    }
+
+    @Test
+    void holdEnds_whenSigningIsNoLongerTheLimit() {
+        assertThat(said(MESSAGE)).contains("queued as");
+        assertThat(said(MESSAGE)).isEmpty();
+        spool.freshPercent = 0;
+        while (shared.spacingNanos() > 0) {
+            signing.busy = false;
+            shared.lookAtFlow();
+        }
+        pass(100);
+        assertThat(said("")).contains("queued as");
+    }
+
+    @Test
+    void stop_whileHeld_isTold() {
+        assertThat(said(MESSAGE)).contains("queued as");
+        assertThat(said(MESSAGE)).isEmpty();
+        shared.connections().forEach(SmtpConnection::stop);
+        assertThat(said("")).startsWith("421");
+    }
+}

@@ -36,6 +36,8 @@ import picocli.CommandLine.ScopeType;
 public final class Main implements Runnable {
     /** EX_CONFIG of sysexits.h, as in RestartPreventExitStatus= of the unit. */
     static final int BAD_CONFIG = 78;
+    /** Netty's search for buffers nobody releases. */
+    private static final String LEAKS = "io.netty.leakDetection.level";
 
     @CommandLine.Spec
     private CommandLine.Model.CommandSpec spec = CommandLine.Model.CommandSpec.create();
@@ -43,6 +45,10 @@ public final class Main implements Runnable {
     private Main() {}
 
     public static void main(String[] args) {
+        // else a stack trace is taken of one buffer in a hundred; the tests look at every one
+        if (System.getProperty(LEAKS) == null) {
+            System.setProperty(LEAKS, "disabled");
+        }
         System.exit(args.length > 0 && args[0].equals("serve")
                 ? serveAlone().execute(Arrays.copyOfRange(args, 1, args.length))
                 : commandLine().execute(args));

@@ -93,6 +93,17 @@ final class ContentSeal {
         return new Key(ByteBuffer.wrap(digest).getInt(), new SecretKeySpec(secret, "AES"));
     }
 
+    /** As below. */
+    byte[] seal(long id, int index, PieceBuffer bytes) {
+        if (!keys.isEmpty()) {
+            return seal(id, index, bytes.toArray(), 0, bytes.size());
+        }
+        byte[] value = new byte[bytes.size() + RecordWriter.CRC_BYTES];
+        bytes.copyTo(value);
+        RecordWriter.sealCrc(value);
+        return value;
+    }
+
     /** A chunk as it is stored. */
     byte[] seal(long id, int index, byte[] bytes, int offset, int length) {
         if (keys.isEmpty()) {

@@ -3,7 +3,6 @@ package io.mailrace.queue;
 
 import io.mailrace.core.Content;
 import io.mailrace.core.SpoolId;
-import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.Executor;
 import java.util.function.Consumer;
@@ -17,7 +16,8 @@ import org.jspecify.annotations.Nullable;
  * Confined to its executor.
  */
 final class ContentWriter implements IncomingContent {
-    private static final int FIRST_BUFFER = 4096;
+    /** Stands in when the content has ended: it is never written to. */
+    private static final PieceBuffer NOTHING = new PieceBuffer(0);
 
     private final SpoolId id;
     private final Executor loop;
@@ -26,8 +26,7 @@ final class ContentWriter implements IncomingContent {
     private final Consumer<Operation> commits;
     private final IntSupplier failures;
     private int failuresBefore;
-    private byte[] buffer = new byte[FIRST_BUFFER];
-    private int used;
+    private PieceBuffer buffer = new PieceBuffer(Content.CHUNK_BYTES);
     private long sizeBytes;
     private int chunksSent;
     private int chunksWaiting;
@@ -76,16 +75,11 @@ final class ContentWriter implements IncomingContent {
         int at = offset;
         int left = failure == null ? length : 0;
         while (left > 0) {
-            if (used == Content.CHUNK_BYTES) {
+            if (buffer.room() == 0) {
                 sendChunk();
             }
-            int part = Math.min(left, Content.CHUNK_BYTES - used);
-            if (buffer.length < used + part) {
-                buffer = Arrays.copyOf(buffer, Math.min(Content.CHUNK_BYTES,
-                        Math.max(2 * buffer.length, used + part)));
-            }
-            System.arraycopy(bytes, at, buffer, used, part);
-            used += part;
+            int part = Math.min(left, buffer.room());
+            buffer.append(bytes, at, part);
             at += part;
             left -= part;
         }
@@ -95,8 +89,8 @@ final class ContentWriter implements IncomingContent {
         if (chunksSent == 0) {
             failuresBefore = failures.getAsInt();
         }
-        byte[] value = builder.stored(id, chunksSent, buffer, 0, used);
-        used = 0;
+        byte[] value = builder.stored(id, chunksSent, buffer);
+        buffer.clear();
         chunksWaiting++;
         commits.accept(new Operation.Chunk(id, chunksSent++, value,
                 new Operation.Told(loop, new ChunkListener())));
@@ -132,11 +126,11 @@ final class ContentWriter implements IncomingContent {
             return;
         }
         ended = true;
-        List<byte[]> last = used == 0
+        List<byte[]> last = buffer.size() == 0
                 ? List.of()
-                : List.of(builder.stored(id, chunksSent, buffer, 0, used));
-        byte[] fresh = used == 0 || chunksSent > 0 ? null : Arrays.copyOf(buffer, used);
-        buffer = new byte[0];
+                : List.of(builder.stored(id, chunksSent, buffer));
+        byte[] fresh = buffer.size() == 0 || chunksSent > 0 ? null : buffer.toArray();
+        buffer = NOTHING;
         commits.accept(new Operation.Accept(
                 builder.build(id, submission, last, chunksSent, fresh), failuresBefore,
                 new Operation.Told(loop, chunksSent == 0 ? listener : tidyAfter(listener))));
@@ -162,7 +156,7 @@ final class ContentWriter implements IncomingContent {
     public void discard() {
         if (!ended) {
             ended = true;
-            buffer = new byte[0];
+            buffer = NOTHING;
             if (chunksSent > 0) {
                 commits.accept(new Operation.Discard(id, chunksSent));
             }

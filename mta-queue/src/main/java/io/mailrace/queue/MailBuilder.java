@@ -76,6 +76,10 @@ final class MailBuilder {
         return seal.seal(id.value(), index, bytes, offset, length);
     }
 
+    byte[] stored(SpoolId id, int index, PieceBuffer bytes) {
+        return seal.seal(id.value(), index, bytes);
+    }
+
     private List<Router.Part> split(Submission submission) {
         return router.split(Router.Mail.of(submission), submission.recipients());
     }

@@ -38,6 +38,7 @@ public final class Main implements Runnable {
     static final int BAD_CONFIG = 78;
     /** Netty's search for buffers nobody releases. */
     private static final String LEAKS = "io.netty.leakDetection.level";
+    private static final String OLD_LEAKS = "io.netty.leakDetectionLevel";
 
     @CommandLine.Spec
     private CommandLine.Model.CommandSpec spec = CommandLine.Model.CommandSpec.create();
@@ -46,7 +47,7 @@ public final class Main implements Runnable {
 
     public static void main(String[] args) {
         // else a stack trace is taken of one buffer in a hundred; the tests look at every one
-        if (System.getProperty(LEAKS) == null) {
+        if (System.getProperty(LEAKS) == null && System.getProperty(OLD_LEAKS) == null) {
             System.setProperty(LEAKS, "disabled");
         }
         System.exit(args.length > 0 && args[0].equals("serve")

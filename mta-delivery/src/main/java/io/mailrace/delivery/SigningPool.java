@@ -109,6 +109,7 @@ final class SigningPool implements AutoCloseable {
         Signature known = kept.getIfPresent(attempt.envelope().id());
         if (known != null) {
             attempt.signed(known);
+            countFirst(attempt);
             return false;
         }
         boolean signs = signer.signs(attempt.envelope().facts());
@@ -118,9 +119,9 @@ final class SigningPool implements AutoCloseable {
         return signs;
     }
 
-    /** A signed message is counted once, however many envelopes it has. */
+    /** Counts a message once for all its envelopes, but again when it was put back untried. */
     private void countFirst(Attempt attempt) {
-        if (attempt.envelope().attempts() == 0) {
+        if (attempt.envelope().ordinal() == 0 && attempt.envelope().attempts() == 0) {
             passed.increment();
         }
     }
@@ -181,7 +182,10 @@ final class SigningPool implements AutoCloseable {
     private void sign(Attempt attempt) {
         long started = time.nanos();
         try {
-            Signature signature = signer.sign(attempt.content(), attempt.envelope().facts());
+            // another envelope of the message may have been signed while this one waited
+            Signature known = kept.getIfPresent(attempt.envelope().id());
+            Signature signature = known != null ? known
+                    : signer.sign(attempt.content(), attempt.envelope().facts());
             attempt.signed(signature);
             kept.put(attempt.envelope().id(), signature);
             countFirst(attempt);

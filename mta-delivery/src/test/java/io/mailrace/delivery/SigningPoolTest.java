@@ -82,6 +82,32 @@ class SigningPoolTest {
     }
 
     @Test
+    void sign_envelopesOfOneMessage_onceAndCountedOnce() throws Exception {
+        sign(Lane.DEFAULT); // takes the thread
+        signer.begun.await();
+        byte[] text = "x".getBytes(StandardCharsets.US_ASCII);
+        Attempt first = TestMail.attempt("a@example.com",
+                List.of(new Recipient(TestMail.address("b@example.net"))), MailOptions.NONE,
+                TestMail.facts(text, false, false), text);
+        Attempt second = TestMail.another(first, 1);
+        for (Attempt one : List.of(first, second)) {
+            assertThat(pool.mustSign(one)).as("nothing is known yet").isTrue();
+            assertThat(pool.reserve(Lane.DEFAULT, 1)).isEqualTo(1);
+        }
+        CountDownLatch both = new CountDownLatch(2);
+        pool.sign(Lane.DEFAULT, List.of(first), Runnable::run, both::countDown);
+        pool.sign(Lane.DEFAULT, List.of(second), Runnable::run, both::countDown);
+        signer.goOn.countDown();
+        assertThat(both.await(DeliveryFixture.PATIENCE_SECONDS, TimeUnit.SECONDS)).isTrue();
+        assertThat(signer.order).containsExactly("default", "x");
+        assertThat(second.signature()).isEqualTo(first.signature());
+        assertThat(pool.passed()).isEqualTo(2);
+        Attempt third = TestMail.another(first, 2);
+        assertThat(pool.mustSign(third)).isFalse();
+        assertThat(pool.passed()).isEqualTo(2);
+    }
+
+    @Test
     void sign_inputFullOfBulk_transactionalHasRoomAndIsNext() throws Exception {
         for (int i = 0; i < ROOM; i++) {
             sign(Lane.BULK);

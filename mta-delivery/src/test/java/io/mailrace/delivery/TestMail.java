@@ -57,6 +57,14 @@ final class TestMail {
         return new Attempt(envelope, new NoQueue(), new Bytes(bytes));
     }
 
+    /** Another envelope of the same message. */
+    static Attempt another(Attempt of, int ordinal) {
+        Envelope one = of.envelope();
+        return new Attempt(new Envelope(one.id(), ordinal, key("example.org"), one.sender(),
+                one.recipients(), one.options(), one.facts(), 0, false, 0, 0, Long.MAX_VALUE),
+                new NoQueue(), of.content());
+    }
+
     /** A content in memory, cut as the interface says. */
     @SuppressWarnings("ArrayRecordComponent")
     record Bytes(byte[] bytes) implements Content {

@@ -93,7 +93,7 @@ final class ContentSeal {
         return new Key(ByteBuffer.wrap(digest).getInt(), new SecretKeySpec(secret, "AES"));
     }
 
-    /** As below. */
+    /** A chunk as it is stored, from pieces. */
     byte[] seal(long id, int index, PieceBuffer bytes) {
         if (!keys.isEmpty()) {
             return seal(id, index, bytes.toArray(), 0, bytes.size());

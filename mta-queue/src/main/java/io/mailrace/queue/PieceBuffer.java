@@ -6,7 +6,7 @@ import java.util.List;
 
 /**
  * Bytes that come one after another, kept in pieces, each as large as all before it: growing moves
- * nothing, and no more than twice what came is held. Confined to one thread.
+ * nothing, and no more than twice what came is held, from 4 kB on. Confined to one thread.
  */
 final class PieceBuffer {
     private static final int FIRST_BYTES = 4096;
@@ -71,7 +71,7 @@ final class PieceBuffer {
         return all;
     }
 
-    /** Empty again, and in one piece: who fills it once will do so again. */
+    /** Empty again, with room for the most in one piece: who filled it once will do so again. */
     void clear() {
         if (last.length < maxBytes) {
             last = new byte[maxBytes];

@@ -74,25 +74,30 @@ final class FlowControl {
 
     /** Compares what was taken with what passed since the last look. */
     void look() {
-        long passed = load.passed() - passedBefore;
-        boolean limit = busyBefore && load.busy() && load.pauses() == pausesBefore;
-        if (limit && passed < ENOUGH && time.nanos() - sinceNanos < LONG_ENOUGH_NANOS) {
+        long nowNanos = time.nanos();
+        long acceptedNow = accepted.getAsLong();
+        long passedNow = load.passed();
+        long pausesNow = load.pauses();
+        boolean busyNow = load.busy();
+        long passed = passedNow - passedBefore;
+        boolean limit = busyBefore && busyNow && pausesNow == pausesBefore;
+        if (limit && passed < ENOUGH && nowNanos - sinceNanos < LONG_ENOUGH_NANOS) {
             return;
         }
         int percent = filled.getAsInt();
         if (limit && maxNanos > 0 && (spacing > 0 || percent >= FILLED)) {
             double wanted = (SHARE - LESS_BY_PERCENT * percent) * Math.max(1, passed);
-            double step = Math.clamp((accepted.getAsLong() - acceptedBefore) / wanted,
-                    1 / MOST_STEP, MOST_STEP);
+            double step = Math.clamp((acceptedNow - acceptedBefore) / wanted, 1 / MOST_STEP,
+                    MOST_STEP);
             hold(Math.min(maxNanos, (long) (Math.max(spacing, FIRST_NANOS) * step)));
         } else if (spacing > 0) {
             hold(percent < LOW ? spacing / 2 : spacing * 9 / 10);
         }
-        sinceNanos = time.nanos();
-        acceptedBefore = accepted.getAsLong();
-        passedBefore = load.passed();
-        pausesBefore = load.pauses();
-        busyBefore = load.busy();
+        sinceNanos = nowNanos;
+        acceptedBefore = acceptedNow;
+        passedBefore = passedNow;
+        pausesBefore = pausesNow;
+        busyBefore = busyNow;
     }
 
     private void hold(long nanos) {

@@ -402,7 +402,10 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
         return slowed;
     }
 
-    /** Nanoseconds before the next message may begin. The first one and other commands may now. */
+    /**
+     * Nanoseconds before the next message may begin. The first one may now, other commands may, and
+     * what came together with one of those.
+     */
     private long untilNextMessage() {
         long spacing = shared.spacingNanos();
         if (spacing == 0 || !hadMessage || !beginsLikeMail(held.getFirst())) {
@@ -521,9 +524,12 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
             ctx().close();
             return;
         }
-        long left = slowed || session.deadlineNanos() == Long.MAX_VALUE
+        long left = session.deadlineNanos() == Long.MAX_VALUE
                 ? idle
                 : session.deadlineNanos() - now;
+        if (slowed) {
+            left = SLICE_NANOS; // it is we who are silent
+        }
         if (left <= 0) {
             session.timedOut();
             work();

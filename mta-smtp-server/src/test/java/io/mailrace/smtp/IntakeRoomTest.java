@@ -202,6 +202,27 @@ class IntakeRoomTest {
     }
 
     @Test
+    void server_signingIsTheLimit_looksAtItByItself() throws Exception {
+        RecordingSpool spool = new RecordingSpool();
+        spool.freshPercent = 100;
+        try (TestServer server = TestServer.start(
+                Fixture.config("pressure.flow-delay = 20ms"), spool,
+                new MessageSpacingTest.BusySigning());
+                TestClient client = server.greeted("relay")) {
+            client.ask("EHLO c");
+            await().atMost(PATIENCE).pollInterval(Duration.ofMillis(1)).until(() -> {
+                assertThat(client.ask("MAIL FROM:<a@b>")).startsWith("250");
+                client.say("RCPT TO:<b@c>", "DATA", "A: b", "", "x", ".");
+                assertThat(client.reply()).startsWith("250");
+                assertThat(client.reply()).startsWith("354");
+                assertThat(client.reply()).startsWith("250 2.0.0 queued as");
+                return server.metric("smtp_flow_delay_milliseconds") == 20;
+            });
+            assertThat(server.server.intake().flowDelay()).isEqualTo(Duration.ofMillis(20));
+        }
+    }
+
+    @Test
     void server_handshakesFull_tellsStrangersOnlyToComeLater() throws Exception {
         RecordingSpool spool = new RecordingSpool();
         SmtpServerConfig strangers = Fixture.config("pressure.max-handshakes = 1");

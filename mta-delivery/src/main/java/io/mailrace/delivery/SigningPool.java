@@ -106,10 +106,7 @@ final class SigningPool implements AutoCloseable {
 
     /** Whether the attempt must pass by a signing thread; else it is ready as it is. */
     boolean mustSign(Attempt attempt) {
-        Signature known = kept.getIfPresent(attempt.envelope().id());
-        if (known != null) {
-            attempt.signed(known);
-            countFirst(attempt);
+        if (reuse(attempt)) {
             return false;
         }
         boolean signs = signer.signs(attempt.envelope().facts());
@@ -117,6 +114,17 @@ final class SigningPool implements AutoCloseable {
             countFirst(attempt);
         }
         return signs;
+    }
+
+    /** Gives it the signature its message got lately; false when there is none. */
+    private boolean reuse(Attempt attempt) {
+        Signature known = kept.getIfPresent(attempt.envelope().id());
+        if (known == null) {
+            return false;
+        }
+        attempt.signed(known);
+        countFirst(attempt);
+        return true;
     }
 
     /** Counts a message once for all its envelopes, but again when it was put back untried. */
@@ -180,12 +188,12 @@ final class SigningPool implements AutoCloseable {
 
     /** The catch-all of a signing thread: what cannot be signed waits, it never goes unsigned. */
     private void sign(Attempt attempt) {
+        if (reuse(attempt)) {
+            return; // while it waited
+        }
         long started = time.nanos();
         try {
-            // another envelope of the message may have been signed while this one waited
-            Signature known = kept.getIfPresent(attempt.envelope().id());
-            Signature signature = known != null ? known
-                    : signer.sign(attempt.content(), attempt.envelope().facts());
+            Signature signature = signer.sign(attempt.content(), attempt.envelope().facts());
             attempt.signed(signature);
             kept.put(attempt.envelope().id(), signature);
             countFirst(attempt);

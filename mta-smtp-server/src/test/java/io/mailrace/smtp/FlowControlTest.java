@@ -79,7 +79,7 @@ class FlowControlTest {
     }
 
     @Test
-    void signingIsTheLimit_mailIsTakenAsItLeaves() {
+    void signingIsTheLimit_mailIsTakenAsItIsSigned() {
         FlowControl flow = flow(MOST);
         run(flow, 100, 2000, 10);
         assertThat(waiting).as("once it has begun").isLessThan(ROOM);

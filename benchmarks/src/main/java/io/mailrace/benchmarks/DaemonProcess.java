@@ -249,7 +249,7 @@ public final class DaemonProcess implements AutoCloseable {
     /** Bytes of the files of its spool. */
     public long spoolBytes() {
         long bytes = 0;
-        for (Path folder : List.of(spool(), spool().resolve("db"))) {
+        for (Path folder : List.of(spool(), spool().resolve("db"), spool().resolve("log"))) {
             try (Stream<Path> files = Files.list(folder)) {
                 for (Path file : files.filter(Files::isRegularFile).toList()) {
                     bytes += Files.size(file);

@@ -23,29 +23,33 @@ final class DamageRows {
     private static final int MAIL = 300;
     private static final int AFTER = 50;
     private static final int MAX_TOLD = 200;
+    private static final String LOG = "log";
 
     private DamageRows() {}
 
     static List<Row> rows() {
         return List.of(
-                new Row("wal-garbage", "garbage behind the end of the log",
+                new Row("wal-garbage", "garbage behind the end of the database's log",
                         "killed; 4 KB of random bytes appended to the newest log", false, "",
                         DamageRows::garbage),
-                new Row("wal-cut", "end of the log missing",
+                new Row("wal-cut", "end of the database's log missing",
                         "killed; the newest log cut in the middle of acknowledged mail", false,
-                        "", lab -> log(lab, DamageRows::cut)),
-                new Row("wal-flip", "flipped byte in the middle of the log",
+                        "", lab -> filled(lab, DamageRows::cut)),
+                new Row("wal-flip", "flipped byte in the middle of the database's log",
                         "killed; one byte of acknowledged mail changed", false, "",
-                        lab -> log(lab, log -> flip(log, Files.size(log) / 2))),
+                        lab -> filled(lab, log -> flip(log, Files.size(log) / 2))),
+                new Row("both-logs", "end missing of the database's log and of the spool's",
+                        "killed; both cut in the middle of acknowledged mail", false, "",
+                        DamageRows::bothLogs),
                 new Row("sst-schedule", "flipped byte in a data file of the schedule",
                         "killed; one byte in the first block changed", false, "",
                         lab -> table(lab, ".sst", "schedule")),
                 new Row("sst-envelope", "flipped byte in a data file of envelopes",
                         "killed; one byte in the first block changed", false, "",
                         lab -> table(lab, ".sst", "envelope")),
-                new Row("blob-content", "flipped byte in a file of contents",
-                        "killed; one byte in the middle changed", false, "",
-                        lab -> table(lab, ".blob", "")));
+                new Row("log-content", "flipped byte in the spool's log",
+                        "killed; one byte of a content changed", false, "",
+                        lab -> table(lab, LOG, "")));
     }
 
     private interface Damage {
@@ -70,14 +74,33 @@ final class DamageRows {
         return "";
     }
 
-    /** Damage in acknowledged mail: what follows it is lost, and that must be told. */
-    private static String log(FaultLab lab, Damage damage)
+    /** Damage in the database's log: the spool's own has what is missing. */
+    private static String filled(FaultLab lab, Damage damage)
             throws IOException, InterruptedException {
         lab.send(AFTER);
         lab.backlog(MAIL);
         lab.kill();
+        damage.to(newestLog(lab));
+        lab.restart();
+        List<String> lines = lab.logLines("took batches from the log");
+        lab.check(lines.size() == 1, "nothing is said to be taken from the log");
+        lab.check(lab.daemon().admin().metric("spool_lost_batches_total").orElse(-1) == 0,
+                "says that batches are lost");
+        lab.send(AFTER);
+        lab.network().refuse(false);
+        FaultLab.await(FaultLab.PATIENCE, () -> lab.missing() == 0);
+        lab.recovered("what the database lacked was taken from the spool's log");
+        return "";
+    }
+
+    /** Damage in acknowledged mail twice: what follows it is lost, and that must be told. */
+    private static String bothLogs(FaultLab lab) throws IOException, InterruptedException {
+        lab.send(AFTER);
+        lab.backlog(MAIL);
+        lab.kill();
         Path log = newestLog(lab);
-        damage.to(log);
+        cut(log);
+        cut(newestSlot(lab));
         byte[] damaged = Files.readAllBytes(log);
         lab.allowLoss();
         lab.restart();
@@ -118,8 +141,12 @@ final class DamageRows {
         lab.kill();
         lab.restart();
         lab.kill();
-        Path file = dataFile(lab.daemon().spool().resolve("db"), ending, family);
-        flip(file, ending.equals(".blob") ? Files.size(file) / 2 : 30);
+        if (ending.equals(LOG)) {
+            Path slot = newestSlot(lab);
+            flip(slot, bodyBehind(slot, Files.size(slot) / 4));
+        } else {
+            flip(dataFile(lab.daemon().spool().resolve("db"), ending, family), 30);
+        }
         lab.allowLoss();
         int logged = lab.daemon().log().length();
         lab.restart();
@@ -168,6 +195,24 @@ final class DamageRows {
             }
         }
         throw new IOException("no data file of " + family);
+    }
+
+    /** The slot of the spool's log with most in it, which is the one the mail is in. */
+    private static Path newestSlot(FaultLab lab) throws IOException {
+        try (Stream<Path> files = Files.list(lab.daemon().spool().resolve("log"))) {
+            return files.max(Comparator.comparingLong(f -> f.toFile().length()))
+                    .orElseThrow(() -> new IOException("no log"));
+        }
+    }
+
+    /** Where the body of some message begins behind an offset. */
+    private static long bodyBehind(Path slot, long offset) throws IOException {
+        String text = Files.readString(slot, StandardCharsets.ISO_8859_1);
+        int end = text.indexOf("\r\n\r\n", (int) offset);
+        if (end < 0) {
+            throw new IOException("no message in the log");
+        }
+        return end + 4L;
     }
 
     private static Path newestLog(FaultLab lab) throws IOException {

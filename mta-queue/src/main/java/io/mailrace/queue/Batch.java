@@ -33,6 +33,7 @@ final class Batch implements AutoCloseable {
     private final Queues queues;
     private final MessageCounts counts;
     private final WriteBatch rocks;
+    private final BatchContents contents;
     private final List<Operation> operations = new ArrayList<>();
     private final Map<QueueState, Change> changes = new LinkedHashMap<>();
     private final List<Operation.NewMail> mails = new ArrayList<>();
@@ -45,6 +46,10 @@ final class Batch implements AutoCloseable {
     private long liveBytes;
     private long keptBytes;
     private boolean mustSync;
+    private long number;
+
+    /** The log, and whether contents go into it. */
+    record BatchLog(SpoolLog log, boolean used) {}
 
     /** Gives queues to a batch, making new ones. */
     interface Queues {
@@ -52,11 +57,13 @@ final class Batch implements AutoCloseable {
     }
 
     /** @param newestEvent sequence of the newest committed event */
-    Batch(Store store, Queues queues, MessageCounts counts, long newestEvent, int sizeHint) {
+    Batch(Store store, BatchLog log, Queues queues, MessageCounts counts, long newestEvent,
+            int sizeHint) {
         this.store = store;
         this.queues = queues;
         this.counts = counts;
         rocks = new WriteBatch(sizeHint);
+        contents = new BatchContents(store, log.log(), log.used(), rocks);
         sequence = newestEvent;
         firstSequence = newestEvent;
     }
@@ -87,6 +94,13 @@ final class Batch implements AutoCloseable {
             case Operation.TrimEvents trim -> trim(trim);
             case Operation.Quarantine bad -> quarantine(bad);
             case Operation.DropQueue drop -> drop(drop.queue());
+            case Operation.Relocate chunk -> {
+                contents.relocate(chunk);
+                mustSync = true;
+            }
+            case Operation.TrimLog trim -> {
+                // Done without a batch.
+            }
             case Operation.Stop stop -> {
                 // Nothing to write.
             }
@@ -115,12 +129,14 @@ final class Batch implements AutoCloseable {
                             queue.headAfter(change.departures, change.arrivals),
                             Math.min(queue.expiryMillis(), change.expiryMillis))));
         }
+        contents.seal();
         rocks.put(store.handle(Store.Family.STATE), Keys.PROGRESS, progress.encode());
         return rocks;
     }
 
     /** Makes memory follow what is now on disk. */
-    void publish(FreshContents fresh, QueueTable table) {
+    void publish(FreshContents fresh, QueueTable table, SpoolLog log) {
+        log.committed(contents.changes());
         for (Operation.NewMail mail : mails) {
             byte[] bytes = mail.fresh();
             if (bytes != null) {
@@ -170,6 +186,15 @@ final class Batch implements AutoCloseable {
         return operations;
     }
 
+    /** Under which it is in log and database. */
+    void number(long assigned) {
+        number = assigned;
+    }
+
+    long number() {
+        return number;
+    }
+
     int acceptedMails() {
         return mails.size();
     }
@@ -196,52 +221,6 @@ final class Batch implements AutoCloseable {
         return sequence > firstSequence;
     }
 
-    /** Whether this batch is on disk after all, though its write was reported to have failed. */
-    boolean isAlive() {
-        for (Operation operation : operations) {
-            @Nullable
-            Boolean alive = isAlive(operation);
-            if (alive != null) {
-                return alive;
-            }
-        }
-        return false;
-    }
-
-    /** Null when the operation leaves no trace to tell by. */
-    private @Nullable Boolean isAlive(Operation operation) {
-        return switch (operation) {
-            case Operation.Settle settle -> settle.held()
-                    ? !isHeld(settle.queue(), settle.place())
-                    : !isScheduled(settle.queue(), settle.place());
-            case Operation.Hold hold -> !isScheduled(hold.queue(), hold.place());
-            case Operation.Move move -> !isScheduled(move.queue(), move.place());
-            case Operation.Release release ->
-                !isHeld(release.queue(), release.envelope().entry().place());
-            case Operation.Accept accept -> store.get(Store.Family.ENVELOPE,
-                    Keys.envelope(accept.mail().id(), 0)) != null;
-            case Operation.Chunk none -> null;
-            case Operation.Discard none -> null;
-            case Operation.Append none -> null;
-            case Operation.Memo none -> null;
-            case Operation.SavePosition none -> null;
-            case Operation.TrimEvents none -> null;
-            case Operation.Quarantine none -> null;
-            case Operation.DropQueue none -> null;
-            case Operation.Forget none -> null;
-            case Operation.Stop none -> null;
-        };
-    }
-
-    private boolean isScheduled(QueueState queue, Place place) {
-        return store.get(Store.Family.SCHEDULE, Keys.schedule(queue.number(), place)) != null;
-    }
-
-    private boolean isHeld(QueueState queue, Place place) {
-        return store.get(Store.Family.HELD,
-                Keys.held(queue.number(), place.id(), place.ordinal())) != null;
-    }
-
     @Override
     public void close() {
         rocks.close();
@@ -250,7 +229,7 @@ final class Batch implements AutoCloseable {
     private void mail(Operation.NewMail mail) throws RocksDBException {
         int index = mail.firstChunk();
         for (byte[] chunk : mail.chunks()) {
-            rocks.put(store.handle(Store.Family.CONTENT), Keys.content(mail.id(), index++), chunk);
+            contents.put(mail.id(), index++, chunk);
         }
         if (mail.firstChunk() > 0) {
             rocks.delete(store.handle(Store.Family.STATE), Keys.marker(mail.id()));
@@ -298,19 +277,12 @@ final class Batch implements AutoCloseable {
             rocks.put(store.handle(Store.Family.STATE), Keys.marker(chunk.id()),
                     QueueCodec.number(0));
         }
-        rocks.put(store.handle(Store.Family.CONTENT), Keys.content(chunk.id(), chunk.index()),
-                chunk.value());
+        contents.putEarly(chunk.id(), chunk.index(), chunk.value());
     }
 
     private void discard(Operation.Discard discard) throws RocksDBException {
-        removeContent(discard.id(), discard.chunks());
+        contents.remove(discard.id(), discard.chunks());
         rocks.delete(store.handle(Store.Family.STATE), Keys.marker(discard.id()));
-    }
-
-    private void removeContent(SpoolId id, int chunks) throws RocksDBException {
-        for (int index = 0; index < chunks; index++) {
-            rocks.singleDelete(store.handle(Store.Family.CONTENT), Keys.content(id, index));
-        }
     }
 
     private void settle(Operation.Settle settle) throws RocksDBException {
@@ -354,7 +326,7 @@ final class Batch implements AutoCloseable {
         liveBytes -= sizeBytes;
         settled.add(id.value());
         if (keepUntil == 0) {
-            removeContent(id, Content.chunksOf(sizeBytes));
+            contents.remove(id, Content.chunksOf(sizeBytes));
         } else {
             keptBytes += sizeBytes;
             rocks.put(store.handle(Store.Family.KEPT), Keys.kept(keepUntil, id.value()),
@@ -364,7 +336,7 @@ final class Batch implements AutoCloseable {
 
     private void forget(Operation.Forget forget) throws RocksDBException {
         keptBytes -= forget.contentBytes();
-        removeContent(forget.id(), Content.chunksOf(forget.contentBytes()));
+        contents.remove(forget.id(), Content.chunksOf(forget.contentBytes()));
         rocks.delete(store.handle(Store.Family.KEPT),
                 Keys.kept(forget.keptUntil(), forget.id().value()));
     }

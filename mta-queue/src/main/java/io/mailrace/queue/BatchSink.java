@@ -15,8 +15,13 @@ interface BatchSink {
     /** From the next opening on nothing is compacted: what is damaged must be left alone. */
     void stopCompactions();
 
-    /** Closes and opens the database: the way out of its read-only state after an error. */
-    void reopen();
+    /**
+     * Closes and opens the database: the way out of its read-only state after an error.
+     *
+     * @param newest number of the newest batch it was said to have
+     * @throws SpoolException also when it does not have that any more
+     */
+    void reopen(long newest);
 
     /** Whether its disk takes a new file at the moment. */
     boolean takesFiles();

@@ -36,8 +36,9 @@ final class CommitThread implements AutoCloseable {
      * disk takes writes again. Its listeners wait so long, so delivery comes to rest by itself
      * instead of sending the same mail again and again. RocksDB stays read-only after most errors:
      * a plain write is tried each second, and the database is reopened when that does not help. A
-     * failed write may be on disk all the same (the sync failed, not the write), so after reopening
-     * the first failed batch is looked for, and if there it counts as committed.
+     * failed write may be on disk all the same (the sync failed, not the write): the number of the
+     * batch the database has after reopening tells, and if it is one of those that failed, that
+     * counts as committed.
      *
      * Damage found by a compaction makes RocksDB read-only too, again after each reopening. Mail
      * goes on all the same: the database is opened without compactions until it is repaired.
@@ -58,6 +59,7 @@ final class CommitThread implements AutoCloseable {
     /** Reopening on a full or read-only disk would fail and end reading too. */
     private static final long FREE_FOR_REOPEN = 16L << 20;
     private static final int MAX_BACKOFF = 10;
+    private static final int MAX_ATTEMPTS = 32;
 
     private final LinkedBlockingQueue<Operation> input = new LinkedBlockingQueue<>();
     /** Contents that are live though their commit was reported as failed; at most a batch full. */
@@ -67,18 +69,24 @@ final class CommitThread implements AutoCloseable {
     private final TimeSource time;
     private final BatchSink sink;
     private final MessageCounts counts;
+    private final SpoolLog log;
     private final boolean syncEach;
     private final long syncIntervalNanos;
 
     private final Deque<Operation> kept = new ArrayDeque<>();
     private long batchNumber;
+    /** The newest that is in the database. */
+    private long committedNumber;
+    /** Whether the database has a batch of this run on its disk: from there the log goes on. */
+    private boolean anchored;
     private long newestEvent;
     private int nextQueueNumber;
     private long unsyncedSinceNanos;
     private boolean unsynced;
-    private @Nullable Batch firstFailed;
+    /** Batches the database may have though it refused them. */
+    private final List<Batch> attempts = new ArrayList<>();
     private int failedTries;
-    private boolean noSpace;
+    private boolean databaseFailed;
     private boolean damaged;
     private long liveBytes;
     private long keptBytes;
@@ -102,7 +110,9 @@ final class CommitThread implements AutoCloseable {
         SpoolConfig config = parts.config().spool();
         syncEach = config.durability() == SpoolConfig.Durability.SYNC;
         syncIntervalNanos = config.asyncSyncInterval().toNanos();
+        log = parts.log();
         batchNumber = stored.batch();
+        committedNumber = batchNumber;
         newestEvent = stored.newestEvent();
         nextQueueNumber = stored.nextQueueNumber();
         liveBytes = stored.liveBytes();
@@ -213,7 +223,6 @@ final class CommitThread implements AutoCloseable {
         asksDisk();
         sync();
         asking = false;
-        forgetFailed();
     }
 
     /** From here to the end of the turn it is the disk that may keep the thread. */
@@ -295,13 +304,15 @@ final class CommitThread implements AutoCloseable {
 
     /** An operation that cannot even be put into a batch is a bug: it fails alone. */
     private Batch build(List<Operation> operations) {
+        turnIfFull();
         List<Operation> good = operations;
         while (true) {
             int bytes = 0;
             for (Operation operation : good) {
                 bytes += operation.bytes() + RECORD_OVERHEAD;
             }
-            Batch batch = new Batch(parts.store(), this::queue, counts, newestEvent, bytes);
+            Batch batch = new Batch(parts.store(), new Batch.BatchLog(log, syncEach), this::queue,
+                    counts, newestEvent, bytes);
             Operation bad;
             try {
                 bad = addAll(batch, good);
@@ -319,6 +330,28 @@ final class CommitThread implements AutoCloseable {
         }
     }
 
+    /** What the log holds so far is in the database and on its disk before another slot is used. */
+    private void turnIfFull() {
+        if (syncEach && log.isFull()) {
+            syncDatabase();
+            log.turn(batchNumber + 1, committedNumber);
+        }
+    }
+
+    private void syncDatabase() {
+        asksDisk();
+        try {
+            sink.sync();
+        } catch (RocksDBException refused) {
+            throw SpoolException.ofDisk(String.valueOf(refused.getMessage()), refused);
+        }
+    }
+
+    private void trim(Operation.TrimLog trim) {
+        syncDatabase();
+        log.trim(trim.keep());
+    }
+
     @SuppressWarnings("CatchingUnchecked")
     private @Nullable Operation addAll(Batch batch, List<Operation> operations) {
         for (Operation operation : operations) {
@@ -331,6 +364,9 @@ final class CommitThread implements AutoCloseable {
                 return operation;
             }
             try {
+                if (operation instanceof Operation.TrimLog trim) {
+                    trim(trim);
+                }
                 batch.add(operation);
             } catch (SpoolException closed) {
                 throw closed;
@@ -350,9 +386,15 @@ final class CommitThread implements AutoCloseable {
         long now = clock.now();
         WriteBatch sealed = batch.seal(new Progress(++batchNumber, batch.newestEvent(), now,
                 parts.ids().newest(), clock.steppedAt(), clock.stepMillis(), nextQueueNumber,
-                liveBytes + batch.liveBytes(), keptBytes + batch.keptBytes()));
+                liveBytes + batch.liveBytes(), keptBytes + batch.keptBytes(),
+                syncEach ? log.mark() : Progress.LogMark.NONE));
+        batch.number(batchNumber);
         asksDisk();
-        sink.write(sealed, sync);
+        if (syncEach) {
+            log.commit(batchNumber, committedNumber, sealed.data(), sync);
+        }
+        sink.write(sealed, syncEach && !anchored);
+        anchored = true;
         if (sync) {
             parts.walWatch().committed(batchNumber);
         } else if (!syncEach && !unsynced) {
@@ -366,7 +408,7 @@ final class CommitThread implements AutoCloseable {
         newestEvent = batch.newestEvent();
         countBytes(batch);
         try {
-            batch.publish(parts.fresh(), parts.queues());
+            batch.publish(parts.fresh(), parts.queues(), log);
         } catch (Exception unexpected) {
             // It is on disk, so whatever went wrong here must not look like a failed write.
             LOG.error("batch not published", unexpected);
@@ -379,6 +421,7 @@ final class CommitThread implements AutoCloseable {
     }
 
     private void countBytes(Batch batch) {
+        committedNumber = batch.number();
         liveBytes += batch.liveBytes();
         keptBytes += batch.keptBytes();
         liveBytesNow = liveBytes;
@@ -411,8 +454,11 @@ final class CommitThread implements AutoCloseable {
         }
         parts.meters().writeFailed();
         failures = failures + 1;
-        noSpace = refused instanceof RocksDBException rocks && isNoSpace(rocks);
-        if (refused instanceof RocksDBException rocks && isDamage(rocks)) {
+        // The next batch is synced in the database too: the log may end before this one.
+        anchored = false;
+        RocksDBException rocks = ofDatabase(refused);
+        databaseFailed |= rocks != null;
+        if (rocks != null && isDamage(rocks)) {
             if (!damaged) {
                 LOG.error("files of the spool are damaged: they are not compacted any more; stop"
                         + " Mailrace and run: mailrace spool check --repair");
@@ -426,11 +472,22 @@ final class CommitThread implements AutoCloseable {
             return;
         }
         keepOrFail(batch.operations(), new SpoolException(brokenWhy, refused));
-        if (firstFailed == null) {
-            firstFailed = batch;
-        } else {
-            batch.close();
+        failed(batch);
+    }
+
+    private void failed(Batch batch) {
+        batch.close();
+        if (attempts.size() < MAX_ATTEMPTS) {
+            attempts.add(batch);
         }
+    }
+
+    /** Null when it was not the database that refused. */
+    private static @Nullable RocksDBException ofDatabase(Exception refused) {
+        if (refused instanceof RocksDBException rocks) {
+            return rocks;
+        }
+        return refused.getCause() instanceof RocksDBException cause ? cause : null;
     }
 
     /** New mail fails at once; what concerns acknowledged mail waits for better times. */
@@ -453,8 +510,8 @@ final class CommitThread implements AutoCloseable {
         List<Operation> first = new ArrayList<>();
         Batch batch = null;
         try {
-            if (++failedTries >= WRITES_BEFORE_REOPEN
-                    && (!noSpace || sink.freeBytes() >= FREE_FOR_REOPEN) && sink.takesFiles()) {
+            if (++failedTries >= WRITES_BEFORE_REOPEN && databaseFailed
+                    && sink.freeBytes() >= FREE_FOR_REOPEN && sink.takesFiles()) {
                 reopen();
             }
             while (!kept.isEmpty() && first.size() < MAX_OPERATIONS) {
@@ -467,47 +524,44 @@ final class CommitThread implements AutoCloseable {
                 kept.addFirst(operation);
             }
             if (batch != null) {
-                batch.close();
+                failed(batch);
             }
             broken(null, refused);
             return;
         }
         brokenWhy = "";
-        forgetFailed();
+        databaseFailed = false;
+        attempts.clear();
         LOG.info("spool can be written again");
         committed(batch);
         batch.close();
     }
 
-    /** @throws SpoolException when the database cannot be opened either */
+    /** @throws SpoolException when the database cannot be opened either, or has lost something */
     private void reopen() {
         if (damaged) {
             sink.stopCompactions();
         }
-        sink.reopen();
-        Batch failed = firstFailed;
-        if (failed != null && failed.isAlive()) {
-            kept.removeAll(failed.operations());
-            newestEvent = Math.max(newestEvent, failed.newestEvent());
-            countBytes(failed);
-            failed.publish(parts.fresh(), parts.queues());
-            failed.operations().forEach(this::remember);
-            tell(failed.operations().stream().filter(Operation::isKept).toList(), null);
+        sink.reopen(committedNumber);
+        long found = parts.store().progress().batch();
+        if (found != committedNumber) {
+            Batch alive = attempts.stream().filter(batch -> batch.number() == found).findFirst()
+                    .orElseThrow(() -> new SpoolException("the database has batch " + found
+                            + ", which nobody knows: stop Mailrace and start it again"));
+            kept.removeAll(alive.operations());
+            newestEvent = Math.max(newestEvent, alive.newestEvent());
+            countBytes(alive);
+            alive.publish(parts.fresh(), parts.queues(), log);
+            alive.operations().forEach(this::remember);
+            tell(alive.operations().stream().filter(Operation::isKept).toList(), null);
         }
-        forgetFailed();
+        attempts.clear();
     }
 
     /** Its submitter was told that it failed and is going to discard the chunks of a live mail. */
     private void remember(Operation operation) {
         if (operation instanceof Operation.Accept accept && accept.mail().firstChunk() > 0) {
             revived.add(accept.mail().id());
-        }
-    }
-
-    private void forgetFailed() {
-        if (firstFailed != null) {
-            firstFailed.close();
-            firstFailed = null;
         }
     }
 
@@ -558,11 +612,5 @@ final class CommitThread implements AutoCloseable {
     static boolean isDamage(RocksDBException refused) {
         Status status = refused.getStatus();
         return status != null && status.getCode() == Status.Code.Corruption;
-    }
-
-    /** Whether RocksDB says the disk is full. */
-    static boolean isNoSpace(RocksDBException refused) {
-        Status status = refused.getStatus();
-        return status != null && status.getSubCode() == Status.SubCode.NoSpace;
     }
 }

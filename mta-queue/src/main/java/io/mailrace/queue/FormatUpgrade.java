@@ -28,11 +28,14 @@ final class FormatUpgrade {
     }
 
     /** @throws SpoolException when it cannot be written; the spool is as it was then, or begun */
-    static void toCurrent(Store store) {
+    static void toCurrent(Store store, long from) {
         LOG.info("converting the spool to format {}", Store.FORMAT);
         FormatUpgrade upgrade = new FormatUpgrade(store);
         try {
-            upgrade.fromFormat1();
+            if (from < 2) {
+                upgrade.fromFormat1();
+            }
+            upgrade.finish();
         } catch (RocksDBException refused) {
             throw SpoolException.ofDisk("spool cannot be converted: " + refused.getMessage(),
                     refused);
@@ -55,8 +58,12 @@ final class FormatUpgrade {
             batch.put(store.handle(Store.Family.STATE), Keys.PROGRESS,
                     new Progress(old.batch(), old.newestEvent(), old.spoolEpochMillis(),
                             old.newestId(), old.steppedAtEpochMillis(), old.stepMillis(),
-                            old.nextQueueNumber(), liveBytes(), 0).encode());
+                            old.nextQueueNumber(), liveBytes(), 0, old.log()).encode());
         }
+    }
+
+    /** Format 2 had no log: its family is there since the database was opened. */
+    private void finish() throws RocksDBException {
         batch.put(store.handle(Store.Family.STATE), Keys.FORMAT, QueueCodec.number(Store.FORMAT));
         store.write(batch, true);
     }

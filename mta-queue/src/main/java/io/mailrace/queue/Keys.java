@@ -19,6 +19,7 @@ final class Keys {
     static final byte READER = 'R';
     static final byte QUARANTINE = 'X';
     static final byte MEMO = 'D';
+    static final byte SLOT = 'L';
 
     private Keys() {}
 

@@ -178,6 +178,44 @@ sealed interface Operation {
         }
     }
 
+    /** A chunk that stands in the log, with where. */
+    record Moving(SpoolId id, int index, LogPlace from, byte[] value) {}
+
+    /**
+     * Writes chunks again at the end of the log, when they still stand where they stood: then the
+     * slot they stood in can be used for others.
+     */
+    record Relocate(List<Moving> moving, Told told) implements Operation {
+        @Override
+        public int bytes() {
+            return moving.stream().mapToInt(chunk -> chunk.value().length).sum();
+        }
+
+        /** The next sweep finds it again. */
+        @Override
+        public boolean isKept() {
+            return false;
+        }
+    }
+
+    /** Removes files of the log in which nothing is needed, but for so many. */
+    record TrimLog(int keep) implements Operation {
+        @Override
+        public @Nullable Told told() {
+            return null;
+        }
+
+        @Override
+        public int bytes() {
+            return 0;
+        }
+
+        @Override
+        public boolean isKept() {
+            return false;
+        }
+    }
+
     /** Adds a loose event; lost when the disk refuses it. */
     record Append(Recorded event, Told told) implements Operation {
         @Override

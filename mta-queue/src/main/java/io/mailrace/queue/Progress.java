@@ -9,23 +9,49 @@ package io.mailrace.queue;
  * @param liveBytes of contents of mail that waits
  * @param keptBytes of contents kept after their mail was settled
  * @param steppedAtEpochMillis when the clock last leapt forward, 0 when it did not
+ * @param log where the batch stands in the log
  */
 record Progress(long batch, long newestEvent, long spoolEpochMillis, long newestId,
         long steppedAtEpochMillis, long stepMillis, int nextQueueNumber, long liveBytes,
-        long keptBytes) {
-    /** 2 added the bytes. */
-    private static final int VERSION = 2;
-    static final Progress NONE = new Progress(0, 0, 0, 0, 0, 0, 1, 0, 0);
+        long keptBytes, LogMark log) {
+    /** 2 added the bytes, 3 the place in the log. */
+    private static final int VERSION = 3;
+    static final Progress NONE = new Progress(0, 0, 0, 0, 0, 0, 1, 0, 0, LogMark.NONE);
+
+    /**
+     * Where a batch stands in the log.
+     *
+     * @param run of the process that wrote it; 0 when it is in no log
+     * @param slot number of the file
+     * @param offset of its head in the file
+     */
+    record LogMark(long run, int slot, long offset) {
+        static final LogMark NONE = new LogMark(0, 0, 0);
+
+        boolean isNone() {
+            return run == 0;
+        }
+    }
 
     byte[] encode() {
-        return new RecordWriter(VERSION, 64).i64(batch).i64(newestEvent).i64(spoolEpochMillis)
+        return new RecordWriter(VERSION, 96).i64(batch).i64(newestEvent).i64(spoolEpochMillis)
                 .i64(newestId).i64(steppedAtEpochMillis).i64(stepMillis).count(nextQueueNumber)
-                .i64(liveBytes).i64(keptBytes).finish();
+                .i64(liveBytes).i64(keptBytes).i64(log.run).count(log.slot).i64(log.offset)
+                .finish();
     }
 
     static Progress decode(byte[] record) {
         return RecordReader.decode(record, VERSION, "progress", in -> new Progress(in.i64(),
                 in.i64(), in.i64(), in.i64(), in.i64(), in.i64(), in.number(),
-                in.version() < 2 ? 0 : in.i64(), in.version() < 2 ? 0 : in.i64()));
+                in.version() < 2 ? 0 : in.i64(), in.version() < 2 ? 0 : in.i64(),
+                in.version() < 3
+                        ? LogMark.NONE
+                        : new LogMark(in.i64(), in.number(), in.i64())));
+    }
+
+    /** The same for a copy without the log. */
+    Progress withoutLog() {
+        return new Progress(batch, newestEvent, spoolEpochMillis, newestId, steppedAtEpochMillis,
+                stepMillis, nextQueueNumber, liveBytes, keptBytes, LogMark.NONE);
     }
 }

@@ -80,6 +80,15 @@ final class QueueCodec {
         return RecordReader.decode(record, VERSION, what, RecordReader::i64);
     }
 
+    static byte[] live(SpoolLog.Live live) {
+        return new RecordWriter(VERSION, 24).i64(live.chunks()).i64(live.bytes()).finish();
+    }
+
+    static SpoolLog.Live live(byte[] record) {
+        return RecordReader.decode(record, VERSION, "slot of the log",
+                in -> new SpoolLog.Live(in.i64(), in.i64()));
+    }
+
     static byte[] memo(byte[] value) {
         return new RecordWriter(VERSION, value.length + 16).bytes(value).finish();
     }

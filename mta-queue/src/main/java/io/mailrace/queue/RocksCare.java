@@ -25,20 +25,24 @@ final class RocksCare implements SpoolCare {
     private static final long LITTER_BYTES = 64L << 20;
 
     private final Store store;
+    private final SpoolLog log;
     private final FreshContents fresh;
     private final QueueTable queues;
     private final Journal journal;
     private final Admission admission;
     private final CommitThread commits;
     private final SpoolMeters meters;
+    private final SpoolConfig config;
     private final AtomicLong compactedNanos = new AtomicLong();
 
     RocksCare(SpoolParts parts, Admission admission, CommitThread commits) {
         store = parts.store();
+        log = parts.log();
         fresh = parts.fresh();
         queues = parts.queues();
         journal = parts.journal();
         meters = parts.meters();
+        config = parts.config().spool();
         this.admission = admission;
         this.commits = commits;
         compactedNanos.set(parts.time().nanos());
@@ -50,6 +54,7 @@ final class RocksCare implements SpoolCare {
         for (Store.Family family : Store.Family.values()) {
             families.put(family.title(), store.fileBytes(family));
         }
+        families.put(LogFiles.FOLDER, log.sizeBytes());
         long[] quarantined = {0};
         store.scan(Store.Family.STATE, Keys.kind(Keys.QUARANTINE), Keys.kind(Keys.QUARANTINE + 1),
                 (key, value) -> {
@@ -80,15 +85,21 @@ final class RocksCare implements SpoolCare {
         } catch (IOException refused) {
             throw SpoolException.ofDisk("no backup in " + directory + ": " + refused, refused);
         }
+        Path logs = directory.resolve(LogFiles.FOLDER);
+        log.pin();
         try {
             store.checkpoint(db);
+            store.log().copy(Store.cutOffLog(db, config), logs);
             syncAll(db);
             Folders.sync(directory);
         } catch (SpoolException | IOException | UncheckedIOException failed) {
             Folders.remove(db);
+            Folders.remove(logs);
             throw failed instanceof SpoolException known
                     ? known
                     : SpoolException.ofDisk("no backup in " + directory + ": " + failed, failed);
+        } finally {
+            log.unpin();
         }
         LOG.info("backup made directory={}", directory);
     }
@@ -142,8 +153,7 @@ final class RocksCare implements SpoolCare {
         if (size < 0) {
             return Optional.empty();
         }
-        boolean there = size == 0
-                || store.get(Store.Family.CONTENT, Keys.content(id, 0)) != null;
+        boolean there = size == 0 || store.hasContent(id);
         return there
                 ? Optional.of(new StoredContent(store, fresh, id.value(), size))
                 : Optional.empty();

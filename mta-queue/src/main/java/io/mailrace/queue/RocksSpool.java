@@ -33,6 +33,7 @@ public final class RocksSpool implements Spool {
     private static final Duration ROOM_CHECK = Duration.ofSeconds(1);
     private static final Duration CHORES = Duration.ofMinutes(1);
     private static final Duration TIDY = Duration.ofSeconds(20);
+    private static final Duration LOG_SWEEP = Duration.ofSeconds(2);
     private static final long ROOM_FOR_BALLAST = 8L * Ballast.BYTES;
     private static final int HEAP_SHARE_FRESH = 8;
     private static final int HEAP_SHARE_WINDOWS = 16;
@@ -54,6 +55,8 @@ public final class RocksSpool implements Spool {
     private final Admission admission;
     private final CommitThread commits;
     private final KeptSweep keptSweep;
+    private final SpoolLog log;
+    private final LogSweep logSweep;
     private final SetWorker operations;
     private final RocksCare care;
     private final SpoolMeters meters;
@@ -70,11 +73,16 @@ public final class RocksSpool implements Spool {
      * @throws SpoolException when another process has it, a newer version wrote it, or it is broken
      */
     public static RocksSpool open(QueueConfig config, TimeSource time, Metrics metrics) {
-        return open(config, time, metrics, sink -> sink);
+        return open(config, time, metrics, SpoolLog.SLOT_BYTES, sink -> sink);
     }
 
-    /** @param disk stands between the spool and its database, for tests of faults */
-    static RocksSpool open(QueueConfig config, TimeSource time, Metrics metrics,
+    /**
+     * For tests.
+     *
+     * @param slotBytes after so many another file of the log is written
+     * @param disk stands between the spool and its database
+     */
+    static RocksSpool open(QueueConfig config, TimeSource time, Metrics metrics, int slotBytes,
             UnaryOperator<BatchSink> disk) {
         Path directory = config.spool().path();
         WalWatch watch = WalWatch.begin(directory);
@@ -88,7 +96,8 @@ public final class RocksSpool implements Spool {
             throw refused;
         }
         try {
-            RocksSpool spool = new RocksSpool(config, time, metrics, store, watch, disk);
+            RocksSpool spool = new RocksSpool(config, time, metrics, store, watch,
+                    new SpoolLog(store.log(), slotBytes), disk);
             spool.start();
             return spool;
         } catch (SpoolException broken) {
@@ -111,13 +120,14 @@ public final class RocksSpool implements Spool {
     }
 
     private RocksSpool(QueueConfig config, TimeSource time, Metrics metrics, Store store,
-            WalWatch walWatch, UnaryOperator<BatchSink> disk) {
+            WalWatch walWatch, SpoolLog log, UnaryOperator<BatchSink> disk) {
         this.time = time;
+        this.log = log;
         this.store = store;
         this.walWatch = walWatch;
         meters = new SpoolMeters(metrics);
-        byte[] stored = store.get(Store.Family.STATE, Keys.PROGRESS);
-        Progress progress = stored == null ? Progress.NONE : Progress.decode(stored);
+        Progress progress = store.progress();
+        log.start(store.slots(), progress);
         long heap = Runtime.getRuntime().maxMemory();
         clock = new SpoolClock(time, progress, config.retry().longestAge().toMillis());
         ids = new SpoolIds(time, progress.newestId() == 0 ? 0 : progress.newestId() + ID_SLACK);
@@ -136,9 +146,10 @@ public final class RocksSpool implements Spool {
         settler = new Settler(time, clock, retry, config.spool().keep().contentFor(), notifier,
                 reads, this::content, this::submit, meters);
         sweep = new ExpirySweep(store, clock, time, queues, loader, settler);
-        admission = new Admission(store.directory(), config.spool(), store::unwrittenBytes);
-        SpoolParts parts = new SpoolParts(config, time, clock, ids, store, walWatch, fresh, queues,
-                journal, meters);
+        admission = new Admission(store.directory(), config.spool(),
+                () -> store.unwrittenBytes() + log.liveBytes());
+        SpoolParts parts = new SpoolParts(config, time, clock, ids, store, log, walWatch, fresh,
+                queues, journal, meters);
         commits = new CommitThread(parts, disk.apply(store), progress);
         memos = new StoredMemos(store, this::submit);
         minFree = config.spool().minFree();
@@ -146,6 +157,9 @@ public final class RocksSpool implements Spool {
         stallNanos = config.spool().stallLimit().toNanos();
         care = new RocksCare(parts, admission, commits);
         keptSweep = new KeptSweep(store, clock, time, config.spool().keep(), commits::keptBytes,
+                () -> admission.refusal().isPresent(), this::submit);
+        logSweep = new LogSweep(store, log,
+                config.spool().durability() == SpoolConfig.Durability.SYNC, time,
                 () -> admission.refusal().isPresent(), this::submit);
         operations = new SetWorker(store, clock, time, queues, loader, journal,
                 new SetChange(store, clock, settler, this::submit));
@@ -179,6 +193,9 @@ public final class RocksSpool implements Spool {
         metrics.gauge("spool_fresh_content_bytes", "Contents held for their first attempt",
                 fresh::bytes);
         metrics.gauge("spool_size_bytes", "Size of the database", admission::sizeBytes);
+        metrics.gauge("spool_log_bytes", "Files of the spool's log", log::sizeBytes);
+        metrics.gauge("spool_log_live_bytes", "Contents in the spool's log that are needed",
+                log::liveBytes);
         metrics.gauge("spool_free_bytes", "Free space on the spool's disk", admission::freeBytes);
         metrics.gauge("spool_commit_waiting", "Operations waiting for the commit thread",
                 commits::waiting);
@@ -196,6 +213,7 @@ public final class RocksSpool implements Spool {
         timer.every(CHORES, () -> onReaders(journal::trim));
         timer.every(CHORES, () -> onReaders(keptSweep::run));
         timer.every(TIDY, () -> onReaders(this::tidy));
+        timer.every(LOG_SWEEP, () -> onReaders(logSweep::run));
         timer.every(CHORES, this::dropIdleQueues);
         timer.start();
     }
@@ -258,11 +276,12 @@ public final class RocksSpool implements Spool {
                 });
         for (long id : marked) {
             int[] chunks = {0};
-            store.scan(Store.Family.CONTENT, Keys.ofMessage(id), Keys.ofMessage(id + 1),
-                    (key, value) -> {
-                        chunks[0] = Keys.intAt(key, 8) + 1;
-                        return true;
-                    });
+            for (Store.Family family : Store.CONTENTS) {
+                store.scan(family, Keys.ofMessage(id), Keys.ofMessage(id + 1), (key, value) -> {
+                    chunks[0] = Math.max(chunks[0], Keys.intAt(key, 8) + 1);
+                    return true;
+                });
+            }
             submit(new Operation.Discard(new SpoolId(id), chunks[0]));
         }
         if (!marked.isEmpty()) {
@@ -377,6 +396,7 @@ public final class RocksSpool implements Spool {
         reads.close();
         commits.close();
         walWatch.close();
+        log.close();
         try {
             store.settleLogs();
         } catch (SpoolException refused) {

@@ -53,6 +53,7 @@ final class SpoolCheck {
     private final Map<Integer, QueueKey> names = new HashMap<>();
     private final Map<QueueKey, Integer> numbers = new HashMap<>();
     private final Map<Integer, Sum> sums = new HashMap<>();
+    private final SlotCheck slots;
     private final LongSet whole = new LongSet();
     private final LongSet placed = new LongSet();
     private final Set<Entry.Name> placedLater = new HashSet<>();
@@ -76,6 +77,7 @@ final class SpoolCheck {
         this.store = store;
         this.config = config;
         this.out = out;
+        slots = new SlotCheck(store);
     }
 
     /** Envelopes looked at. */
@@ -103,6 +105,8 @@ final class SpoolCheck {
         readEvents();
         rebuild();
         compareCounts();
+        slots.compare((from, to, visitor) -> scan(Store.Family.STATE, from, to, visitor),
+                this::problem, mend);
         compareProgress();
     }
 
@@ -179,17 +183,21 @@ final class SpoolCheck {
     }
 
     private void readContents(LongSet kept) {
-        Group group = new Group();
-        scan(Store.Family.CONTENT, (key, value) -> {
-            long id = Keys.longAt(key, 0);
-            if (id != group.id) {
-                finish(group);
-                begin(group, id, kept);
-            }
-            chunk(group, Keys.intAt(key, 8), value);
-            return true;
-        });
-        finish(group);
+        for (Store.Family family : Store.CONTENTS) {
+            Group group = new Group();
+            scan(family, (key, value) -> {
+                long id = Keys.longAt(key, 0);
+                if (id != group.id) {
+                    finish(group);
+                    begin(group, id, kept);
+                }
+                chunk(group, Keys.intAt(key, 8), family == Store.Family.IN_LOG
+                        ? slots.chunk(id, Keys.intAt(key, 8), value)
+                        : value);
+                return true;
+            });
+            finish(group);
+        }
     }
 
     private void begin(Group group, long id, LongSet kept) {
@@ -514,6 +522,7 @@ final class SpoolCheck {
                     && !unlessRebuilt.containsKey(id)) {
                 problem("content of " + message + " is nobody's");
                 if (mend != null) {
+                    slots.leave(new SpoolId(id), nobodys.get(id));
                     mend.removeContent(new SpoolId(id), nobodys.get(id));
                 }
             } else {
@@ -599,8 +608,7 @@ final class SpoolCheck {
                     Math.max(nowEpochMillis, said.spoolEpochMillis()),
                     Math.max(newestId, said.newestId()), said.steppedAtEpochMillis(),
                     said.stepMillis(), Math.max(highestQueue + 1, said.nextQueueNumber()),
-                    liveBytes,
-                    keptBytes).encode());
+                    liveBytes, keptBytes, Progress.LogMark.NONE).encode());
         }
     }
 }

@@ -59,6 +59,7 @@ public final class SpoolFolder {
         refuseInUse(db);
         SpoolCheck found;
         try (Store store = Store.openReadOnly(db, config.spool())) {
+            tellMissing(store, out);
             found = new SpoolCheck(store, config, out);
             found.run();
         }
@@ -75,6 +76,21 @@ public final class SpoolFolder {
         } finally {
             // what is half done too: the service must be able to open what there is
             owner.giveAll();
+        }
+    }
+
+    /** No problem, and not to be seen in a database that is only looked at. */
+    private static void tellMissing(Store store, Consumer<String> out) {
+        long missing;
+        try {
+            missing = LogRedo.missing(store.log(), store.progress());
+        } catch (SpoolException damaged) {
+            // Told by the check.
+            return;
+        }
+        if (missing > 0) {
+            out.accept("the log holds " + missing + " batches that the database lacks since the"
+                    + " machine went down: the next start or a repair takes them");
         }
     }
 
@@ -106,11 +122,14 @@ public final class SpoolFolder {
         Path fresh = directory.resolve("db-repaired");
         Path damaged = directory.resolve("db-damaged-" + TimeSource.system().epochMillis());
         Folders.remove(fresh);
+        takeFromLog(config, db, out);
         try (Store from = Store.openReadOnly(db, config.spool());
                 Store to = Store.open(fresh, config.spool())) {
             for (Store.Family family : Store.Family.values()) {
                 copy(family, from, to);
             }
+            // Batches of the log name families by number, and those may be others now.
+            to.leaveLog();
             to.sync();
         } catch (RocksDBException refused) {
             throw SpoolException.ofDisk("not repaired: " + refused.getMessage(), refused);
@@ -124,6 +143,18 @@ public final class SpoolFolder {
         }
         out.accept("the damaged database is now " + damaged
                 + ": remove it when all is well again");
+    }
+
+    /** What only the log has goes into the database to be copied, when it can be written at all. */
+    private static void takeFromLog(QueueConfig config, Path db, Consumer<String> out) {
+        try {
+            Store.openDamaged(db, config.spool()).close();
+        } catch (SpoolException damaged) {
+            if (damaged.mayPass()) {
+                throw damaged;
+            }
+            out.accept("the log is not looked at: " + damaged.getMessage());
+        }
     }
 
     private static void copy(Store.Family family, Store from, Store to) throws RocksDBException {
@@ -166,17 +197,17 @@ public final class SpoolFolder {
         }
         SpoolOwner owner = SpoolOwner.ofSpool(target);
         Path half = target.resolve("db-restoring");
+        Path log = target.resolve(LogFiles.FOLDER);
         Folders.remove(half);
         try {
-            Folders.make(half);
-            try (Stream<Path> files = Files.list(backup.resolve(DB))) {
-                for (Path file : files.toList()) {
-                    Path copy = half.resolve(String.valueOf(file.getFileName()));
-                    Files.copy(file, copy);
-                    Folders.sync(copy);
-                }
+            copy(backup.resolve(DB), half);
+            if (Files.exists(log)) {
+                Files.move(log, target.resolve("log-replaced-"
+                        + TimeSource.system().epochMillis()), StandardCopyOption.ATOMIC_MOVE);
             }
-            Folders.sync(half);
+            if (Files.exists(backup.resolve(LogFiles.FOLDER))) {
+                copy(backup.resolve(LogFiles.FOLDER), log);
+            }
             owner.giveAll();
             Files.deleteIfExists(target.resolve("commits"));
             Files.move(half, db, StandardCopyOption.ATOMIC_MOVE);
@@ -187,6 +218,18 @@ public final class SpoolFolder {
             throw SpoolException.ofDisk("not restored: " + refused, refused);
         }
         return checked;
+    }
+
+    private static void copy(Path from, Path to) throws IOException {
+        Folders.make(to);
+        try (Stream<Path> files = Files.list(from)) {
+            for (Path file : files.toList()) {
+                Path copy = to.resolve(String.valueOf(file.getFileName()));
+                Files.copy(file, copy);
+                Folders.sync(copy);
+            }
+        }
+        Folders.sync(to);
     }
 
     /**
@@ -211,6 +254,7 @@ public final class SpoolFolder {
             throw SpoolException.ofDisk("cannot write to " + target + ": " + refused, refused);
         }
         try (Store store = Store.openReadOnly(db, config.spool())) {
+            tellMissing(store, out);
             return new SpoolExport(store, selection, target, out).run();
         }
     }

@@ -42,6 +42,7 @@ final class SpoolMend implements AutoCloseable {
         for (int chunk = 0; chunk < chunks; chunk++) {
             byte[] key = Keys.content(id, chunk);
             change(() -> batch.singleDelete(store.handle(Store.Family.CONTENT), key));
+            delete(Store.Family.IN_LOG, key);
         }
     }
 

@@ -8,11 +8,15 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.function.Function;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.rocksdb.Checkpoint;
 import org.rocksdb.ColumnFamilyDescriptor;
@@ -31,14 +35,16 @@ import org.rocksdb.Slice;
 import org.rocksdb.Status;
 import org.rocksdb.WriteBatch;
 import org.rocksdb.WriteOptions;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The RocksDB database of one spool. Any thread reads; only {@code spool-commit} writes. After
  * {@link #close} every call raises {@link SpoolException}: the native library would crash instead.
  */
 final class Store implements BatchSink, AutoCloseable {
-    /** 2 added held and kept mail and indexes events by message in buckets. */
-    static final int FORMAT = 2;
+    /** 2 added held and kept mail and indexes events by message in buckets, 3 the log. */
+    static final int FORMAT = 3;
 
     /** The column families of FORMAT.md. */
     enum Family {
@@ -49,7 +55,8 @@ final class Store implements BatchSink, AutoCloseable {
         EVENT_OF("event-of"),
         HELD("held"),
         KEPT("kept"),
-        STATE("state");
+        STATE("state"),
+        IN_LOG("in-log");
 
         private final String title;
 
@@ -62,6 +69,9 @@ final class Store implements BatchSink, AutoCloseable {
             return title;
         }
     }
+
+    /** Where chunks of contents are, or their places: a message has all of them in one. */
+    static final List<Family> CONTENTS = List.of(Family.IN_LOG, Family.CONTENT);
 
     /** Is shown rows one by one. */
     interface Visitor {
@@ -81,6 +91,7 @@ final class Store implements BatchSink, AutoCloseable {
     /** What exists only while the database is open. */
     private record Opened(RocksDB db, List<ColumnFamilyHandle> handles, DBOptions options) {}
 
+    private static final Logger LOG = LoggerFactory.getLogger(Store.class);
     private static final byte[] NO_KEY = {};
     private static final long LONG_LOG = 16L << 20;
 
@@ -92,6 +103,7 @@ final class Store implements BatchSink, AutoCloseable {
     private final StoreOptions tuning;
     private final boolean readOnly;
     private final ContentSeal seal;
+    private final LogFiles log;
     private final WriteOptions synced = new WriteOptions().setSync(true);
     private final WriteOptions unsynced = new WriteOptions().setSync(false);
     /** Readers share it; opening and closing take it alone. */
@@ -120,6 +132,7 @@ final class Store implements BatchSink, AutoCloseable {
         this.readOnly = readOnly;
         seal = config.encryptionKeyFile().map(ContentSeal::ofFile).orElse(ContentSeal.PLAIN);
         tuning = new StoreOptions(config);
+        log = new LogFiles(directory.resolveSibling(LogFiles.FOLDER));
     }
 
     /**
@@ -138,12 +151,20 @@ final class Store implements BatchSink, AutoCloseable {
         return open(directory, store);
     }
 
+    /** As {@link #open}, but no data file is written anew: damage in one would end all writing. */
+    static Store openDamaged(Path directory, SpoolConfig config) {
+        Store store = new Store(directory, config, false);
+        store.tuning.stopCompactions();
+        return open(directory, store);
+    }
+
     private static Store open(Path directory, Store store) {
         try {
             Folders.make(directory);
             store.refuseUnknownFamilies();
             store.openDatabase();
             store.checkFormat();
+            store.takeFromLog(Long.MAX_VALUE);
             FormatNote.write(directory.resolveSibling(FormatNote.NAME));
             return store;
         } catch (IOException unusable) {
@@ -202,11 +223,17 @@ final class Store implements BatchSink, AutoCloseable {
     }
 
     @Override
-    public void reopen() {
+    public void reopen(long newest) {
         lock.writeLock().lock();
         try {
             closeDatabase();
             openDatabase();
+            takeFromLog(newest);
+            long found = progress().batch();
+            if (found < newest) {
+                throw new SpoolException("the database has lost the batches behind " + found
+                        + ", and the log does not have them");
+            }
         } finally {
             lock.writeLock().unlock();
         }
@@ -453,6 +480,7 @@ final class Store implements BatchSink, AutoCloseable {
         lock.writeLock().lock();
         try {
             closeDatabase();
+            log.close();
             tuning.close();
             synced.close();
             unsynced.close();
@@ -507,6 +535,7 @@ final class Store implements BatchSink, AutoCloseable {
                     ? RocksDB.openReadOnly(options, directory.toString(), descriptors, handles)
                     : RocksDB.open(options, directory.toString(), descriptors, handles);
             opened = new Opened(db, handles, options);
+            syncLogsLeftAlone();
             int next = 1;
             for (Family family : Family.values()) {
                 families.put(family, handles.get(next++));
@@ -517,6 +546,21 @@ final class Store implements BatchSink, AutoCloseable {
             throw new SpoolException(reason.contains("LOCK") || reason.contains("lock hold")
                     ? "spool " + directory + " is in use by another running Mailrace"
                     : "spool " + directory + " cannot be opened: " + reason, refused);
+        }
+    }
+
+    /** What recovery did not write to data files is in logs that nobody would sync any more. */
+    private void syncLogsLeftAlone() {
+        if (!tuning.savesRoom()) {
+            return;
+        }
+        try (Stream<Path> files = Files.list(directory)) {
+            for (Path file : files.filter(path -> path.toString().endsWith(".log")).toList()) {
+                Folders.sync(file);
+            }
+        } catch (IOException refused) {
+            throw SpoolException.ofDisk("logs of the database cannot be synced: " + refused,
+                    refused);
         }
     }
 
@@ -541,7 +585,7 @@ final class Store implements BatchSink, AutoCloseable {
                 throw newer("its format is " + format + ", this version knows up to " + FORMAT);
             }
             if (format < FORMAT) {
-                FormatUpgrade.toCurrent(this);
+                FormatUpgrade.toCurrent(this, format);
             }
             return;
         }
@@ -580,13 +624,107 @@ final class Store implements BatchSink, AutoCloseable {
                 + ". It was not touched.");
     }
 
+    /**
+     * Prepares the copy of a database: what its log has behind the copied batches is not taken for
+     * newer than the database, for other slots of that log are as they were before.
+     *
+     * @return the slots it needs
+     */
+    static Set<Integer> cutOffLog(Path directory, SpoolConfig config) {
+        Store copy = new Store(directory, config, false);
+        try {
+            copy.openDatabase();
+            copy.leaveLog();
+            return copy.slots().keySet();
+        } catch (RocksDBException refused) {
+            throw SpoolException.ofDisk("copy cannot be written: " + refused.getMessage(),
+                    refused);
+        } finally {
+            copy.close();
+        }
+    }
+
+    private void takeFromLog(long newest) {
+        Progress progress = readableProgress();
+        if (progress != null) {
+            LogRedo.apply(this, log, progress, newest);
+        }
+    }
+
+    /** Notes that no batch of the log is newer than the database. */
+    void leaveLog() throws RocksDBException {
+        Progress progress = readableProgress();
+        if (progress != null && !progress.log().isNone()) {
+            try (WriteBatch batch = new WriteBatch()) {
+                batch.put(handle(Family.STATE), Keys.PROGRESS, progress.withoutLog().encode());
+                write(batch, true);
+            }
+        }
+    }
+
+    /** Null when it is damaged: then nothing of the log is taken, and no spool starts on it. */
+    private @Nullable Progress readableProgress() {
+        try {
+            return progress();
+        } catch (SpoolException damaged) {
+            if (damaged.mayPass()) {
+                throw damaged;
+            }
+            LOG.error("how far the spool has come cannot be read reason=\"{}\"",
+                    damaged.getMessage());
+            return null;
+        }
+    }
+
+    /** The slots of the log in which something is needed. */
+    Map<Integer, SpoolLog.Live> slots() {
+        Map<Integer, SpoolLog.Live> slots = new TreeMap<>();
+        scan(Family.STATE, Keys.kind(Keys.SLOT), Keys.kind(Keys.SLOT + 1), (key, value) -> {
+            SpoolLog.Live live = QueueCodec.live(value);
+            if (live.chunks() > 0) {
+                slots.put(Keys.intAt(key, 1), live);
+            }
+            return true;
+        });
+        return slots;
+    }
+
+    /** How far the spool has come, as committed. */
+    Progress progress() {
+        byte[] stored = get(Family.STATE, Keys.PROGRESS);
+        return stored == null ? Progress.NONE : Progress.decode(stored);
+    }
+
     /** Reads one chunk of a content and checks its sum. */
     byte[] chunk(long id, int index, int lengthBytes) {
-        byte[] value = get(Family.CONTENT, Keys.content(new SpoolId(id), index));
-        if (value == null) {
-            throw new SpoolException("content is not in the spool (chunk " + index + ")");
+        byte[] key = Keys.content(new SpoolId(id), index);
+        while (true) {
+            byte[] row = get(Family.IN_LOG, key);
+            try {
+                byte[] value = row == null
+                        ? get(Family.CONTENT, key)
+                        : log.chunk(LogPlace.decode(row), id, index);
+                if (value == null) {
+                    throw new SpoolException("content is not in the spool (chunk " + index + ")");
+                }
+                return seal.open(id, index, value, lengthBytes);
+            } catch (SpoolException failed) {
+                // It may have been moved or removed, and its place taken, while it was read.
+                if (Arrays.equals(row, get(Family.IN_LOG, key))) {
+                    throw failed;
+                }
+            }
         }
-        return seal.open(id, index, value, lengthBytes);
+    }
+
+    /** Whether a content of at least one byte is there. */
+    boolean hasContent(SpoolId id) {
+        byte[] key = Keys.content(id, 0);
+        return get(Family.IN_LOG, key) != null || get(Family.CONTENT, key) != null;
+    }
+
+    LogFiles log() {
+        return log;
     }
 
     ContentSeal seal() {

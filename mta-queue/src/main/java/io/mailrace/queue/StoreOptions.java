@@ -3,6 +3,7 @@ package io.mailrace.queue;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Properties;
 import org.rocksdb.BlockBasedTableConfig;
 import org.rocksdb.BloomFilter;
 import org.rocksdb.ColumnFamilyOptions;
@@ -19,7 +20,11 @@ import org.rocksdb.WALRecoveryMode;
 /** How RocksDB is set up for a spool. Owns the native option objects until closed. */
 final class StoreOptions implements AutoCloseable {
     private static final int WRITE_BUFFERS = 3;
-    private static final long SMALL_WRITE_BUFFER = 16L << 20;
+    /** Rows that are sorted into a small memory table stay in the processor's cache. */
+    private static final long SMALL_WRITE_BUFFER = 4L << 20;
+    /** What a start reads back at most. */
+    private static final long LOGS_OF_RECORDS = 64L << 20;
+    private static final long RECORD_FILE_BYTES = 16L << 20;
     private static final long MIN_BLOB_BYTES = 2048;
     private static final long BLOB_FILE_BYTES = 64L << 20;
 
@@ -51,6 +56,8 @@ final class StoreOptions implements AutoCloseable {
         records = shared()
                 .setWriteBufferSize(Math.min(SMALL_WRITE_BUFFER, config.writeBuffer()))
                 .setMaxWriteBufferNumber(WRITE_BUFFERS)
+                .setMaxBytesForLevelBase(4 * RECORD_FILE_BYTES)
+                .setTargetFileSizeBase(RECORD_FILE_BYTES)
                 .setCompressionType(CompressionType.LZ4_COMPRESSION);
         owned.addAll(List.of(content, records, files, bloom, blockCache));
     }
@@ -58,6 +65,10 @@ final class StoreOptions implements AutoCloseable {
     /** Recovery is not to write data files: there may be no room for them. */
     void saveRoom() {
         saveRoom = true;
+    }
+
+    boolean savesRoom() {
+        return saveRoom;
     }
 
     /** From the next opening on. */
@@ -77,18 +88,34 @@ final class StoreOptions implements AutoCloseable {
     /** New options for one opening; the caller closes them. */
     DBOptions database() {
         boolean sync = config.durability() == SpoolConfig.Durability.SYNC;
-        return new DBOptions().setCreateIfMissing(true).setCreateMissingColumnFamilies(true)
+        return verifyingLogs().setCreateIfMissing(true).setCreateMissingColumnFamilies(true)
                 .setWalRecoveryMode(WALRecoveryMode.PointInTimeRecovery)
                 // A log file used again is synced without touching the file system's metadata.
                 .setRecycleLogFileNum(sync ? 4 : 0)
                 .setDbWriteBufferSize(WRITE_BUFFERS * config.writeBuffer())
                 // Families that change seldom would keep old logs alive.
-                .setMaxTotalWalSize(Math.max(4 * config.writeBuffer(), 64L << 20))
+                .setMaxTotalWalSize(sync
+                        ? LOGS_OF_RECORDS
+                        : Math.max(4 * config.writeBuffer(), LOGS_OF_RECORDS))
                 .setMaxBackgroundJobs(2).setMaxOpenFiles(512).setSstFileManager(files)
                 .setBytesPerSync(1L << 20).setInfoLogLevel(InfoLogLevel.WARN_LEVEL)
                 .setMaxLogFileSize(4L << 20).setKeepLogFileNum(3).setStatsDumpPeriodSec(0)
                 // What is not in data files is in the logs; the spool decides itself about that.
                 .setAvoidFlushDuringShutdown(true).setAvoidFlushDuringRecovery(saveRoom);
+    }
+
+    /**
+     * Each log says where the one before it ended, so that recovery stops where the end of one is
+     * missing instead of going on with the next: none is synced by itself. There is no setter.
+     */
+    private static DBOptions verifyingLogs() {
+        Properties properties = new Properties();
+        properties.setProperty("track_and_verify_wals", "true");
+        DBOptions options = DBOptions.getDBOptionsFromProps(properties);
+        if (options == null) {
+            throw new SpoolException("RocksDB does not know track_and_verify_wals");
+        }
+        return options;
     }
 
     @Override

@@ -195,7 +195,8 @@ class CodecTest {
                 Optional.empty()));
         Schedule fresh = Schedule.fresh(10, 20);
         assertThat(Schedule.decode(fresh.encode())).isEqualTo(fresh);
-        Progress progress = new Progress(1, 2, 3, 4, 5, 6, 700_000, 8, 9);
+        Progress progress = new Progress(1, 2, 3, 4, 5, 6, 700_000, 8, 9,
+                new Progress.LogMark(10, 11, 12));
         assertThat(Progress.decode(progress.encode())).isEqualTo(progress);
         assertThat(QueueCodec.name(QueueCodec.name(QUEUE))).isEqualTo(QUEUE);
         assertThat(QueueCodec.count(QueueCodec.count(new QueueCodec.Count(5, 6, 7, 8, 9))))

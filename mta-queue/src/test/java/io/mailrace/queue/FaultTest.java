@@ -78,8 +78,8 @@ class FaultTest {
         }
 
         @Override
-        public void reopen() {
-            real.reopen();
+        public void reopen(long newest) {
+            real.reopen(newest);
             reopened.incrementAndGet();
             failing &= !healedByReopening;
         }
@@ -152,9 +152,12 @@ class FaultTest {
             faulty.disk.answers = new CountDownLatch(1);
             SpoolFixture.Outcome settled = fixture.settle(fixture.take("one.test"), false,
                     delivered());
-            fixture.time.advance(Duration.ofSeconds(61));
-            await(() -> fixture.spool.stuck(limit).equals(Optional.of("spool-commit")));
-            // it is the disk that holds it; the write may have begun only now
+            // the thread may have come to the write only now
+            await(() -> {
+                fixture.time.advance(Duration.ofSeconds(1));
+                return fixture.spool.stuck(limit).equals(Optional.of("spool-commit"));
+            });
+            // it is the disk that holds it
             await(() -> {
                 fixture.time.advance(Duration.ofSeconds(1));
                 return fixture.spool.stalled().compareTo(limit) > 0;

@@ -20,7 +20,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.rocksdb.RocksDBException;
 import org.rocksdb.WriteBatch;
 
-/** A spool of format 1 is converted at start, whole or again when that was cut off. */
+/** A spool of an older format is converted at start, whole or again when that was cut off. */
 class FormatUpgradeTest {
     private static final byte[] FIRST = {};
     private static final byte[] END = {-1};
@@ -28,7 +28,7 @@ class FormatUpgradeTest {
     @TempDir
     Path directory;
 
-    /** Writes what format 1 had instead of what format 2 has. */
+    /** Writes what format 1 had instead of what the current one has. */
     private void makeFormat1(boolean indexToo) throws RocksDBException {
         try (Store store = Store.open(directory.resolve("db"),
                 SpoolFixture.config(directory).spool()); WriteBatch batch = new WriteBatch()) {
@@ -76,7 +76,7 @@ class FormatUpgradeTest {
     }
 
     @Test
-    void open_format1_keepsEverythingAndIsFormat2() throws RocksDBException {
+    void open_format1_keepsEverythingAndIsCurrent() throws RocksDBException {
         SpoolFixture before = new SpoolFixture(directory);
         SpoolId gone = before.accept(message("delivered"), "a@one.test");
         before.settle(before.take("one.test"), delivered());
@@ -113,7 +113,7 @@ class FormatUpgradeTest {
                 SpoolFixture.config(directory).spool())) {
             byte[] format = Objects.requireNonNull(
                     store.get(Store.Family.STATE, Keys.FORMAT));
-            assertThat(QueueCodec.number(format, "format")).isEqualTo(2);
+            assertThat(QueueCodec.number(format, "format")).isEqualTo(Store.FORMAT);
             store.scan(Store.Family.EVENT_OF, FIRST, END, (key, value) -> {
                 assertThat(key).hasSize(20);
                 return true;
@@ -124,7 +124,7 @@ class FormatUpgradeTest {
     @Test
     void open_newSpool_notesItsFormatBesideIt() throws IOException {
         new SpoolFixture(directory).close();
-        assertThat(directory.resolve("format")).hasContent("Mailrace spool, format 2\n");
+        assertThat(directory.resolve("format")).hasContent("Mailrace spool, format 3\n");
     }
 
     @Test
@@ -133,7 +133,7 @@ class FormatUpgradeTest {
         makeFormat1(true);
         Path note = Files.writeString(directory.resolve("format"), FormatNote.text(1));
         new SpoolFixture(directory).close();
-        assertThat(note).hasContent(FormatNote.text(2));
+        assertThat(note).hasContent(FormatNote.text(3));
     }
 
     @Test

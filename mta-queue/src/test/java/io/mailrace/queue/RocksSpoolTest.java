@@ -17,6 +17,7 @@ import io.mailrace.core.LintRule;
 import io.mailrace.core.Recipient;
 import io.mailrace.core.RecipientOutcome;
 import io.mailrace.core.SpoolId;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -268,8 +269,11 @@ class RocksSpoolTest {
         try (Store store = Store.open(directory.resolve("db"),
                 SpoolFixture.config(directory).spool())) {
             List<String> left = new ArrayList<>();
-            store.scan(Store.Family.CONTENT, new byte[0], Keys.ofMessage(Long.MAX_VALUE),
-                    (key, value) -> left.add("chunk"));
+            for (Store.Family family : Store.CONTENTS) {
+                store.scan(family, new byte[0], Keys.ofMessage(Long.MAX_VALUE),
+                        (key, value) -> left.add("chunk"));
+            }
+            assertThat(store.slots()).isEmpty();
             store.scan(Store.Family.STATE, Keys.kind(Keys.MARKER), Keys.kind(Keys.MARKER + 1),
                     (key, value) -> left.add("marker"));
             assertThat(left).isEmpty();
@@ -302,13 +306,7 @@ class RocksSpoolTest {
         }
     }
 
-    @Test
-    void open_logWithAHole_isReportedAndTheLogKept() throws Exception {
-        SpoolFixture fixture = new SpoolFixture(directory);
-        for (int i = 0; i < 20; i++) {
-            fixture.accept(message("m" + i), "a@one.test");
-        }
-        fixture.close();
+    private void damageTheDatabasesLog() throws IOException {
         Path log;
         try (var files = Files.list(directory.resolve("db"))) {
             log = files.filter(f -> f.toString().endsWith(".log")).max((a, b) -> a.compareTo(b))
@@ -317,14 +315,51 @@ class RocksSpoolTest {
         byte[] bytes = Files.readAllBytes(log);
         bytes[bytes.length / 2] ^= 1;
         Files.write(log, bytes);
+    }
+
+    private void acceptTwenty() {
+        try (SpoolFixture fixture = new SpoolFixture(directory)) {
+            for (int i = 0; i < 20; i++) {
+                fixture.accept(message("m" + i), "a@one.test");
+            }
+        }
+    }
+
+    private long keptLogs() throws IOException {
+        try (var files = Files.list(directory)) {
+            return files.filter(f -> f.toString().contains("wal-kept-")).count();
+        }
+    }
+
+    @Test
+    void open_databaseLogWithAHole_isFilledFromTheSpoolsLog() throws Exception {
+        acceptTwenty();
+        damageTheDatabasesLog();
+        try (SpoolFixture after = new SpoolFixture(directory)) {
+            assertThat(after.metrics.snapshot().get("spool_lost_batches_total")).isZero();
+            assertThat(after.spool.queues().waiting()).isEqualTo(20);
+            for (int i = 0; i < 20; i++) {
+                assertThat(after.read(after.take("one.test"))).isEqualTo(message("m" + i));
+            }
+        }
+        assertThat(keptLogs()).isZero();
+    }
+
+    @Test
+    void open_bothLogsWithAHole_isReportedAndTheLogKept() throws Exception {
+        acceptTwenty();
+        damageTheDatabasesLog();
+        try (var files = Files.list(directory.resolve("log"))) {
+            for (Path slot : files.toList()) {
+                Files.write(slot, new byte[0]);
+            }
+        }
         try (SpoolFixture after = new SpoolFixture(directory)) {
             assertThat(after.metrics.snapshot().get("spool_lost_batches_total")).isPositive();
             assertThat(after.spool.queues().waiting()).isBetween(1L, 19L);
             await(() -> !after.queue("one.test").take(1).isEmpty());
         }
-        try (var files = Files.list(directory)) {
-            assertThat(files.filter(f -> f.toString().contains("wal-kept-"))).hasSize(1);
-        }
+        assertThat(keptLogs()).isEqualTo(1);
     }
 
     @Test

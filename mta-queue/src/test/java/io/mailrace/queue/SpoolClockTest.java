@@ -27,7 +27,8 @@ class SpoolClockTest {
     void now_stepBackAndRestart_doesNotRunBackwards() {
         long before = clock.now();
         time.stepWallClock(Duration.ofHours(-1));
-        Progress stored = new Progress(1, 1, before, 1, 0, 0, 1, 0, 0);
+        Progress stored = new Progress(1, 1, before, 1, 0, 0, 1, 0, 0,
+                Progress.LogMark.NONE);
         assertThat(new SpoolClock(time, stored, DAY).now()).isEqualTo(before);
     }
 

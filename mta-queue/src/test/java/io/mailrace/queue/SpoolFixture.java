@@ -34,6 +34,8 @@ final class SpoolFixture implements AutoCloseable {
     static final SmtpReply LATER = SmtpReply.of(451, "4.3.0", "come again");
     static final SmtpReply NO = SmtpReply.of(550, "5.1.1", "no such user");
     private static final long PATIENCE_SECONDS = 20;
+    /** Small, so that files of the log are used again in every test. */
+    static final int SLOT_BYTES = 256 << 10;
 
     final FakeTimeSource time;
     final Metrics metrics = new Metrics();
@@ -46,7 +48,7 @@ final class SpoolFixture implements AutoCloseable {
     SpoolFixture(Path directory, FakeTimeSource time, UnaryOperator<BatchSink> disk,
             String... config) {
         this.time = time;
-        spool = RocksSpool.open(config(directory, config), time, metrics, disk);
+        spool = RocksSpool.open(config(directory, config), time, metrics, SLOT_BYTES, disk);
     }
 
     static QueueConfig config(Path directory, String... lines) {

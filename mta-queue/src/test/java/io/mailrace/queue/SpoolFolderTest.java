@@ -218,7 +218,7 @@ class SpoolFolderTest {
 
     @Test
     void repair_missingChunk_setsThatMessageAside() throws Exception {
-        tamper((store, batch) -> batch.singleDelete(store.handle(Store.Family.CONTENT),
+        tamper((store, batch) -> batch.delete(store.handle(Store.Family.IN_LOG),
                 Keys.content(ids.getLast(), 2)));
         check(false);
         assertThat(told).anyMatch(line -> line.contains("chunk 2 is missing"));

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.queue;
+
+import io.mailrace.core.SpoolId;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Optional;
+import org.rocksdb.RocksDBException;
+import org.rocksdb.WriteBatch;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * What one batch does with stored chunks: puts them into the log when commits are synced, else into
+ * the database, and takes them away from where they are. Confined to {@code spool-commit}.
+ */
+final class BatchContents {
+    private static final Logger LOG = LoggerFactory.getLogger(BatchContents.class);
+
+    private record Chunk(long id, int index) {}
+
+    private final Store store;
+    private final SpoolLog log;
+    private final boolean logged;
+    private final WriteBatch rocks;
+    private final Map<Integer, SpoolLog.Live> changes = new HashMap<>();
+    /** Where chunks are after this batch that it touches more than once; empty: in no slot. */
+    private final Map<Chunk, Optional<LogPlace>> moved = new HashMap<>();
+
+    BatchContents(Store store, SpoolLog log, boolean logged, WriteBatch rocks) {
+        this.store = store;
+        this.log = log;
+        this.logged = logged;
+        this.rocks = rocks;
+    }
+
+    /** Adds the chunk of a message that is accepted in this batch. */
+    void put(SpoolId id, int index, byte[] value) throws RocksDBException {
+        if (logged) {
+            append(id, index, value);
+        } else {
+            rocks.put(store.handle(Store.Family.CONTENT), Keys.content(id, index), value);
+        }
+    }
+
+    /** Adds a chunk of a message that may be given up in the same batch. */
+    void putEarly(SpoolId id, int index, byte[] value) throws RocksDBException {
+        if (logged) {
+            moved.put(new Chunk(id.value(), index), Optional.of(append(id, index, value)));
+        } else {
+            put(id, index, value);
+        }
+    }
+
+    private LogPlace append(SpoolId id, int index, byte[] value) throws RocksDBException {
+        LogPlace place = log.append(id.value(), index, value);
+        rocks.put(store.handle(Store.Family.IN_LOG), Keys.content(id, index), place.encode());
+        count(place, 1);
+        return place;
+    }
+
+    void remove(SpoolId id, int chunks) throws RocksDBException {
+        for (int index = 0; index < chunks; index++) {
+            byte[] key = Keys.content(id, index);
+            if (!leaveLog(id, index, key)) {
+                rocks.singleDelete(store.handle(Store.Family.CONTENT), key);
+            }
+        }
+    }
+
+    private boolean leaveLog(SpoolId id, int index, byte[] key) throws RocksDBException {
+        try {
+            Optional<LogPlace> place = place(id, index, key);
+            if (place.isEmpty()) {
+                return false;
+            }
+            count(place.get(), -1);
+        } catch (SpoolException damaged) {
+            if (damaged.mayPass()) {
+                throw damaged;
+            }
+            LOG.error("place of a content in the log cannot be read, its slot is not freed id={}"
+                    + " reason=\"{}\"", id, damaged.getMessage());
+        }
+        rocks.delete(store.handle(Store.Family.IN_LOG), key);
+        moved.put(new Chunk(id.value(), index), Optional.empty());
+        return true;
+    }
+
+    /** Nobody but this thread writes, so what is read here is what is there. */
+    private Optional<LogPlace> place(SpoolId id, int index, byte[] key) {
+        Optional<LogPlace> known = moved.get(new Chunk(id.value(), index));
+        if (known != null) {
+            return known;
+        }
+        byte[] row = log.isEmpty() ? null : store.get(Store.Family.IN_LOG, key);
+        return row == null ? Optional.empty() : Optional.of(LogPlace.decode(row));
+    }
+
+    /** Writes chunks again that are neither gone nor moved by now. */
+    void relocate(Operation.Relocate chunks) throws RocksDBException {
+        for (Operation.Moving chunk : chunks.moving()) {
+            Optional<LogPlace> place = place(chunk.id(), chunk.index(),
+                    Keys.content(chunk.id(), chunk.index()));
+            if (logged && place.isPresent() && place.get().equals(chunk.from())) {
+                count(chunk.from(), -1);
+                putEarly(chunk.id(), chunk.index(), chunk.value());
+            }
+        }
+    }
+
+    /** Adds what is needed of each slot after this batch. */
+    void seal() throws RocksDBException {
+        for (Map.Entry<Integer, SpoolLog.Live> change : changes.entrySet()) {
+            rocks.put(store.handle(Store.Family.STATE), Keys.state(Keys.SLOT, change.getKey()),
+                    QueueCodec.live(log.live(change.getKey()).plus(change.getValue())));
+        }
+    }
+
+    /** By how much it changes what is needed of each slot. */
+    Map<Integer, SpoolLog.Live> changes() {
+        return changes;
+    }
+
+    private void count(LogPlace place, int sign) {
+        changes.merge(place.slot(), new SpoolLog.Live(sign, (long) sign * place.length()),
+                SpoolLog.Live::plus);
+    }
+}

@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.queue;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentSkipListMap;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.zip.CRC32C;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Where a synced commit goes first (FORMAT.md, "The log"): contents once, and what changes in the
+ * database, one after another in a file that is used again and therefore cheap to sync. Written by
+ * {@code spool-commit}; any thread asks how full it is.
+ */
+final class SpoolLog implements AutoCloseable {
+    /*
+     * A slot is written from its start to its end, then another one is. It is free once no content
+     * in it is needed and the database has everything on its disk that the slot's batches say: so
+     * the database is synced whenever a slot is full, and what is emptied then is used again. The
+     * slot with the newest batch the database is known to have is the anchor of a recovery, which
+     * reads on from there; it is left alone until the next turn.
+     *
+     * A write or sync that failed says nothing of what is on the disk: the slot is left, and the
+     * next batch begins another one.
+     */
+    private static final Logger LOG = LoggerFactory.getLogger(SpoolLog.class);
+    static final int SLOT_BYTES = 32 << 20;
+    /** A batch begins on a page of its own, so that no page is written twice. */
+    static final int PAGE_BYTES = 4096;
+    /** Slots kept for writing again. */
+    static final int SPARE = 4;
+    private static final int BUFFER_BYTES = 256 << 10;
+    private static final int MAX_REFUSED = 3;
+    /** What a chunk takes beside its bytes, about: heads, its part of a batch and of its padding. */
+    private static final long CHUNK_OVERHEAD = 1024;
+    private static final byte[] PADDING = new byte[PAGE_BYTES];
+
+    /** What is needed of one slot. */
+    record Live(long chunks, long bytes) {
+        static final Live NONE = new Live(0, 0);
+
+        Live plus(Live other) {
+            return new Live(chunks + other.chunks, bytes + other.bytes);
+        }
+    }
+
+    private final LogFiles files;
+    private final int slotBytes;
+    private final Map<Integer, Live> slots = new ConcurrentSkipListMap<>();
+    private final AtomicInteger pins = new AtomicInteger();
+    private final long run = ThreadLocalRandom.current().nextLong(1, Long.MAX_VALUE);
+    private final ByteBuffer buffer = ByteBuffer.allocateDirect(BUFFER_BYTES);
+    private @Nullable FileChannel out;
+    private volatile int head = -1;
+    private int anchor = -1;
+    /** Highest number given out: one that was removed does not come back, a reader may have it. */
+    private int highest = -1;
+    /** Slots the disk refused lately. */
+    private final Set<Integer> refused = new HashSet<>();
+    private long written;
+    private boolean unsynced;
+    /** Of all that was put since the end of the last batch. */
+    private final CRC32C sum = new CRC32C();
+    private final byte[] small = new byte[LogEntry.HEAD_BYTES];
+
+    SpoolLog(LogFiles files, int slotBytes) {
+        this.files = files;
+        this.slotBytes = slotBytes;
+    }
+
+    /**
+     * Begins with what the database says.
+     *
+     * @param stored the slots of which something is needed
+     */
+    void start(Map<Integer, Live> stored, Progress progress) {
+        for (int slot : files.slots()) {
+            slots.put(slot, Live.NONE);
+        }
+        slots.putAll(stored);
+        highest = slots.keySet().stream().mapToInt(slot -> slot).max().orElse(-1);
+        anchor = progress.log().isNone() ? -1 : progress.log().slot();
+    }
+
+    /** Where the end of the batch being made is going to stand. */
+    Progress.LogMark mark() {
+        return new Progress.LogMark(run, head, position());
+    }
+
+    /** Whether {@link #turn} must come before the next batch. */
+    boolean isFull() {
+        return out == null || position() >= slotBytes;
+    }
+
+    /**
+     * Goes on in another slot. Only after the database was synced.
+     *
+     * @param first number of the batch that comes next
+     * @param before number of the newest committed batch
+     * @throws SpoolException when what was written lately cannot be synced, or there is no file
+     */
+    void turn(long first, long before) {
+        if (out != null && unsynced) {
+            sync();
+        }
+        closeSlot();
+        int next = next();
+        highest = Math.max(highest, next);
+        slots.putIfAbsent(next, Live.NONE);
+        try {
+            out = files.write(next);
+        } catch (IOException why) {
+            avoid(next);
+            throw SpoolException.ofDisk("no file for the spool's log: " + why, why);
+        }
+        head = next;
+        written = 0;
+        unsynced = false;
+        buffer.clear();
+        sum.reset();
+        head(new LogEntry(LogEntry.Kind.SLOT, 0, first, before, run));
+    }
+
+    private int next() {
+        for (Map.Entry<Integer, Live> slot : slots.entrySet()) {
+            int number = slot.getKey();
+            if (pins.get() == 0 && isFree(slot) && number != anchor
+                    && !refused.contains(number)) {
+                return number;
+            }
+        }
+        return highest + 1;
+    }
+
+    /** Others come first. When several are refused it is not the slot: then all may come again. */
+    private void avoid(int slot) {
+        if (refused.size() == MAX_REFUSED) {
+            refused.clear();
+        }
+        refused.add(slot);
+    }
+
+    /**
+     * Adds a stored chunk to the batch being made.
+     *
+     * @throws SpoolException when the disk refuses
+     */
+    LogPlace append(long id, int chunk, byte[] value) {
+        LogPlace place = new LogPlace(head, (int) position(), value.length);
+        head(new LogEntry(LogEntry.Kind.CHUNK, value.length, id, chunk, run));
+        put(value, value.length);
+        return place;
+    }
+
+    /** Bytes of the slot being written, with what is in memory still. */
+    private long position() {
+        return written + buffer.position();
+    }
+
+    /**
+     * Ends the batch with what is going to change in the database.
+     *
+     * @param before number of the newest committed batch
+     * @param sync whether all of it is on disk when this returns
+     * @throws SpoolException when the disk refuses
+     */
+    void commit(long number, long before, byte[] changes, boolean sync) {
+        head(new LogEntry(LogEntry.Kind.BATCH, changes.length + RecordWriter.CRC_BYTES, number,
+                before, run));
+        put(changes, changes.length);
+        ByteBuffer.wrap(small).putInt((int) sum.getValue());
+        put(small, RecordWriter.CRC_BYTES);
+        put(PADDING, (int) (-position() & (PAGE_BYTES - 1)));
+        sum.reset();
+        flush();
+        if (sync) {
+            sync();
+        }
+    }
+
+    private void sync() {
+        try {
+            open().force(false);
+            unsynced = false;
+        } catch (IOException why) {
+            throw failed(why);
+        }
+    }
+
+    /** The batch is in the database: from now on these are needed. */
+    void committed(Map<Integer, Live> changes) {
+        anchor = head;
+        changes.forEach((slot, change) -> slots.merge(slot, change, Live::plus));
+    }
+
+    /** What is needed of a slot, as committed. */
+    Live live(int slot) {
+        return slots.getOrDefault(slot, Live.NONE);
+    }
+
+    /** Whether nothing was ever put into it that is needed. */
+    boolean isEmpty() {
+        return slots.isEmpty();
+    }
+
+    /** What is needed of all slots, as committed. */
+    long liveBytes() {
+        return slots.values().stream().mapToLong(Live::bytes).sum();
+    }
+
+    /** Bytes of all files, about. */
+    long sizeBytes() {
+        return (long) slots.size() * slotBytes;
+    }
+
+    /**
+     * The slot of which least is needed, but for those that are free or written. Empty when nothing
+     * is to be won: when there is not so much room with nothing in it, or half of each is needed.
+     *
+     * @param wasted slots that may hold nothing, all in all
+     * @param not these
+     */
+    Optional<Integer> sparse(int wasted, Set<Integer> not) {
+        int emptiest = -1;
+        long least = Long.MAX_VALUE;
+        long waste = 0;
+        for (Map.Entry<Integer, Live> slot : slots.entrySet()) {
+            long bytes = Math.min(slotBytes, slot.getValue().bytes()
+                    + CHUNK_OVERHEAD * slot.getValue().chunks());
+            if (isFree(slot) || slot.getKey() == head || not.contains(slot.getKey())) {
+                continue;
+            }
+            waste += slotBytes - bytes;
+            if (bytes < least) {
+                least = bytes;
+                emptiest = slot.getKey();
+            }
+        }
+        return waste > (long) wasted * slotBytes && least <= slotBytes / 2
+                ? Optional.of(emptiest)
+                : Optional.empty();
+    }
+
+    /** Whether more files than are kept for writing again have nothing in them. */
+    boolean hasSpare(int keep) {
+        return slots.entrySet().stream().filter(this::isFree).count() > keep + 1;
+    }
+
+    /** Removes files nothing of which is needed, but for some. Only when the database is synced. */
+    void trim(int keep) {
+        List<Integer> free = new ArrayList<>();
+        slots.entrySet().stream().filter(this::isFree).filter(slot -> slot.getKey() != anchor)
+                .forEach(slot -> free.add(slot.getKey()));
+        while (free.size() > keep && pins.get() == 0) {
+            int last = free.removeLast();
+            files.remove(last);
+            slots.remove(last);
+        }
+    }
+
+    /** Until {@link #unpin}, what is freed stays as it is. Any thread. */
+    void pin() {
+        pins.incrementAndGet();
+    }
+
+    void unpin() {
+        pins.decrementAndGet();
+    }
+
+    private boolean isFree(Map.Entry<Integer, Live> slot) {
+        return slot.getValue().chunks() <= 0 && slot.getKey() != head;
+    }
+
+    private void head(LogEntry entry) {
+        entry.write(ByteBuffer.wrap(small));
+        put(small, LogEntry.HEAD_BYTES);
+    }
+
+    /** Only a full buffer is written before the batch ends: whole pages. */
+    private void put(byte[] bytes, int length) {
+        sum.update(bytes, 0, length);
+        int at = 0;
+        while (at < length) {
+            if (!buffer.hasRemaining()) {
+                flush();
+            }
+            int part = Math.min(buffer.remaining(), length - at);
+            buffer.put(bytes, at, part);
+            at += part;
+        }
+    }
+
+    private void flush() {
+        unsynced = true;
+        buffer.flip();
+        try {
+            while (buffer.hasRemaining()) {
+                written += open().write(buffer, written);
+            }
+        } catch (IOException why) {
+            throw failed(why);
+        }
+        buffer.clear();
+    }
+
+    private FileChannel open() {
+        FileChannel channel = out;
+        if (channel == null) {
+            throw new IllegalStateException("no slot is being written");
+        }
+        return channel;
+    }
+
+    private SpoolException failed(IOException why) {
+        avoid(head);
+        closeSlot();
+        return SpoolException.ofDisk("log of the spool cannot be written: " + why.getMessage(),
+                why);
+    }
+
+    private void closeSlot() {
+        FileChannel old = out;
+        out = null;
+        head = -1;
+        buffer.clear();
+        if (old != null) {
+            try {
+                old.close();
+            } catch (IOException why) {
+                // What was to be synced was, and the rest is written anew.
+                LOG.warn("file of the log not closed reason=\"{}\"", why.toString());
+            }
+        }
+    }
+
+    @Override
+    public void close() {
+        closeSlot();
+    }
+}

@@ -42,7 +42,7 @@ final class SpoolLog implements AutoCloseable {
     static final int SPARE = 4;
     private static final int BUFFER_BYTES = 256 << 10;
     private static final int MAX_REFUSED = 3;
-    /** What a chunk takes beside its bytes, about: heads, its part of a batch and of its padding. */
+    /** What a chunk takes beside its bytes, about: its head, its part of a batch and of padding. */
     private static final long CHUNK_OVERHEAD = 1024;
     private static final byte[] PADDING = new byte[PAGE_BYTES];
 

@@ -228,7 +228,7 @@ final class Batch implements AutoCloseable {
 
     private void mail(Operation.NewMail mail) throws RocksDBException {
         int index = mail.firstChunk();
-        for (byte[] chunk : mail.chunks()) {
+        for (StoredChunk chunk : mail.chunks()) {
             contents.put(mail.id(), index++, chunk);
         }
         if (mail.firstChunk() > 0) {

@@ -35,16 +35,17 @@ final class BatchContents {
     }
 
     /** Adds the chunk of a message that is accepted in this batch. */
-    void put(SpoolId id, int index, byte[] value) throws RocksDBException {
+    void put(SpoolId id, int index, StoredChunk value) throws RocksDBException {
         if (logged) {
             append(id, index, value);
         } else {
-            rocks.put(store.handle(Store.Family.CONTENT), Keys.content(id, index), value);
+            rocks.put(store.handle(Store.Family.CONTENT), Keys.content(id, index),
+                    value.joined());
         }
     }
 
     /** Adds a chunk of a message that may be given up in the same batch. */
-    void putEarly(SpoolId id, int index, byte[] value) throws RocksDBException {
+    void putEarly(SpoolId id, int index, StoredChunk value) throws RocksDBException {
         if (logged) {
             moved.put(new Chunk(id.value(), index), Optional.of(append(id, index, value)));
         } else {
@@ -52,7 +53,7 @@ final class BatchContents {
         }
     }
 
-    private LogPlace append(SpoolId id, int index, byte[] value) throws RocksDBException {
+    private LogPlace append(SpoolId id, int index, StoredChunk value) throws RocksDBException {
         LogPlace place = log.append(id.value(), index, value);
         rocks.put(store.handle(Store.Family.IN_LOG), Keys.content(id, index), place.encode());
         count(place, 1);

@@ -93,25 +93,12 @@ final class ContentSeal {
         return new Key(ByteBuffer.wrap(digest).getInt(), new SecretKeySpec(secret, "AES"));
     }
 
-    /** A chunk as it is stored, from pieces. */
-    byte[] seal(long id, int index, PieceBuffer bytes) {
-        if (!keys.isEmpty()) {
-            return seal(id, index, bytes.toArray(), 0, bytes.size());
-        }
-        byte[] value = new byte[bytes.size() + RecordWriter.CRC_BYTES];
-        bytes.copyTo(value);
-        RecordWriter.sealCrc(value);
-        return value;
-    }
-
-    /** A chunk as it is stored. */
-    byte[] seal(long id, int index, byte[] bytes, int offset, int length) {
+    /** A chunk as it is stored. The array is the seal's from now on. */
+    StoredChunk seal(long id, int index, byte[] bytes) {
         if (keys.isEmpty()) {
-            byte[] value = new byte[length + RecordWriter.CRC_BYTES];
-            System.arraycopy(bytes, offset, value, 0, length);
-            RecordWriter.sealCrc(value);
-            return value;
+            return StoredChunk.plain(bytes);
         }
+        int length = bytes.length;
         Key key = keys.getFirst();
         byte[] value = new byte[HEAD + length + TAG];
         ByteBuffer head = ByteBuffer.wrap(value);
@@ -119,8 +106,8 @@ final class ContentSeal {
                 .putInt(index << 12 | ThreadLocalRandom.current().nextInt(1 << 12));
         try {
             Cipher cipher = cipher(Cipher.ENCRYPT_MODE, key, value, id, index);
-            cipher.doFinal(bytes, offset, length, value, HEAD);
-            return value;
+            cipher.doFinal(bytes, 0, length, value, HEAD);
+            return StoredChunk.whole(value);
         } catch (GeneralSecurityException impossible) {
             throw new IllegalStateException("AES-GCM does not work here", impossible);
         }

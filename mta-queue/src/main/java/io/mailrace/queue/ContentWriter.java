@@ -89,7 +89,7 @@ final class ContentWriter implements IncomingContent {
         if (chunksSent == 0) {
             failuresBefore = failures.getAsInt();
         }
-        byte[] value = builder.stored(id, chunksSent, buffer);
+        StoredChunk value = builder.stored(id, chunksSent, buffer.toArray());
         buffer.clear();
         chunksWaiting++;
         commits.accept(new Operation.Chunk(id, chunksSent++, value,
@@ -126,11 +126,12 @@ final class ContentWriter implements IncomingContent {
             return;
         }
         ended = true;
-        List<byte[]> last = buffer.size() == 0
-                ? List.of()
-                : List.of(builder.stored(id, chunksSent, buffer));
-        byte[] fresh = buffer.size() == 0 || chunksSent > 0 ? null : buffer.toArray();
+        byte[] rest = buffer.toArray();
         buffer = NOTHING;
+        List<StoredChunk> last = rest.length == 0
+                ? List.of()
+                : List.of(builder.stored(id, chunksSent, rest));
+        byte[] fresh = rest.length == 0 || chunksSent > 0 ? null : rest;
         commits.accept(new Operation.Accept(
                 builder.build(id, submission, last, chunksSent, fresh), failuresBefore,
                 new Operation.Told(loop, chunksSent == 0 ? listener : tidyAfter(listener))));

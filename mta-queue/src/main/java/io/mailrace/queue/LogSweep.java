@@ -97,7 +97,7 @@ final class LogSweep {
                 Operation.Moving chunk = chunk(slot, offset, head);
                 if (chunk != null) {
                     moving.add(chunk);
-                    bytes += chunk.value().length;
+                    bytes += chunk.value().length();
                 }
                 offset = head.end(offset);
                 if (bytes >= BYTES_AT_ONCE) {
@@ -145,6 +145,8 @@ final class LogSweep {
             return null;
         }
         byte[] value = store.log().chunk(place, id.value(), index);
-        return value == null ? null : new Operation.Moving(id, index, place, value);
+        return value == null ? null
+                : new Operation.Moving(id, index, place,
+                        StoredChunk.whole(value));
     }
 }

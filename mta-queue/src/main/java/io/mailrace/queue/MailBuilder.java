@@ -39,10 +39,10 @@ final class MailBuilder {
 
     /** A message of the spool's own, whole in memory. It never travels in the bulk lane. */
     Operation.NewMail whole(SpoolId id, Submission submission, byte[] content) {
-        List<byte[]> chunks = new ArrayList<>();
+        List<StoredChunk> chunks = new ArrayList<>();
         for (int from = 0; from < content.length; from += Content.CHUNK_BYTES) {
-            chunks.add(stored(id, chunks.size(), content, from,
-                    Math.min(Content.CHUNK_BYTES, content.length - from)));
+            chunks.add(stored(id, chunks.size(), Arrays.copyOfRange(content, from,
+                    Math.min(content.length, from + Content.CHUNK_BYTES))));
         }
         List<Router.Part> parts = new ArrayList<>();
         for (Router.Part part : split(submission)) {
@@ -56,7 +56,8 @@ final class MailBuilder {
     }
 
     /** @param firstChunk index of the first of {@code chunks}; the others are on disk */
-    Operation.NewMail build(SpoolId id, Submission submission, List<byte[]> chunks, int firstChunk,
+    Operation.NewMail build(SpoolId id, Submission submission, List<StoredChunk> chunks,
+            int firstChunk,
             byte @Nullable [] fresh) {
         return build(id, submission, split(submission), chunks, firstChunk, fresh);
     }
@@ -72,11 +73,7 @@ final class MailBuilder {
     }
 
     /** A chunk as it is stored. */
-    byte[] stored(SpoolId id, int index, byte[] bytes, int offset, int length) {
-        return seal.seal(id.value(), index, bytes, offset, length);
-    }
-
-    byte[] stored(SpoolId id, int index, PieceBuffer bytes) {
+    StoredChunk stored(SpoolId id, int index, byte[] bytes) {
         return seal.seal(id.value(), index, bytes);
     }
 
@@ -85,7 +82,7 @@ final class MailBuilder {
     }
 
     private Operation.NewMail build(SpoolId id, Submission submission, List<Router.Part> parts,
-            List<byte[]> chunks, int firstChunk, byte @Nullable [] fresh) {
+            List<StoredChunk> chunks, int firstChunk, byte @Nullable [] fresh) {
         long now = clock.now();
         MailOptions options = inSpoolTime(submission.options());
         long since = Math.max(now, options.releaseEpochMillis());

@@ -44,14 +44,14 @@ sealed interface Operation {
      * @param lint an event about what was found on it, null when nothing was
      * @param fresh bytes for the cache, null when there are several chunks
      */
-    record NewMail(SpoolId id, List<byte[]> chunks, int firstChunk,
+    record NewMail(SpoolId id, List<StoredChunk> chunks, int firstChunk,
             List<NewEnvelope> envelopes, byte[] received, byte @Nullable [] lint,
             byte @Nullable [] fresh) {
 
         int bytes() {
             int bytes = received.length + 300 * envelopes.size();
-            for (byte[] chunk : chunks) {
-                bytes += chunk.length;
+            for (StoredChunk chunk : chunks) {
+                bytes += chunk.length();
             }
             return bytes;
         }
@@ -76,10 +76,10 @@ sealed interface Operation {
     }
 
     /** Writes a full chunk of a message that is still arriving. */
-    record Chunk(SpoolId id, int index, byte[] value, Told told) implements Operation {
+    record Chunk(SpoolId id, int index, StoredChunk value, Told told) implements Operation {
         @Override
         public int bytes() {
-            return value.length;
+            return value.length();
         }
 
         @Override
@@ -179,7 +179,7 @@ sealed interface Operation {
     }
 
     /** A chunk that stands in the log, with where. */
-    record Moving(SpoolId id, int index, LogPlace from, byte[] value) {}
+    record Moving(SpoolId id, int index, LogPlace from, StoredChunk value) {}
 
     /**
      * Writes chunks again at the end of the log, when they still stand where they stood: then the
@@ -188,7 +188,7 @@ sealed interface Operation {
     record Relocate(List<Moving> moving, Told told) implements Operation {
         @Override
         public int bytes() {
-            return moving.stream().mapToInt(chunk -> chunk.value().length).sum();
+            return moving.stream().mapToInt(chunk -> chunk.value().length()).sum();
         }
 
         /** The next sweep finds it again. */

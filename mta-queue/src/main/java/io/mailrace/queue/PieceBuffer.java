@@ -55,19 +55,14 @@ final class PieceBuffer {
         }
     }
 
-    /** Copies all of it to the begin of an array. */
-    void copyTo(byte[] target) {
+    byte[] toArray() {
+        byte[] all = new byte[size];
         int at = 0;
         for (byte[] piece : pieces) {
             int part = Math.min(piece.length, size - at);
-            System.arraycopy(piece, 0, target, at, part);
+            System.arraycopy(piece, 0, all, at, part);
             at += part;
         }
-    }
-
-    byte[] toArray() {
-        byte[] all = new byte[size];
-        copyTo(all);
         return all;
     }
 

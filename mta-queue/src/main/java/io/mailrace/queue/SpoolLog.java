@@ -156,10 +156,14 @@ final class SpoolLog implements AutoCloseable {
      *
      * @throws SpoolException when the disk refuses
      */
-    LogPlace append(long id, int chunk, byte[] value) {
-        LogPlace place = new LogPlace(head, (int) position(), value.length);
-        head(new LogEntry(LogEntry.Kind.CHUNK, value.length, id, chunk, run));
-        put(value, value.length);
+    LogPlace append(long id, int chunk, StoredChunk value) {
+        LogPlace place = new LogPlace(head, (int) position(), value.length());
+        head(new LogEntry(LogEntry.Kind.CHUNK, value.length(), id, chunk, run));
+        put(value.bytes(), value.bytes().length);
+        if (value.summed()) {
+            ByteBuffer.wrap(small).putInt(value.sum());
+            put(small, RecordWriter.CRC_BYTES);
+        }
         return place;
     }
 

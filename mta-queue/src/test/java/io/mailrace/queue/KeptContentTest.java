@@ -169,7 +169,7 @@ class KeptContentTest {
         for (int size : new int[]{0, 1, 1000, Content.CHUNK_BYTES}) {
             byte[] bytes = new byte[size];
             new Random(size).nextBytes(bytes);
-            byte[] stored = seal.seal(7, 3, bytes, 0, size);
+            byte[] stored = seal.seal(7, 3, bytes).joined();
             assertThat(seal.open(7, 3, stored, size)).isEqualTo(bytes);
             assertThatThrownBy(() -> seal.open(7, 4, stored, size))
                     .hasMessageContaining("damaged");

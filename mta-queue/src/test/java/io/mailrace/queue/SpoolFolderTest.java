@@ -230,7 +230,7 @@ class SpoolFolderTest {
     void repair_orphans_areRemoved() throws Exception {
         tamper((store, batch) -> {
             batch.put(store.handle(Store.Family.CONTENT), Keys.content(new SpoolId(5), 0),
-                    ContentSeal.PLAIN.seal(5, 0, new byte[10], 0, 10));
+                    ContentSeal.PLAIN.seal(5, 0, new byte[10]).joined());
             batch.put(store.handle(Store.Family.EVENT), Keys.event(1), new byte[]{1, 2, 3});
             batch.put(store.handle(Store.Family.STATE), Keys.PROGRESS, new byte[]{9});
         });

@@ -47,6 +47,7 @@ final class Batch implements AutoCloseable {
     private long keptBytes;
     private boolean mustSync;
     private long number;
+    private Progress.LogMark mark = Progress.LogMark.NONE;
 
     /** The log, and whether contents go into it. */
     record BatchLog(SpoolLog log, boolean used) {}
@@ -186,9 +187,14 @@ final class Batch implements AutoCloseable {
         return operations;
     }
 
-    /** Under which it is in log and database. */
-    void number(long assigned) {
+    /** Under which number it goes to log and database, and where it stands in the log. */
+    void written(long assigned, Progress.LogMark place) {
         number = assigned;
+        mark = place;
+    }
+
+    Progress.LogMark mark() {
+        return mark;
     }
 
     long number() {

@@ -77,9 +77,7 @@ final class BatchContents {
             }
             count(place.get(), -1);
         } catch (SpoolException damaged) {
-            if (damaged.mayPass()) {
-                throw damaged;
-            }
+            // Settled mail must not be kept by that. Where all is closed, what follows fails.
             LOG.error("place of a content in the log cannot be read, its slot is not freed id={}"
                     + " reason=\"{}\"", id, damaged.getMessage());
         }

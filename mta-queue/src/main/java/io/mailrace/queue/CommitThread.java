@@ -334,7 +334,9 @@ final class CommitThread implements AutoCloseable {
     private void turnIfFull() {
         if (syncEach && log.isFull()) {
             syncDatabase();
-            log.turn(batchNumber + 1, committedNumber);
+            Set<Integer> perhaps = new HashSet<>();
+            attempts.forEach(batch -> perhaps.add(batch.mark().slot()));
+            log.turn(batchNumber + 1, committedNumber, perhaps);
         }
     }
 
@@ -384,11 +386,12 @@ final class CommitThread implements AutoCloseable {
         SpoolClock clock = parts.clock();
         boolean sync = syncEach && batch.mustSync();
         long now = clock.now();
+        Progress.LogMark mark = syncEach ? log.mark() : Progress.LogMark.NONE;
         WriteBatch sealed = batch.seal(new Progress(++batchNumber, batch.newestEvent(), now,
                 parts.ids().newest(), clock.steppedAt(), clock.stepMillis(), nextQueueNumber,
                 liveBytes + batch.liveBytes(), keptBytes + batch.keptBytes(),
-                syncEach ? log.mark() : Progress.LogMark.NONE));
-        batch.number(batchNumber);
+                mark));
+        batch.written(batchNumber, mark);
         asksDisk();
         if (syncEach) {
             log.commit(batchNumber, committedNumber, sealed.data(), sync);
@@ -439,7 +442,7 @@ final class CommitThread implements AutoCloseable {
         asksDisk();
         try {
             sink.sync();
-            parts.walWatch().committed(batchNumber);
+            parts.walWatch().committed(committedNumber);
         } catch (RocksDBException | SpoolException refused) {
             broken(null, refused);
         }
@@ -477,9 +480,10 @@ final class CommitThread implements AutoCloseable {
 
     private void failed(Batch batch) {
         batch.close();
-        if (attempts.size() < MAX_ATTEMPTS) {
-            attempts.add(batch);
+        if (attempts.size() == MAX_ATTEMPTS) {
+            attempts.removeLast();
         }
+        attempts.add(batch);
     }
 
     /** Null when it was not the database that refused. */

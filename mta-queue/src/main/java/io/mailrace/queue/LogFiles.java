@@ -24,7 +24,7 @@ import org.slf4j.LoggerFactory;
  * The files of the log, called slots, for reading by any thread. Which slot holds what, and that
  * one is written anew once nothing in it is needed, is {@link SpoolLog}'s.
  */
-final class LogFiles implements AutoCloseable {
+class LogFiles implements AutoCloseable {
     /** Name of their folder beside that of the database. */
     static final String FOLDER = "log";
     private static final Logger LOG = LoggerFactory.getLogger(LogFiles.class);
@@ -181,7 +181,7 @@ final class LogFiles implements AutoCloseable {
             } catch (ClosedChannelException closed) {
                 // Removed meanwhile, or the end of a thread that was reading closed it for all.
                 forget(slot);
-                into.clear();
+                into.position(0);
                 if (tried == TRIES || Thread.currentThread().isInterrupted()) {
                     throw SpoolException.ofDisk("log of the spool was closed", closed);
                 }

@@ -5,7 +5,9 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.HashSet;
 import java.util.List;
+import java.util.NavigableMap;
 import java.util.Set;
+import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 import org.rocksdb.RocksDBException;
 import org.rocksdb.WriteBatch;
@@ -15,13 +17,14 @@ import org.slf4j.LoggerFactory;
 /**
  * Finds the batches that are in the log and not in the database: the database is not synced with
  * each of them, so it may lack the newest ones after the death of the machine. One thread, used
- * once, before anything is written to the log.
+ * once, while nobody writes to the log.
  */
 final class LogRedo {
     /*
      * The database names the place of its newest batch. What follows in that slot came later; where
-     * it ends, the slot that begins with a later batch goes on. A batch whose predecessor is not
-     * the one before it replaces what stands between: that was reported as failed.
+     * it ends, the slot that begins with a later batch goes on. Each batch names the one committed
+     * before it. So the way back from the newest to the one the database has is what was committed;
+     * batches beside that way were refused by the database and reported as failed.
      */
     private static final Logger LOG = LoggerFactory.getLogger(LogRedo.class);
 
@@ -31,26 +34,21 @@ final class LogRedo {
      * @param from where it begins
      * @param offset of its head, behind its chunks
      */
-    private record Found(int slot, long from, long offset, LogEntry head) {
-        long number() {
-            return head.number();
-        }
-    }
+    private record Found(int slot, long from, long offset, LogEntry head) {}
 
     private final LogFiles files;
     private final Progress progress;
-    private final Deque<Found> found = new ArrayDeque<>();
-    private long newest;
+    private final NavigableMap<Long, Found> found = new TreeMap<>();
 
     private LogRedo(LogFiles files, Progress progress) {
         this.files = files;
         this.progress = progress;
-        newest = progress.batch();
     }
 
-    /** How many committed batches the database lacks. */
-    static int missing(LogFiles files, Progress progress) {
-        return new LogRedo(files, progress).find().size();
+    /** Numbers of the committed batches the database lacks, in order. */
+    static List<Long> missing(LogFiles files, Progress progress) {
+        return new LogRedo(files, progress).find(Long.MAX_VALUE).stream()
+                .map(batch -> batch.head.number()).toList();
     }
 
     /**
@@ -60,9 +58,7 @@ final class LogRedo {
      * @throws SpoolException when it cannot be written
      */
     static void apply(Store store, LogFiles files, Progress progress, long newest) {
-        LogRedo redo = new LogRedo(files, progress);
-        Deque<Found> missing = redo.find();
-        missing.removeIf(batch -> batch.number() > newest);
+        Deque<Found> missing = new LogRedo(files, progress).find(newest);
         if (missing.isEmpty()) {
             return;
         }
@@ -82,13 +78,13 @@ final class LogRedo {
                     + refused.getMessage(), refused);
         }
         LOG.info("took batches from the log that the database lacked count={} newest={}",
-                missing.size(), missing.getLast().number());
+                missing.size(), missing.getLast().head.number());
     }
 
-    private Deque<Found> find() {
+    private Deque<Found> find(long newest) {
         Progress.LogMark mark = progress.log();
         if (mark.isNone()) {
-            return found;
+            return new ArrayDeque<>();
         }
         LogEntry anchor = files.head(mark.slot(), mark.offset());
         if (anchor == null || anchor.kind() != LogEntry.Kind.BATCH
@@ -106,10 +102,10 @@ final class LogRedo {
             follow(next, 0);
         }
         files.close();
-        return found;
+        return wayTo(newest);
     }
 
-    /** Reads a slot on from an offset for as long as it goes on from what was found. */
+    /** Reads a slot on from an offset for as long as later batches follow. */
     private void follow(int slot, long from) {
         long begins = from;
         long offset = from;
@@ -119,28 +115,19 @@ final class LogRedo {
                 return;
             }
             if (head.kind() == LogEntry.Kind.BATCH) {
-                if (head.number() <= newest
+                if (head.number() <= highest()
                         || files.changes(slot, begins, offset, head) == null) {
                     return;
                 }
-                // One that follows another than is known was refused by the database.
-                if (isKnown(head.second())) {
-                    while (!found.isEmpty() && found.getLast().number() > head.second()) {
-                        found.removeLast();
-                    }
-                    found.add(new Found(slot, begins, offset, head));
-                }
-                newest = head.number();
+                found.put(head.number(), new Found(slot, begins, offset, head));
                 begins = head.end(offset);
             }
             offset = head.end(offset);
         }
     }
 
-    private boolean isKnown(long number) {
-        return number == (found.isEmpty() ? progress.batch() : found.getLast().number())
-                || number == progress.batch()
-                || found.stream().anyMatch(one -> one.number() == number);
+    private long highest() {
+        return found.isEmpty() ? progress.batch() : found.lastKey();
     }
 
     /** The slot that goes on: of those that begin later, the first. */
@@ -148,16 +135,31 @@ final class LogRedo {
         @Nullable
         Integer best = null;
         long first = Long.MAX_VALUE;
-        List<Integer> slots = files.slots();
-        for (int slot : slots) {
+        for (int slot : files.slots()) {
             LogEntry head = seen.contains(slot) ? null : files.head(slot, 0);
             if (head != null && head.kind() == LogEntry.Kind.SLOT
-                    && head.run() == progress.log().run() && head.number() > newest
-                    && head.number() < first && isKnown(head.second())) {
+                    && head.run() == progress.log().run() && head.number() > highest()
+                    && head.number() < first) {
                 best = slot;
                 first = head.number();
             }
         }
         return best;
+    }
+
+    /** The batches from the one the database has to the newest that can be reached from it. */
+    private Deque<Found> wayTo(long newest) {
+        for (long last : found.headMap(newest, true).descendingKeySet()) {
+            Deque<Found> way = new ArrayDeque<>();
+            long at = last;
+            for (Found batch = found.get(at); batch != null; batch = found.get(at)) {
+                way.addFirst(batch);
+                at = batch.head.second();
+            }
+            if (at == progress.batch()) {
+                return way;
+            }
+        }
+        return new ArrayDeque<>();
     }
 }

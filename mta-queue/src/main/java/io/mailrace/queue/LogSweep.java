@@ -62,7 +62,7 @@ final class LogSweep {
                 unreadable.removeIf(slot -> log.live(slot).chunks() == 0);
                 clear(isShort ? 1 : WASTED_SLOTS);
             }
-            int keep = isShort ? 0 : SpoolLog.SPARE;
+            int keep = isShort ? 1 : SpoolLog.SPARE;
             if (log.hasSpare(keep)) {
                 commits.accept(new Operation.TrimLog(keep));
             }
@@ -76,60 +76,75 @@ final class LogSweep {
     }
 
     private void clear(int wasted) throws InterruptedException {
+        Set<Integer> not = new HashSet<>(unreadable);
         for (int slots = 0; slots < SLOTS_A_RUN; slots++) {
-            Optional<Integer> sparse = log.sparse(wasted, unreadable);
+            Optional<Integer> sparse = log.sparse(wasted, not);
             if (sparse.isEmpty() || !clearSlot(sparse.get())) {
                 return;
             }
+            // Free now, or for another run.
+            not.add(sparse.get());
         }
     }
 
-    /** Has all that is needed of a slot written elsewhere; false when the disk refuses. */
+    /** Has all that is needed of a slot written elsewhere; false when the disk takes no writes. */
     private boolean clearSlot(int slot) throws InterruptedException {
         AtomicInteger written = new AtomicInteger();
         int given = 0;
-        try {
+        long offset = 0;
+        boolean read = true;
+        while (read) {
             List<Operation.Moving> moving = new ArrayList<>();
-            int bytes = 0;
-            long offset = 0;
-            for (LogEntry head = store.log().head(slot, 0); head != null; head = store.log()
-                    .head(slot, offset)) {
-                Operation.Moving chunk = chunk(slot, offset, head);
-                if (chunk != null) {
-                    moving.add(chunk);
-                    bytes += chunk.value().length();
-                }
-                offset = head.end(offset);
-                if (bytes >= BYTES_AT_ONCE) {
-                    given += give(moving, written);
-                    moving = new ArrayList<>();
-                    bytes = 0;
-                }
+            offset = collect(slot, offset, moving);
+            read = offset >= 0;
+            if (moving.isEmpty()) {
+                break;
             }
-            given += give(moving, written);
-        } catch (SpoolException unreadableHere) {
-            LOG.error("slot of the log cannot be read slot={} reason=\"{}\"", slot,
-                    unreadableHere.getMessage());
-            unreadable.add(slot);
+            try {
+                commits.accept(new Operation.Relocate(moving,
+                        onTheirWay.take(written::incrementAndGet, () -> {})));
+            } catch (SpoolException stalled) {
+                return false;
+            }
+            given++;
         }
         if (!onTheirWay.settled() || written.get() < given) {
             return false;
         }
-        if (log.live(slot).chunks() > 0 && unreadable.add(slot)) {
+        if (read && log.live(slot).chunks() > 0 && unreadable.add(slot)) {
             LOG.error("slot of the log holds {} chunks that were not found in it slot={}",
                     log.live(slot).chunks(), slot);
         }
         return true;
     }
 
-    private int give(List<Operation.Moving> moving, AtomicInteger written)
-            throws InterruptedException {
-        if (moving.isEmpty()) {
-            return 0;
+    /**
+     * Adds chunks that are needed, from an offset on, until there are enough for one batch.
+     *
+     * @return where to go on; negative when the slot cannot be read
+     */
+    private long collect(int slot, long from, List<Operation.Moving> moving) {
+        long offset = from;
+        int bytes = 0;
+        try {
+            for (LogEntry head = store.log().head(slot, offset); head != null
+                    && bytes < BYTES_AT_ONCE; head = store.log().head(slot, offset)) {
+                Operation.Moving chunk = chunk(slot, offset, head);
+                if (chunk != null) {
+                    moving.add(chunk);
+                    bytes += chunk.value().length();
+                }
+                offset = head.end(offset);
+            }
+            return offset;
+        } catch (SpoolException unreadableHere) {
+            LOG.error("slot of the log cannot be read slot={} reason=\"{}\"", slot,
+                    unreadableHere.getMessage());
+            if (!unreadableHere.mayPass()) {
+                unreadable.add(slot);
+            }
+            return -1;
         }
-        commits.accept(new Operation.Relocate(moving,
-                onTheirWay.take(written::incrementAndGet, () -> {})));
-        return 1;
     }
 
     /** The chunk of an entry, when this is the place it is to be found at. */

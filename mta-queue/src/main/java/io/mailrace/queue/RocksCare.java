@@ -12,6 +12,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Stream;
 import org.slf4j.Logger;
@@ -69,7 +70,7 @@ final class RocksCare implements SpoolCare {
     }
 
     @Override
-    public void backup(Path directory) {
+    public synchronized void backup(Path directory) {
         Path db = directory.resolve("db");
         try {
             if (!directory.isAbsolute()) {
@@ -89,7 +90,9 @@ final class RocksCare implements SpoolCare {
         log.pin();
         try {
             store.checkpoint(db);
-            store.log().copy(Store.cutOffLog(db, config), logs);
+            Set<Integer> slots = Store.cutOffLog(db, config);
+            log.pin(slots);
+            store.log().copy(slots, logs);
             syncAll(db);
             Folders.sync(directory);
         } catch (SpoolException | IOException | UncheckedIOException failed) {
@@ -128,7 +131,7 @@ final class RocksCare implements SpoolCare {
      */
     void tidy(long nowNanos) {
         long files = store.fileBytes(Store.Family.CONTENT);
-        long living = commits.liveBytes() + commits.keptBytes();
+        long living = commits.liveBytes() + commits.keptBytes() - log.liveBytes();
         boolean worth = files > LITTER_BYTES && files > 2 * living
                 && (queues.waiting() == 0 || files > 4 * living + 16 * LITTER_BYTES);
         long before = compactedNanos.get();

@@ -192,7 +192,8 @@ public final class RocksSpool implements Spool {
         metrics.gauge("queue_queues", "Queues known", queues::size);
         metrics.gauge("spool_fresh_content_bytes", "Contents held for their first attempt",
                 fresh::bytes);
-        metrics.gauge("spool_size_bytes", "Size of the database", admission::sizeBytes);
+        metrics.gauge("spool_size_bytes", "Data files, and contents that are needed in the log",
+                admission::sizeBytes);
         metrics.gauge("spool_log_bytes", "Files of the spool's log", log::sizeBytes);
         metrics.gauge("spool_log_live_bytes", "Contents in the spool's log that are needed",
                 log::liveBytes);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.mailrace.queue;
 
+import org.jspecify.annotations.Nullable;
+
 /** The machine under the spool failed: disk full, I/O error, damaged data, wrong format. */
 public final class SpoolException extends RuntimeException {
     private static final long serialVersionUID = 1L;
@@ -15,7 +17,7 @@ public final class SpoolException extends RuntimeException {
         this(message, cause, false);
     }
 
-    private SpoolException(String message, Throwable cause, boolean passing) {
+    private SpoolException(String message, @Nullable Throwable cause, boolean passing) {
         super(message, cause);
         this.passing = passing;
     }
@@ -23,6 +25,11 @@ public final class SpoolException extends RuntimeException {
     /** The disk did not answer as it should, which says nothing of what is on it. */
     static SpoolException ofDisk(String message, Throwable cause) {
         return new SpoolException(message, cause, true);
+    }
+
+    /** Nobody has the database open, or not yet again. */
+    static SpoolException closed() {
+        return new SpoolException("spool is closed", null, true);
     }
 
     /** Whether it may be gone at the next try; otherwise what was read is damaged. */

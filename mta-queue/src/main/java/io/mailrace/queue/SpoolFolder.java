@@ -81,16 +81,19 @@ public final class SpoolFolder {
 
     /** No problem, and not to be seen in a database that is only looked at. */
     private static void tellMissing(Store store, Consumer<String> out) {
-        long missing;
-        try {
-            missing = LogRedo.missing(store.log(), store.progress());
-        } catch (SpoolException damaged) {
-            // Told by the check.
-            return;
-        }
+        int missing = missing(store);
         if (missing > 0) {
             out.accept("the log holds " + missing + " batches that the database lacks since the"
-                    + " machine went down: the next start or a repair takes them");
+                    + " machine went down: the next start takes them");
+        }
+    }
+
+    private static int missing(Store store) {
+        try {
+            return LogRedo.missing(store.log(), store.progress()).size();
+        } catch (SpoolException damaged) {
+            // Told by the check.
+            return 0;
         }
     }
 
@@ -147,13 +150,18 @@ public final class SpoolFolder {
 
     /** What only the log has goes into the database to be copied, when it can be written at all. */
     private static void takeFromLog(QueueConfig config, Path db, Consumer<String> out) {
+        try (Store store = Store.openReadOnly(db, config.spool())) {
+            if (missing(store) == 0) {
+                return;
+            }
+        }
         try {
             Store.openDamaged(db, config.spool()).close();
         } catch (SpoolException damaged) {
             if (damaged.mayPass()) {
                 throw damaged;
             }
-            out.accept("the log is not looked at: " + damaged.getMessage());
+            out.accept("what only the log has is not repaired: " + damaged.getMessage());
         }
     }
 

@@ -12,7 +12,6 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.ThreadLocalRandom;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -58,7 +57,8 @@ final class SpoolLog implements AutoCloseable {
     private final LogFiles files;
     private final int slotBytes;
     private final Map<Integer, Live> slots = new ConcurrentSkipListMap<>();
-    private final AtomicInteger pins = new AtomicInteger();
+    private volatile boolean pinsAll;
+    private volatile Set<Integer> pinned = Set.of();
     private final long run = ThreadLocalRandom.current().nextLong(1, Long.MAX_VALUE);
     private final ByteBuffer buffer = ByteBuffer.allocateDirect(BUFFER_BYTES);
     private @Nullable FileChannel out;
@@ -108,14 +108,15 @@ final class SpoolLog implements AutoCloseable {
      *
      * @param first number of the batch that comes next
      * @param before number of the newest committed batch
+     * @param not these are left alone: batches are in them that may be alive
      * @throws SpoolException when what was written lately cannot be synced, or there is no file
      */
-    void turn(long first, long before) {
+    void turn(long first, long before, Set<Integer> not) {
         if (out != null && unsynced) {
             sync();
         }
         closeSlot();
-        int next = next();
+        int next = next(not);
         highest = Math.max(highest, next);
         slots.putIfAbsent(next, Live.NONE);
         try {
@@ -132,10 +133,10 @@ final class SpoolLog implements AutoCloseable {
         head(new LogEntry(LogEntry.Kind.SLOT, 0, first, before, run));
     }
 
-    private int next() {
+    private int next(Set<Integer> not) {
         for (Map.Entry<Integer, Live> slot : slots.entrySet()) {
             int number = slot.getKey();
-            if (pins.get() == 0 && isFree(slot) && number != anchor
+            if (isFree(slot) && !isPinned(number) && number != anchor && !not.contains(number)
                     && !refused.contains(number)) {
                 return number;
             }
@@ -265,21 +266,32 @@ final class SpoolLog implements AutoCloseable {
     void trim(int keep) {
         List<Integer> free = new ArrayList<>();
         slots.entrySet().stream().filter(this::isFree).filter(slot -> slot.getKey() != anchor)
+                .filter(slot -> !isPinned(slot.getKey()))
                 .forEach(slot -> free.add(slot.getKey()));
-        while (free.size() > keep && pins.get() == 0) {
+        while (free.size() > keep) {
             int last = free.removeLast();
             files.remove(last);
             slots.remove(last);
         }
     }
 
-    /** Until {@link #unpin}, what is freed stays as it is. Any thread. */
+    /** Until {@link #unpin}, no slot that is freed is written again or removed. Any thread. */
     void pin() {
-        pins.incrementAndGet();
+        pinsAll = true;
+    }
+
+    /** These only, from now on. */
+    void pin(Set<Integer> some) {
+        pinned = Set.copyOf(some);
+        pinsAll = false;
     }
 
     void unpin() {
-        pins.decrementAndGet();
+        pin(Set.of());
+    }
+
+    private boolean isPinned(int slot) {
+        return pinsAll || pinned.contains(slot);
     }
 
     private boolean isFree(Map.Entry<Integer, Live> slot) {

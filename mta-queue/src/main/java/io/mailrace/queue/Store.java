@@ -188,6 +188,7 @@ final class Store implements BatchSink, AutoCloseable {
         Store store = new Store(directory, config, true);
         try {
             store.refuseUnknownFamilies();
+            store.refuseMissingFamilies();
             store.openDatabase();
             store.refuseOtherFormat();
             return store;
@@ -231,6 +232,8 @@ final class Store implements BatchSink, AutoCloseable {
             takeFromLog(newest);
             long found = progress().batch();
             if (found < newest) {
+                // Nothing is to be read from what is older than memory.
+                closeDatabase();
                 throw new SpoolException("the database has lost the batches behind " + found
                         + ", and the log does not have them");
             }
@@ -450,7 +453,7 @@ final class Store implements BatchSink, AutoCloseable {
     ColumnFamilyHandle handle(Family family) {
         ColumnFamilyHandle handle = families.get(family);
         if (handle == null) {
-            throw new SpoolException("spool is closed");
+            throw SpoolException.closed();
         }
         return handle;
     }
@@ -492,7 +495,7 @@ final class Store implements BatchSink, AutoCloseable {
     private Opened current() {
         Opened now = opened;
         if (now == null) {
-            throw new SpoolException("spool is closed");
+            throw SpoolException.closed();
         }
         return now;
     }
@@ -519,6 +522,20 @@ final class Store implements BatchSink, AutoCloseable {
         }
     }
 
+    /** Only what is opened for writing makes them. */
+    private void refuseMissingFamilies() {
+        try (Options options = new Options()) {
+            int families = RocksDB.listColumnFamilies(options, directory.toString()).size();
+            if (families < Family.values().length + 1) {
+                throw new SpoolException("spool " + directory + " has an older format: Mailrace"
+                        + " converts it when it is started on it");
+            }
+        } catch (RocksDBException unreadable) {
+            throw new SpoolException("spool " + directory + " cannot be opened: "
+                    + unreadable.getMessage(), unreadable);
+        }
+    }
+
     private void openDatabase() {
         List<ColumnFamilyDescriptor> descriptors = new ArrayList<>();
         descriptors.add(new ColumnFamilyDescriptor(RocksDB.DEFAULT_COLUMN_FAMILY,
@@ -529,7 +546,7 @@ final class Store implements BatchSink, AutoCloseable {
                     family == Family.CONTENT ? tuning.content() : tuning.records()));
         }
         List<ColumnFamilyHandle> handles = new ArrayList<>();
-        DBOptions options = tuning.database();
+        DBOptions options = tuning.database(hasLogs());
         try {
             RocksDB db = readOnly
                     ? RocksDB.openReadOnly(options, directory.toString(), descriptors, handles)
@@ -546,6 +563,18 @@ final class Store implements BatchSink, AutoCloseable {
             throw new SpoolException(reason.contains("LOCK") || reason.contains("lock hold")
                     ? "spool " + directory + " is in use by another running Mailrace"
                     : "spool " + directory + " cannot be opened: " + reason, refused);
+        }
+    }
+
+    private boolean hasLogs() {
+        if (!Files.isDirectory(directory)) {
+            return false;
+        }
+        try (Stream<Path> files = Files.list(directory)) {
+            return files.anyMatch(path -> path.toString().endsWith(".log"));
+        } catch (IOException unreadable) {
+            throw SpoolException.ofDisk("spool " + directory + " cannot be read: " + unreadable,
+                    unreadable);
         }
     }
 

@@ -85,10 +85,16 @@ final class StoreOptions implements AutoCloseable {
         return records;
     }
 
-    /** New options for one opening; the caller closes them. */
-    DBOptions database() {
+    /**
+     * New options for one opening; the caller closes them.
+     *
+     * @param logged whether there are logs: RocksDB refuses to verify none, such as the death of a
+     *        process leaves that was just making the database
+     */
+    DBOptions database(boolean logged) {
         boolean sync = config.durability() == SpoolConfig.Durability.SYNC;
-        return verifyingLogs().setCreateIfMissing(true).setCreateMissingColumnFamilies(true)
+        return (logged ? verifyingLogs() : new DBOptions()).setCreateIfMissing(true)
+                .setCreateMissingColumnFamilies(true)
                 .setWalRecoveryMode(WALRecoveryMode.PointInTimeRecovery)
                 // A log file used again is synced without touching the file system's metadata.
                 .setRecycleLogFileNum(sync ? 4 : 0)

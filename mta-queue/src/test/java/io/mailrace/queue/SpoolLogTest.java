@@ -15,6 +15,7 @@ import io.mailrace.core.testing.FakeTimeSource;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.lang.reflect.Proxy;
+import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -22,6 +23,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -120,25 +122,33 @@ class SpoolLogTest {
         }
     }
 
-    /** Over several slots, some of them written again; what is read on from there is in order. */
-    @Test
-    void machineDown_logOfSeveralSlots_isFollowed() throws Exception {
-        int messages = 120;
+    /** Into slots that are written again, over the end of one: nine messages fill a slot. */
+    @ParameterizedTest
+    @ValueSource(ints = {200, 203, 206})
+    void machineDown_logThatGoesOnInAnotherSlot_isFollowed(int messages) throws Exception {
+        List<Integer> waiting = new ArrayList<>();
         try (SpoolFixture fixture = new SpoolFixture(directory)) {
             for (int i = 0; i < messages; i++) {
-                fixture.accept(random(i, 20_000), "u@one.test");
-                if (i % 50 == 49) {
-                    // A slot is full every dozen messages: what was synced then is in here.
+                boolean stays = i % 40 < 5;
+                if (stays) {
+                    waiting.add(i);
+                }
+                fixture.accept(random(i, 20_000), stays ? "u@stays.test" : "u@goes.test");
+                if (!stays) {
+                    fixture.settle(fixture.take("goes.test"), delivered());
+                }
+                if (i == messages - 6) {
                     takeSnapshot();
                 }
             }
         }
-        assertThat(slots()).hasSizeGreaterThan(8);
+        assertThat(slots()).hasSizeBetween(3, 14);
         machineWentDown();
+        assertThat(problems()).isNotEmpty();
         try (SpoolFixture after = new SpoolFixture(directory)) {
-            assertThat(after.queue("one.test").status().waiting()).isEqualTo(messages);
-            for (int i = 0; i < messages; i++) {
-                assertThat(after.read(after.take("one.test"))).isEqualTo(random(i, 20_000));
+            assertThat(after.spool.queues().waiting()).isEqualTo(waiting.size());
+            for (int i : waiting) {
+                assertThat(after.read(after.take("stays.test"))).isEqualTo(random(i, 20_000));
             }
         }
         assertThat(problems()).isEmpty();
@@ -315,18 +325,21 @@ class SpoolLogTest {
             fixture.accept(message("b"), "b@one.test");
             fixture.accept(message("c"), "c@one.test");
         }
-        QueueConfig config = SpoolFixture.config(directory);
+        SpoolConfig config = SpoolFixture.config(directory).spool();
         long newest;
-        try (Store store = Store.openReadOnly(db(), config.spool())) {
+        try (Store store = Store.openReadOnly(db(), config)) {
             newest = store.progress().batch();
         }
         machineWentDown();
-        try (Store store = Store.openReadOnly(db(), config.spool())) {
-            assertThat(LogRedo.missing(store.log(), store.progress())).isPositive();
-        }
-        try (Store store = Store.open(db(), config.spool())) {
-            assertThat(store.progress().batch()).isEqualTo(newest);
+        Path log = directory.resolve(LogFiles.FOLDER);
+        Path away = directory.resolve("away");
+        Files.move(log, away);
+        try (Store store = Store.open(db(), config)) {
+            Files.move(away, log);
+            store.reopen(newest - 1);
+            assertThat(store.progress().batch()).isEqualTo(newest - 1);
             store.reopen(newest);
+            assertThat(store.progress().batch()).isEqualTo(newest);
             assertThatThrownBy(() -> store.reopen(newest + 1))
                     .hasMessageContaining("has lost the batches");
         }
@@ -413,7 +426,11 @@ class SpoolLogTest {
         try (SpoolFixture fixture = new SpoolFixture(directory, "spool.durability = async")) {
             fixture.accept(message("not"), "b@one.test");
             fixture.settle(fixture.take("one.test"), delivered());
+            takeSnapshot();
+            fixture.accept(message("within the loss window"), "b@one.test");
         }
+        machineWentDown();
+        Files.delete(directory.resolve("commits"));
         try (SpoolFixture after = new SpoolFixture(directory)) {
             assertThat(after.spool.queues().waiting()).isEqualTo(1);
             assertThat(after.read(after.take("one.test"))).isEqualTo(message("not"));
@@ -425,14 +442,20 @@ class SpoolLogTest {
     void fileOfTheLogRefused_failsNewMailUntilItIsThere() throws Exception {
         try (SpoolFixture fixture = new SpoolFixture(directory)) {
             fixture.accept(message("a"), "a@one.test");
-            Path next = directory.resolve(LogFiles.FOLDER).resolve("00000001");
-            Files.createDirectories(next);
+            List<Path> inTheWay = Stream.of(1, 2, 3, 4, 5, 6, 7, 8, 9)
+                    .map(slot -> directory.resolve(LogFiles.FOLDER).resolve("0000000" + slot))
+                    .toList();
+            for (Path folder : inTheWay) {
+                Files.createDirectories(folder);
+            }
             byte[] full = random(2, SpoolFixture.SLOT_BYTES);
             fixture.accept(full, "b@one.test");
             assertThatThrownBy(() -> fixture.accept(message("c"), "c@one.test"))
                     .hasMessage("not committed");
             assertThat(fixture.spool.refusal().orElseThrow()).contains("log");
-            Files.delete(next);
+            for (Path folder : inTheWay) {
+                Files.delete(folder);
+            }
             await(() -> {
                 fixture.time.advance(Duration.ofSeconds(2));
                 return fixture.spool.refusal().isEmpty();
@@ -481,6 +504,95 @@ class SpoolLogTest {
         assertThat(problems()).singleElement().asString().contains("slot 0 of the log");
         SpoolFolder.check(SpoolFixture.config(directory), directory, true, line -> {});
         assertThat(problems()).isEmpty();
+    }
+
+    /** A log under a disk whose files fail when the test closes them. */
+    private final class Bench {
+        final List<FileChannel> opened = new ArrayList<>();
+        final LogFiles files = new LogFiles(directory.resolve(LogFiles.FOLDER)) {
+            @Override
+            FileChannel write(int slot) throws IOException {
+                FileChannel channel = super.write(slot);
+                opened.add(channel);
+                return channel;
+            }
+        };
+        final SpoolLog log = new SpoolLog(files, SpoolFixture.SLOT_BYTES);
+        Progress.LogMark first = Progress.LogMark.NONE;
+
+        void turn(long next, long before) {
+            log.turn(next, before, Set.of());
+        }
+
+        int batch(long number, long before) {
+            Progress.LogMark mark = log.mark();
+            if (first.isNone()) {
+                first = mark;
+            }
+            log.append(number, 0, StoredChunk.plain(random((int) number, 3000)));
+            Progress.LogMark end = log.mark();
+            if (number == 1) {
+                first = end;
+            }
+            log.commit(number, before, new byte[]{1, 2, 3}, true);
+            log.committed(Map.of(end.slot(), new SpoolLog.Live(1, 3000)));
+            return end.slot();
+        }
+
+        List<Long> missing(long have) {
+            return LogRedo.missing(files, new Progress(have, 0, 0, 0, 0, 0, 1, 0, 0, first));
+        }
+    }
+
+    /** Refused by the database: 2 and 4; 5 is alive after all, though 6 was tried before that. */
+    @Test
+    void redo_batchesBesideTheWay_areLeftOut() {
+        Bench bench = new Bench();
+        bench.turn(1, 0);
+        bench.batch(1, 0);
+        bench.batch(2, 1);
+        bench.batch(3, 1);
+        bench.batch(4, 3);
+        bench.turn(5, 3);
+        bench.batch(5, 3);
+        bench.batch(6, 3);
+        bench.batch(7, 5);
+        assertThat(bench.missing(1)).containsExactly(3L, 5L, 7L);
+    }
+
+    /** The sync of batch 2 failed: its slot is left, and what follows does not need it. */
+    @Test
+    void slotThatFails_isLeftAndNotTriedNext() throws Exception {
+        Bench bench = new Bench();
+        bench.turn(1, 0);
+        int first = bench.batch(1, 0);
+        bench.opened.getLast().close();
+        assertThatThrownBy(() -> bench.batch(2, 1)).isInstanceOf(SpoolException.class)
+                .hasMessageContaining("log of the spool cannot be written");
+        assertThat(bench.log.isFull()).isTrue();
+        bench.turn(3, 1);
+        int second = bench.batch(3, 1);
+        assertThat(second).isNotEqualTo(first);
+        bench.opened.getLast().close();
+        assertThatThrownBy(() -> bench.batch(4, 3)).isInstanceOf(SpoolException.class);
+        bench.turn(5, 3);
+        assertThat(bench.batch(5, 3)).isNotIn(first, second);
+        assertThat(bench.missing(1)).containsExactly(3L, 5L);
+        bench.log.close();
+    }
+
+    /** The newest batch of the database is not in the log: later ones that follow it are taken. */
+    @Test
+    void redo_unreadableAnchor_goesOnWithTheNextSlot() throws Exception {
+        Bench bench = new Bench();
+        bench.turn(1, 0);
+        bench.batch(1, 0);
+        bench.turn(2, 1);
+        bench.batch(2, 1);
+        bench.log.close();
+        Files.write(slots().getFirst(), new byte[100]);
+        assertThat(bench.missing(1)).containsExactly(2L);
+        assertThat(bench.missing(2)).isEmpty();
     }
 
     @Test

@@ -8,12 +8,9 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.HashSet;
-import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Set;
-import java.util.concurrent.Executor;
 import java.util.concurrent.LinkedBlockingQueue;
-import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
@@ -140,7 +137,7 @@ final class CommitThread implements AutoCloseable {
             LockSupport.unpark(thread);
         }
         if (closed && input.remove(operation)) {
-            tell(List.of(operation), new SpoolException("spool is closed"));
+            CommitNews.tell(List.of(operation), new SpoolException("spool is closed"));
         }
     }
 
@@ -195,7 +192,7 @@ final class CommitThread implements AutoCloseable {
         input.drainTo(late);
         late.addAll(kept);
         kept.clear();
-        tell(late, new SpoolException("spool is closed"));
+        CommitNews.tell(late, new SpoolException("spool is closed"));
     }
 
     @SuppressWarnings("CatchingUnchecked")
@@ -362,7 +359,8 @@ final class CommitThread implements AutoCloseable {
             }
             if (operation instanceof Operation.Accept accept && accept.mail().firstChunk() > 0
                     && accept.failuresBefore() != failures) {
-                tell(List.of(operation), new SpoolException("its first chunks may be lost"));
+                CommitNews.tell(List.of(operation),
+                        new SpoolException("its first chunks may be lost"));
                 return operation;
             }
             try {
@@ -375,7 +373,8 @@ final class CommitThread implements AutoCloseable {
             } catch (Exception unexpected) {
                 LOG.error("operation cannot be written kind={}",
                         operation.getClass().getSimpleName(), unexpected);
-                tell(List.of(operation), new SpoolException("cannot be written", unexpected));
+                CommitNews.tell(List.of(operation),
+                        new SpoolException("cannot be written", unexpected));
                 return operation;
             }
         }
@@ -417,7 +416,7 @@ final class CommitThread implements AutoCloseable {
             LOG.error("batch not published", unexpected);
         }
         parts.journal().published(newestEvent);
-        tell(batch.operations(), null);
+        CommitNews.tell(batch.operations(), null);
         if (batch.hasEvents()) {
             parts.journal().tellReaders();
         }
@@ -500,7 +499,7 @@ final class CommitThread implements AutoCloseable {
         for (Operation operation : operations) {
             (operation.isKept() ? kept : failed).add(operation);
         }
-        tell(failed, why);
+        CommitNews.tell(failed, why);
     }
 
     private void whileBroken(List<Operation> operations) {
@@ -557,7 +556,7 @@ final class CommitThread implements AutoCloseable {
             countBytes(alive);
             alive.publish(parts.fresh(), parts.queues(), log);
             alive.operations().forEach(this::remember);
-            tell(alive.operations().stream().filter(Operation::isKept).toList(), null);
+            CommitNews.tell(alive.operations().stream().filter(Operation::isKept).toList(), null);
         }
         attempts.clear();
     }
@@ -578,38 +577,6 @@ final class CommitThread implements AutoCloseable {
             queues.add(known);
         }
         return known;
-    }
-
-    /** Tells everybody concerned, with one task for each executor. */
-    private static void tell(List<Operation> operations, @Nullable SpoolException why) {
-        IdentityHashMap<Executor, List<CommitListener>> byExecutor = new IdentityHashMap<>();
-        for (Operation operation : operations) {
-            Operation.Told told = operation.told();
-            if (told != null) {
-                byExecutor.computeIfAbsent(told.where(), where -> new ArrayList<>())
-                        .add(told.listener());
-            }
-        }
-        byExecutor.forEach((where, listeners) -> {
-            try {
-                where.execute(() -> listeners.forEach(one -> tellOne(one, why)));
-            } catch (RejectedExecutionException gone) {
-                LOG.warn("commits not told, their executor has ended count={}", listeners.size());
-            }
-        });
-    }
-
-    @SuppressWarnings("CatchingUnchecked")
-    private static void tellOne(CommitListener listener, @Nullable SpoolException why) {
-        try {
-            if (why == null) {
-                listener.committed();
-            } else {
-                listener.failed(why);
-            }
-        } catch (Exception unexpected) {
-            LOG.error("commit listener failed", unexpected);
-        }
     }
 
     /** Whether RocksDB says that what is on disk is damaged. */

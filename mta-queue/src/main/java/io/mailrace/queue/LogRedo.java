@@ -57,7 +57,12 @@ final class LogRedo {
      * @param newest number of the last batch that is to be written
      * @throws SpoolException when it cannot be written
      */
-    static void apply(Store store, LogFiles files, Progress progress, long newest) {
+    static void apply(Store store, long newest) {
+        Progress progress = readable(store);
+        if (progress == null) {
+            return;
+        }
+        LogFiles files = store.log();
         Deque<Found> missing = new LogRedo(files, progress).find(newest);
         if (missing.isEmpty()) {
             return;
@@ -79,6 +84,32 @@ final class LogRedo {
         }
         LOG.info("took batches from the log that the database lacked count={} newest={}",
                 missing.size(), missing.getLast().head.number());
+    }
+
+    /** Notes that no batch of the log is newer than the database. */
+    static void leave(Store store) throws RocksDBException {
+        Progress progress = readable(store);
+        if (progress != null && !progress.log().isNone()) {
+            try (WriteBatch batch = new WriteBatch()) {
+                batch.put(store.handle(Store.Family.STATE), Keys.PROGRESS,
+                        progress.withoutLog().encode());
+                store.write(batch, true);
+            }
+        }
+    }
+
+    /** Null when it is damaged: then nothing of the log is taken, and no spool starts on it. */
+    private static @Nullable Progress readable(Store store) {
+        try {
+            return store.progress();
+        } catch (SpoolException damaged) {
+            if (damaged.mayPass()) {
+                throw damaged;
+            }
+            LOG.error("how far the spool has come cannot be read reason=\"{}\"",
+                    damaged.getMessage());
+            return null;
+        }
     }
 
     private Deque<Found> find(long newest) {

@@ -156,7 +156,7 @@ final class RocksCare implements SpoolCare {
         if (size < 0) {
             return Optional.empty();
         }
-        boolean there = size == 0 || store.hasContent(id);
+        boolean there = size == 0 || StoredChunk.isThere(store, id);
         return there
                 ? Optional.of(new StoredContent(store, fresh, id.value(), size))
                 : Optional.empty();

@@ -127,7 +127,7 @@ public final class RocksSpool implements Spool {
         this.walWatch = walWatch;
         meters = new SpoolMeters(metrics);
         Progress progress = store.progress();
-        log.start(store.slots(), progress);
+        log.start(SpoolLog.stored(store), progress);
         long heap = Runtime.getRuntime().maxMemory();
         clock = new SpoolClock(time, progress, config.retry().longestAge().toMillis());
         ids = new SpoolIds(time, progress.newestId() == 0 ? 0 : progress.newestId() + ID_SLACK);

@@ -132,7 +132,7 @@ public final class SpoolFolder {
                 copy(family, from, to);
             }
             // Batches of the log name families by number, and those may be others now.
-            to.leaveLog();
+            LogRedo.leave(to);
             to.sync();
         } catch (RocksDBException refused) {
             throw SpoolException.ofDisk("not repaired: " + refused.getMessage(), refused);

@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.zip.CRC32C;
@@ -91,6 +92,20 @@ final class SpoolLog implements AutoCloseable {
         slots.putAll(stored);
         highest = slots.keySet().stream().mapToInt(slot -> slot).max().orElse(-1);
         anchor = progress.log().isNone() ? -1 : progress.log().slot();
+    }
+
+    /** The slots in which something is needed, as a database has it. */
+    static Map<Integer, Live> stored(Store store) {
+        Map<Integer, Live> slots = new TreeMap<>();
+        store.scan(Store.Family.STATE, Keys.kind(Keys.SLOT), Keys.kind(Keys.SLOT + 1),
+                (key, value) -> {
+                    Live live = QueueCodec.live(value);
+                    if (live.chunks() > 0) {
+                        slots.put(Keys.intAt(key, 1), live);
+                    }
+                    return true;
+                });
+        return slots;
     }
 
     /** Where the end of the batch being made is going to stand. */

@@ -1,19 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.mailrace.queue;
 
-import io.mailrace.core.SpoolId;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.TreeMap;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.function.Function;
 import java.util.stream.Stream;
@@ -24,7 +21,6 @@ import org.rocksdb.ColumnFamilyHandle;
 import org.rocksdb.DBOptions;
 import org.rocksdb.FlushOptions;
 import org.rocksdb.NativeLibraryLoader;
-import org.rocksdb.Options;
 import org.rocksdb.Range;
 import org.rocksdb.ReadOptions;
 import org.rocksdb.RocksDB;
@@ -35,8 +31,6 @@ import org.rocksdb.Slice;
 import org.rocksdb.Status;
 import org.rocksdb.WriteBatch;
 import org.rocksdb.WriteOptions;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * The RocksDB database of one spool. Any thread reads; only {@code spool-commit} writes. After
@@ -91,7 +85,6 @@ final class Store implements BatchSink, AutoCloseable {
     /** What exists only while the database is open. */
     private record Opened(RocksDB db, List<ColumnFamilyHandle> handles, DBOptions options) {}
 
-    private static final Logger LOG = LoggerFactory.getLogger(Store.class);
     private static final byte[] NO_KEY = {};
     private static final long LONG_LOG = 16L << 20;
 
@@ -136,9 +129,8 @@ final class Store implements BatchSink, AutoCloseable {
     }
 
     /**
-     * Opens the database or makes it.
-     *
-     * @throws SpoolException when another process has it, its format is newer, or it is broken
+     * Opens the database or makes it. Raises {@link SpoolException} when another process has it,
+     * its format is newer, or it is broken.
      */
     static Store open(Path directory, SpoolConfig config) {
         return open(directory, new Store(directory, config, false));
@@ -161,10 +153,11 @@ final class Store implements BatchSink, AutoCloseable {
     private static Store open(Path directory, Store store) {
         try {
             Folders.make(directory);
-            store.refuseUnknownFamilies();
+            StoreFormat format = new StoreFormat(store);
+            format.refuseUnknownFamilies();
             store.openDatabase();
-            store.checkFormat();
-            store.takeFromLog(Long.MAX_VALUE);
+            format.check();
+            LogRedo.apply(store, Long.MAX_VALUE);
             FormatNote.write(directory.resolveSibling(FormatNote.NAME));
             return store;
         } catch (IOException unusable) {
@@ -187,10 +180,11 @@ final class Store implements BatchSink, AutoCloseable {
         }
         Store store = new Store(directory, config, true);
         try {
-            store.refuseUnknownFamilies();
-            store.refuseMissingFamilies();
+            StoreFormat format = new StoreFormat(store);
+            format.refuseUnknownFamilies();
+            format.refuseMissingFamilies();
             store.openDatabase();
-            store.refuseOtherFormat();
+            format.refuseOther();
             return store;
         } catch (SpoolException broken) {
             store.close();
@@ -229,7 +223,7 @@ final class Store implements BatchSink, AutoCloseable {
         try {
             closeDatabase();
             openDatabase();
-            takeFromLog(newest);
+            LogRedo.apply(this, newest);
             long found = progress().batch();
             if (found < newest) {
                 // Nothing is to be read from what is older than memory.
@@ -500,42 +494,6 @@ final class Store implements BatchSink, AutoCloseable {
         return now;
     }
 
-    /** Opening with families missing fails with a riddle, so look first. */
-    private void refuseUnknownFamilies() {
-        if (!Files.exists(directory.resolve("CURRENT"))) {
-            return;
-        }
-        try (Options options = new Options()) {
-            for (byte[] name : RocksDB.listColumnFamilies(options, directory.toString())) {
-                String title = new String(name, StandardCharsets.UTF_8);
-                boolean known = title.equals("default");
-                for (Family family : Family.values()) {
-                    known |= family.title.equals(title);
-                }
-                if (!known) {
-                    throw newer("it holds a part \"" + title + "\" unknown here");
-                }
-            }
-        } catch (RocksDBException unreadable) {
-            throw new SpoolException("spool " + directory + " cannot be opened: "
-                    + unreadable.getMessage(), unreadable);
-        }
-    }
-
-    /** Only what is opened for writing makes them. */
-    private void refuseMissingFamilies() {
-        try (Options options = new Options()) {
-            int families = RocksDB.listColumnFamilies(options, directory.toString()).size();
-            if (families < Family.values().length + 1) {
-                throw new SpoolException("spool " + directory + " has an older format: Mailrace"
-                        + " converts it when it is started on it");
-            }
-        } catch (RocksDBException unreadable) {
-            throw new SpoolException("spool " + directory + " cannot be opened: "
-                    + unreadable.getMessage(), unreadable);
-        }
-    }
-
     private void openDatabase() {
         List<ColumnFamilyDescriptor> descriptors = new ArrayList<>();
         descriptors.add(new ColumnFamilyDescriptor(RocksDB.DEFAULT_COLUMN_FAMILY,
@@ -606,53 +564,6 @@ final class Store implements BatchSink, AutoCloseable {
         }
     }
 
-    private void checkFormat() {
-        byte[] stored = get(Family.STATE, Keys.FORMAT);
-        if (stored != null) {
-            long format = QueueCodec.number(stored, "format");
-            if (format > FORMAT) {
-                throw newer("its format is " + format + ", this version knows up to " + FORMAT);
-            }
-            if (format < FORMAT) {
-                FormatUpgrade.toCurrent(this, format);
-            }
-            return;
-        }
-        try (WriteBatch batch = new WriteBatch()) {
-            batch.put(handle(Family.STATE), Keys.FORMAT, QueueCodec.number(FORMAT));
-            write(batch, true);
-        } catch (RocksDBException refused) {
-            throw new SpoolException("spool " + directory + " cannot be written: "
-                    + refused.getMessage(), refused);
-        }
-    }
-
-    /** A format that cannot be read because it is damaged is taken for this one. */
-    private void refuseOtherFormat() {
-        long format;
-        try {
-            byte[] stored = get(Family.STATE, Keys.FORMAT);
-            format = stored == null ? FORMAT : QueueCodec.number(stored, "format");
-        } catch (SpoolException damaged) {
-            if (damaged.mayPass()) {
-                throw damaged;
-            }
-            format = FORMAT;
-        }
-        if (format > FORMAT) {
-            throw newer("its format is " + format + ", this version knows up to " + FORMAT);
-        }
-        if (format < FORMAT) {
-            throw new SpoolException("spool " + directory + " has the older format " + format
-                    + ": Mailrace converts it when it is started on it");
-        }
-    }
-
-    private SpoolException newer(String why) {
-        return new SpoolException("spool " + directory + " was written by a newer Mailrace: " + why
-                + ". It was not touched.");
-    }
-
     /**
      * Prepares the copy of a database: what its log has behind the copied batches is not taken for
      * newer than the database, for other slots of that log are as they were before.
@@ -663,8 +574,8 @@ final class Store implements BatchSink, AutoCloseable {
         Store copy = new Store(directory, config, false);
         try {
             copy.openDatabase();
-            copy.leaveLog();
-            return copy.slots().keySet();
+            LogRedo.leave(copy);
+            return SpoolLog.stored(copy).keySet();
         } catch (RocksDBException refused) {
             throw SpoolException.ofDisk("copy cannot be written: " + refused.getMessage(),
                     refused);
@@ -673,83 +584,10 @@ final class Store implements BatchSink, AutoCloseable {
         }
     }
 
-    private void takeFromLog(long newest) {
-        Progress progress = readableProgress();
-        if (progress != null) {
-            LogRedo.apply(this, log, progress, newest);
-        }
-    }
-
-    /** Notes that no batch of the log is newer than the database. */
-    void leaveLog() throws RocksDBException {
-        Progress progress = readableProgress();
-        if (progress != null && !progress.log().isNone()) {
-            try (WriteBatch batch = new WriteBatch()) {
-                batch.put(handle(Family.STATE), Keys.PROGRESS, progress.withoutLog().encode());
-                write(batch, true);
-            }
-        }
-    }
-
-    /** Null when it is damaged: then nothing of the log is taken, and no spool starts on it. */
-    private @Nullable Progress readableProgress() {
-        try {
-            return progress();
-        } catch (SpoolException damaged) {
-            if (damaged.mayPass()) {
-                throw damaged;
-            }
-            LOG.error("how far the spool has come cannot be read reason=\"{}\"",
-                    damaged.getMessage());
-            return null;
-        }
-    }
-
-    /** The slots of the log in which something is needed. */
-    Map<Integer, SpoolLog.Live> slots() {
-        Map<Integer, SpoolLog.Live> slots = new TreeMap<>();
-        scan(Family.STATE, Keys.kind(Keys.SLOT), Keys.kind(Keys.SLOT + 1), (key, value) -> {
-            SpoolLog.Live live = QueueCodec.live(value);
-            if (live.chunks() > 0) {
-                slots.put(Keys.intAt(key, 1), live);
-            }
-            return true;
-        });
-        return slots;
-    }
-
     /** How far the spool has come, as committed. */
     Progress progress() {
         byte[] stored = get(Family.STATE, Keys.PROGRESS);
         return stored == null ? Progress.NONE : Progress.decode(stored);
-    }
-
-    /** Reads one chunk of a content and checks its sum. */
-    byte[] chunk(long id, int index, int lengthBytes) {
-        byte[] key = Keys.content(new SpoolId(id), index);
-        while (true) {
-            byte[] row = get(Family.IN_LOG, key);
-            try {
-                byte[] value = row == null
-                        ? get(Family.CONTENT, key)
-                        : log.chunk(LogPlace.decode(row), id, index);
-                if (value == null) {
-                    throw new SpoolException("content is not in the spool (chunk " + index + ")");
-                }
-                return seal.open(id, index, value, lengthBytes);
-            } catch (SpoolException failed) {
-                // It may have been moved or removed, and its place taken, while it was read.
-                if (Arrays.equals(row, get(Family.IN_LOG, key))) {
-                    throw failed;
-                }
-            }
-        }
-    }
-
-    /** Whether a content of at least one byte is there. */
-    boolean hasContent(SpoolId id) {
-        byte[] key = Keys.content(id, 0);
-        return get(Family.IN_LOG, key) != null || get(Family.CONTENT, key) != null;
     }
 
     LogFiles log() {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.mailrace.queue;
 
+import io.mailrace.core.SpoolId;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
 
@@ -38,5 +39,38 @@ record StoredChunk(byte[] bytes, boolean summed, int sum) {
         byte[] joined = Arrays.copyOf(bytes, length());
         ByteBuffer.wrap(joined).putInt(bytes.length, sum);
         return joined;
+    }
+
+    /**
+     * Reads one chunk of a content and checks its sum.
+     *
+     * @throws SpoolException when it is not there, or damaged
+     */
+    static byte[] read(Store store, long id, int index, int lengthBytes) {
+        byte[] key = Keys.content(new SpoolId(id), index);
+        while (true) {
+            byte[] row = store.get(Store.Family.IN_LOG, key);
+            try {
+                byte[] value = row == null
+                        ? store.get(Store.Family.CONTENT, key)
+                        : store.log().chunk(LogPlace.decode(row), id, index);
+                if (value == null) {
+                    throw new SpoolException("content is not in the spool (chunk " + index + ")");
+                }
+                return store.seal().open(id, index, value, lengthBytes);
+            } catch (SpoolException failed) {
+                // It may have been moved or removed, and its place taken, while it was read.
+                if (Arrays.equals(row, store.get(Store.Family.IN_LOG, key))) {
+                    throw failed;
+                }
+            }
+        }
+    }
+
+    /** Whether a content of at least one byte is there. */
+    static boolean isThere(Store store, SpoolId id) {
+        byte[] key = Keys.content(id, 0);
+        return store.get(Store.Family.IN_LOG, key) != null
+                || store.get(Store.Family.CONTENT, key) != null;
     }
 }

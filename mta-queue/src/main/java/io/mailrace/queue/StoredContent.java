@@ -39,7 +39,7 @@ final class StoredContent implements Content {
         if (loaded != null) {
             return loaded;
         }
-        byte[] bytes = store.chunk(id, index, lengthOf(index));
+        byte[] bytes = StoredChunk.read(store, id, index, lengthOf(index));
         older.set(newest.getAndSet(new Loaded(index, new WeakReference<>(bytes))));
         return bytes;
     }

@@ -273,7 +273,7 @@ class RocksSpoolTest {
                 store.scan(family, new byte[0], Keys.ofMessage(Long.MAX_VALUE),
                         (key, value) -> left.add("chunk"));
             }
-            assertThat(store.slots()).isEmpty();
+            assertThat(SpoolLog.stored(store)).isEmpty();
             store.scan(Store.Family.STATE, Keys.kind(Keys.MARKER), Keys.kind(Keys.MARKER + 1),
                     (key, value) -> left.add("marker"));
             assertThat(left).isEmpty();

@@ -43,7 +43,7 @@ final class DiskRows {
                         "spool.min-free-inodes above what the file system has", false, "",
                         DiskRows::inodes),
                 new Row("max-size", "spool.max-size reached",
-                        "max-size = 1m, 2 MB of mail in data files", false, "", DiskRows::maxSize),
+                        "max-size = 1m, 2 MB of mail waits", false, "", DiskRows::maxSize),
                 new Row("low-at-start", "little room at start",
                         "killed; the file system says 1 MB is free; started; freed", true, "",
                         DiskRows::lowAtStart),
@@ -152,7 +152,7 @@ final class DiskRows {
     }
 
     private static String maxSize(FaultLab lab) throws IOException, InterruptedException {
-        // recovery puts what was in the log into data files, which is what counts
+        // contents needed in the log count, and what is in data files
         return limit(lab, "spool.max-size = 1m");
     }
 

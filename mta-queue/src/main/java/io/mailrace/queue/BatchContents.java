@@ -80,6 +80,8 @@ final class BatchContents {
             // Settled mail must not be kept by that. Where all is closed, what follows fails.
             LOG.error("place of a content in the log cannot be read, its slot is not freed id={}"
                     + " reason=\"{}\"", id, damaged.getMessage());
+            rocks.delete(store.handle(Store.Family.IN_LOG), key);
+            return false;
         }
         rocks.delete(store.handle(Store.Family.IN_LOG), key);
         moved.put(new Chunk(id.value(), index), Optional.empty());

@@ -295,6 +295,7 @@ final class CommitThread implements AutoCloseable {
         }
         committed(batch);
         batch.close();
+        operations.forEach(this::forgetRevived);
         parts.meters().committed(batch.operations().size(), batch.acceptedMails(),
                 time.nanos() - begun);
     }
@@ -354,7 +355,7 @@ final class CommitThread implements AutoCloseable {
     @SuppressWarnings("CatchingUnchecked")
     private @Nullable Operation addAll(Batch batch, List<Operation> operations) {
         for (Operation operation : operations) {
-            if (operation instanceof Operation.Discard late && revived.remove(late.id())) {
+            if (operation instanceof Operation.Discard late && revived.contains(late.id())) {
                 continue;
             }
             if (operation instanceof Operation.Accept accept && accept.mail().firstChunk() > 0
@@ -538,6 +539,7 @@ final class CommitThread implements AutoCloseable {
         LOG.info("spool can be written again");
         committed(batch);
         batch.close();
+        first.forEach(this::forgetRevived);
     }
 
     /** @throws SpoolException when the database cannot be opened either, or has lost something */
@@ -565,6 +567,13 @@ final class CommitThread implements AutoCloseable {
     private void remember(Operation operation) {
         if (operation instanceof Operation.Accept accept && accept.mail().firstChunk() > 0) {
             revived.add(accept.mail().id());
+        }
+    }
+
+    /** Its discarding was left out of what is written now. */
+    private void forgetRevived(Operation operation) {
+        if (operation instanceof Operation.Discard late) {
+            revived.remove(late.id());
         }
     }
 

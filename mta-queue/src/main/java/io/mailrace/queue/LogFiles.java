@@ -140,6 +140,32 @@ class LogFiles implements AutoCloseable {
                 : null;
     }
 
+    /**
+     * Writes what stands before an offset to the same place, and brings it to the disk.
+     *
+     * @throws SpoolException when the disk refuses
+     */
+    void writeAgain(int slot, long end) {
+        ByteBuffer part = ByteBuffer.allocate(PART_BYTES);
+        try (FileChannel out = FileChannel.open(file(slot), StandardOpenOption.WRITE)) {
+            long at = 0;
+            while (at < end) {
+                part.clear().limit((int) Math.min(PART_BYTES, end - at));
+                read(slot, at, part);
+                if (part.flip().remaining() == 0) {
+                    break;
+                }
+                while (part.hasRemaining()) {
+                    at += out.write(part, at);
+                }
+            }
+            out.force(true);
+        } catch (IOException refused) {
+            throw SpoolException.ofDisk("log of the spool cannot be written: " + refused,
+                    refused);
+        }
+    }
+
     /** Copies slots to a folder and brings them to the disk. */
     void copy(Iterable<Integer> slots, Path target) throws IOException {
         Folders.make(target);

@@ -5,6 +5,7 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.NavigableMap;
 import java.util.Set;
 import java.util.TreeMap;
@@ -67,6 +68,7 @@ final class LogRedo {
         if (missing.isEmpty()) {
             return;
         }
+        secure(files, missing);
         try {
             for (Found one : missing) {
                 byte[] changes = files.changes(one.slot, one.from, one.offset, one.head);
@@ -84,6 +86,16 @@ final class LogRedo {
         }
         LOG.info("took batches from the log that the database lacked count={} newest={}",
                 missing.size(), missing.getLast().head.number());
+    }
+
+    /**
+     * What was read may be in the memory of the machine only: a process died before its sync, or a
+     * sync failed. The database must not rely on it before it is on the disk.
+     */
+    private static void secure(LogFiles files, Deque<Found> missing) {
+        Map<Integer, Long> ends = new TreeMap<>();
+        missing.forEach(one -> ends.merge(one.slot, one.head.end(one.offset), Math::max));
+        ends.forEach(files::writeAgain);
     }
 
     /** Notes that no batch of the log is newer than the database. */

@@ -6,6 +6,7 @@ import io.mailrace.core.TimeSource;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -90,6 +91,7 @@ final class LogSweep {
     /** Has all that is needed of a slot written elsewhere; false when the disk takes no writes. */
     private boolean clearSlot(int slot) throws InterruptedException {
         AtomicInteger written = new AtomicInteger();
+        LogEntry life = store.log().head(slot, 0);
         int given = 0;
         long offset = 0;
         boolean read = true;
@@ -111,7 +113,8 @@ final class LogSweep {
         if (!onTheirWay.settled() || written.get() < given) {
             return false;
         }
-        if (read && log.live(slot).chunks() > 0 && unreadable.add(slot)) {
+        boolean used = !Objects.equals(life, store.log().head(slot, 0));
+        if (read && !used && log.live(slot).chunks() > 0 && unreadable.add(slot)) {
             LOG.error("slot of the log holds {} chunks that were not found in it slot={}",
                     log.live(slot).chunks(), slot);
         }

@@ -137,7 +137,7 @@ final class Batch implements AutoCloseable {
 
     /** Makes memory follow what is now on disk. */
     void publish(FreshContents fresh, QueueTable table, SpoolLog log) {
-        log.committed(contents.changes());
+        log.committed(mark, contents.changes());
         for (Operation.NewMail mail : mails) {
             byte[] bytes = mail.fresh();
             if (bytes != null) {

@@ -130,7 +130,10 @@ class LogFiles implements AutoCloseable {
         for (long at = from; at < start; at += part.limit()) {
             part.clear().limit((int) Math.min(PART_BYTES, start - at));
             read(slot, at, part);
-            sum.update(part.flip());
+            if (!part.flip().hasRemaining()) {
+                return null;
+            }
+            sum.update(part.duplicate());
         }
         ByteBuffer changes = ByteBuffer.allocate(head.length());
         read(slot, start, changes);
@@ -152,7 +155,7 @@ class LogFiles implements AutoCloseable {
             while (at < end) {
                 part.clear().limit((int) Math.min(PART_BYTES, end - at));
                 read(slot, at, part);
-                if (part.flip().remaining() == 0) {
+                if (!part.flip().hasRemaining()) {
                     break;
                 }
                 while (part.hasRemaining()) {

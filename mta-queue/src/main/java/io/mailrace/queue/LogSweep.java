@@ -163,8 +163,8 @@ final class LogSweep {
             return null;
         }
         byte[] value = store.log().chunk(place, id.value(), index);
-        return value == null ? null
-                : new Operation.Moving(id, index, place,
-                        StoredChunk.whole(value));
+        return value == null
+                ? null
+                : new Operation.Moving(id, index, place, StoredChunk.whole(value));
     }
 }

@@ -57,8 +57,7 @@ final class MailBuilder {
 
     /** @param firstChunk index of the first of {@code chunks}; the others are on disk */
     Operation.NewMail build(SpoolId id, Submission submission, List<StoredChunk> chunks,
-            int firstChunk,
-            byte @Nullable [] fresh) {
+            int firstChunk, byte @Nullable [] fresh) {
         return build(id, submission, split(submission), chunks, firstChunk, fresh);
     }
 

@@ -91,7 +91,7 @@ final class SpoolLog implements AutoCloseable {
         }
         slots.putAll(stored);
         highest = slots.keySet().stream().mapToInt(slot -> slot).max().orElse(-1);
-        anchor = progress.log().isNone() ? -1 : progress.log().slot();
+        anchor(progress.log());
     }
 
     /** The slots in which something is needed, as a database has it. */
@@ -218,9 +218,13 @@ final class SpoolLog implements AutoCloseable {
         }
     }
 
-    /** The batch is in the database: from now on these are needed. */
-    void committed(Map<Integer, Live> changes) {
-        anchor = head;
+    private void anchor(Progress.LogMark newest) {
+        anchor = newest.isNone() ? -1 : newest.slot();
+    }
+
+    /** The batch that stands there is in the database: this is needed from now on. */
+    void committed(Progress.LogMark mark, Map<Integer, Live> changes) {
+        anchor(mark);
         changes.forEach((slot, change) -> slots.merge(slot, change, Live::plus));
     }
 

@@ -22,7 +22,7 @@ final class StoreOptions implements AutoCloseable {
     private static final int WRITE_BUFFERS = 3;
     /** Rows that are sorted into a small memory table stay in the processor's cache. */
     private static final long SMALL_WRITE_BUFFER = 4L << 20;
-    /** What a start reads back at most. */
+    /** What a start reads back at most, with synced commits. */
     private static final long LOGS_OF_RECORDS = 64L << 20;
     private static final long RECORD_FILE_BYTES = 16L << 20;
     private static final long MIN_BLOB_BYTES = 2048;

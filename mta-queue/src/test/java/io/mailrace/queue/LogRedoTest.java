@@ -51,7 +51,7 @@ class LogRedoTest {
                 first = end;
             }
             log.commit(number, before, new byte[]{1, 2, 3}, true);
-            log.committed(Map.of(end.slot(), new SpoolLog.Live(1, 3000)));
+            log.committed(end, Map.of(end.slot(), new SpoolLog.Live(1, 3000)));
             return end.slot();
         }
 

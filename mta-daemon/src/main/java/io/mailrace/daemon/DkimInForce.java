@@ -9,6 +9,7 @@ import io.mailrace.dkim.DkimConfig;
 import io.mailrace.dkim.DkimSigners;
 import io.mailrace.dkim.MessageSigner;
 import io.mailrace.dkim.Signature;
+import java.util.List;
 
 /**
  * The DKIM keys that sign now; a reload puts others in their place between two messages. Any
@@ -49,6 +50,16 @@ final class DkimInForce implements MessageSigner, SigningFacts {
     @Override
     public Signature sign(Content content, ContentFacts facts) {
         return keys.signer().sign(content, facts);
+    }
+
+    @Override
+    public int together() {
+        return keys.signer().together();
+    }
+
+    @Override
+    public void signAll(List<? extends Job> jobs) {
+        keys.signer().signAll(jobs);
     }
 
     @Override

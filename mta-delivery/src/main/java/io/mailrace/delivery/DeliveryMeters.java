@@ -100,8 +100,8 @@ final class DeliveryMeters {
         tlsFailures.increment();
     }
 
-    void signed(long nanos) {
-        signings.increment();
+    void signed(int messages, long nanos) {
+        signings.add(messages);
         signingNanos.add(nanos);
     }
 

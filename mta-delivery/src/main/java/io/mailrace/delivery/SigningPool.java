@@ -3,13 +3,17 @@ package io.mailrace.delivery;
 
 import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
+import io.mailrace.core.Content;
+import io.mailrace.core.ContentFacts;
 import io.mailrace.core.Lane;
 import io.mailrace.core.SmtpReply;
 import io.mailrace.core.SpoolId;
 import io.mailrace.core.TimeSource;
 import io.mailrace.dkim.MessageSigner;
 import io.mailrace.dkim.Signature;
+import java.util.ArrayList;
 import java.util.EnumMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -27,8 +31,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Signs attempts on threads named {@code signing}, off the event loops, one batch of one dispatcher
- * and lane at a time, in the order of {@link LaneQueue}. Bounded: a dispatcher reserves room before
+ * Signs attempts on threads named {@code signing}, off the event loops, in the order of
+ * {@link LaneQueue}: one batch of one dispatcher and lane at a time, or as many small ones as the
+ * signer signs together. Bounded: a dispatcher reserves room before
  * it takes envelopes, and is woken when there is room again; at most {@value #PER_THREAD} attempts
  * a thread wait in each lane, so that no lane fills the room of another. Signatures of lately
  * signed contents are kept for their further envelopes, at most {@value #KEPT}. Any thread.
@@ -53,7 +58,7 @@ final class SigningPool implements AutoCloseable {
     private final AtomicLong pauses = new AtomicLong();
     private final LongAdder passed = new LongAdder();
     private final Map<Lane, Room> rooms = new EnumMap<>(Lane.class);
-    /** Guarded by itself. As many batches as tasks given to the threads. */
+    /** Guarded by itself. At most as many batches as tasks given to the threads. */
     private final LaneQueue<Batch> waiting = new LaneQueue<>();
     private final Cache<SpoolId, Signature> kept;
     private final ExecutorService threads;
@@ -141,17 +146,13 @@ final class SigningPool implements AutoCloseable {
             waiting.addLast(lane, new Batch(lane, attempts, loop, done));
         }
         try {
-            threads.execute(() -> {
-                Batch batch = nextBatch();
-                batch.attempts().forEach(this::sign);
-                end(batch);
-            });
+            threads.execute(() -> signNext(nextBatches()));
         } catch (RejectedExecutionException stopping) {
             // There is one batch more than tasks now; which of them stays unsigned does not matter.
-            Batch batch = nextBatch();
-            batch.attempts().forEach(attempt -> attempt.unsigned(SmtpReply.of(451, "4.3.2",
-                    "the service stops")));
-            end(batch);
+            List<Batch> unsigned = nextBatches();
+            unsigned.forEach(batch -> batch.attempts().forEach(attempt -> attempt.unsigned(
+                    SmtpReply.of(451, "4.3.2", "the service stops"))));
+            end(unsigned);
         }
     }
 
@@ -168,41 +169,101 @@ final class SigningPool implements AutoCloseable {
         return batches.get() >= size;
     }
 
-    private Batch nextBatch() {
+    /** As many as are signed best together; none when other threads took them already. */
+    private List<Batch> nextBatches() {
+        int most = signer.together();
+        List<Batch> next = new ArrayList<>();
+        int attempts = 0;
         synchronized (waiting) {
-            return Objects.requireNonNull(waiting.poll(), "fewer batches than tasks");
+            while (attempts < most) {
+                Batch batch = waiting.poll();
+                if (batch == null) {
+                    break;
+                }
+                next.add(batch);
+                attempts += batch.attempts().size();
+            }
+        }
+        return next;
+    }
+
+    private void end(List<Batch> ended) {
+        if (ended.isEmpty()) {
+            return;
+        }
+        if (batches.addAndGet(-ended.size()) < size) {
+            pauses.incrementAndGet();
+        }
+        for (Batch batch : ended) {
+            release(batch.lane(), batch.attempts().size());
+            try {
+                batch.loop().execute(batch.done());
+            } catch (RejectedExecutionException stopped) {
+                LOG.debug("event loop stopped before a batch was signed");
+            }
         }
     }
 
-    private void end(Batch batch) {
-        if (batches.decrementAndGet() < size) {
-            pauses.incrementAndGet();
+    private void signNext(List<Batch> next) {
+        Map<SpoolId, Message> messages = new LinkedHashMap<>();
+        for (Batch batch : next) {
+            for (Attempt attempt : batch.attempts()) {
+                if (!reuse(attempt)) { // else it was signed while this waited
+                    messages.computeIfAbsent(attempt.envelope().id(), id -> new Message()).attempts
+                            .add(attempt);
+                }
+            }
         }
-        release(batch.lane(), batch.attempts().size());
-        try {
-            batch.loop().execute(batch.done());
-        } catch (RejectedExecutionException stopped) {
-            LOG.debug("event loop stopped before a batch was signed");
+        if (!messages.isEmpty()) {
+            long started = time.nanos();
+            signAll(List.copyOf(messages.values()));
+            meters.signed(messages.size(), time.nanos() - started);
         }
+        end(next);
     }
 
     /** The catch-all of a signing thread: what cannot be signed waits, it never goes unsigned. */
-    private void sign(Attempt attempt) {
-        if (reuse(attempt)) {
-            return; // while it waited
-        }
-        long started = time.nanos();
+    private void signAll(List<Message> messages) {
         try {
-            Signature signature = signer.sign(attempt.content(), attempt.envelope().facts());
-            attempt.signed(signature);
-            kept.put(attempt.envelope().id(), signature);
-            countFirst(attempt);
-        } catch (RuntimeException failed) {
-            LOG.error("not signed id={} domain={}", attempt.envelope().id(),
-                    attempt.envelope().facts().fromDomain(), failed);
-            attempt.unsigned(SmtpReply.of(451, "4.7.0", "the message could not be signed"));
-        } finally {
-            meters.signed(time.nanos() - started);
+            signer.signAll(messages);
+        } catch (RuntimeException bug) {
+            messages.stream().filter(message -> !message.told)
+                    .forEach(message -> message.failed(bug));
+        }
+    }
+
+    /** One content to be signed, with its envelopes that are here. */
+    private final class Message implements MessageSigner.Job {
+        private final List<Attempt> attempts = new ArrayList<>(1);
+        private boolean told;
+
+        @Override
+        public Content content() {
+            return attempts.getFirst().content();
+        }
+
+        @Override
+        public ContentFacts facts() {
+            return attempts.getFirst().envelope().facts();
+        }
+
+        @Override
+        public void signed(Signature signature) {
+            told = true;
+            kept.put(attempts.getFirst().envelope().id(), signature);
+            for (Attempt attempt : attempts) {
+                attempt.signed(signature);
+                countFirst(attempt);
+            }
+        }
+
+        @Override
+        public void failed(RuntimeException why) {
+            told = true;
+            LOG.error("not signed id={} domain={}", attempts.getFirst().envelope().id(),
+                    facts().fromDomain(), why);
+            attempts.forEach(attempt -> attempt.unsigned(SmtpReply.of(451, "4.7.0",
+                    "the message could not be signed")));
         }
     }
 

@@ -28,9 +28,23 @@ class SigningPoolTest {
         final CountDownLatch goOn = new CountDownLatch(1);
         final List<String> order = new ArrayList<>();
 
+        final List<Integer> together = new ArrayList<>();
+        int most = 1;
+
         @Override
         public boolean signs(ContentFacts facts) {
             return true;
+        }
+
+        @Override
+        public int together() {
+            return most;
+        }
+
+        @Override
+        public void signAll(List<? extends Job> jobs) {
+            together.add(jobs.size());
+            super.signAll(jobs);
         }
 
         @Override
@@ -105,6 +119,24 @@ class SigningPoolTest {
         Attempt third = TestMail.another(first, 2);
         assertThat(pool.mustSign(third)).isFalse();
         assertThat(pool.passed()).isEqualTo(2);
+    }
+
+    /** What waits is signed together as far as the signer gains by it, and each batch is done. */
+    @Test
+    void sign_smallBatchesWait_areSignedTogether() throws Exception {
+        signer.most = 8;
+        sign(Lane.DEFAULT); // takes the thread
+        signer.begun.await();
+        for (int i = 0; i < ROOM - 1; i++) {
+            sign(Lane.DEFAULT);
+        }
+        sign(Lane.TRANSACTIONAL);
+        signer.goOn.countDown();
+        assertThat(done.await(DeliveryFixture.PATIENCE_SECONDS, TimeUnit.SECONDS)).isTrue();
+        assertThat(signer.together).containsExactly(1, 8, 8, 8, 8, 8, 8, 8, 8);
+        assertThat(signer.order.get(1)).isEqualTo("transactional");
+        assertThat(pool.busy()).isFalse();
+        assertThat(pool.reserve(Lane.DEFAULT, ROOM)).isEqualTo(ROOM);
     }
 
     @Test

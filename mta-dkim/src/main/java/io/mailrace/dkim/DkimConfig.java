@@ -21,14 +21,16 @@ import java.util.Set;
  * that a missing or damaged one is a config problem with its line. Keys whose name has a dot are
  * signing domains.
  *
+ * @param rsaWide whether several RSA signatures may be computed at once
  * @param signatureLifetime what x= adds to t=; zero: no x=
  * @param signHeaders names signed as often as they are present
  * @param oversignHeaders names signed once more than they are present, so that none can be added
  * @param keys by signing domain, in the order of their signatures
  * @param warnings what is usable but should be mended, to be logged at start
  */
-public record DkimConfig(Engine engine, RsaProvider rsaProvider, Duration signatureLifetime,
-        List<String> signHeaders, List<String> oversignHeaders, Map<String, List<DkimKey>> keys,
+public record DkimConfig(Engine engine, RsaProvider rsaProvider, Wide rsaWide,
+        Duration signatureLifetime, List<String> signHeaders, List<String> oversignHeaders,
+        Map<String, List<DkimKey>> keys,
         List<String> warnings) {
     private static final int MAX_HEADERS = 100;
     private static final int MAX_HEADER_NAME = 70;
@@ -43,6 +45,11 @@ public record DkimConfig(Engine engine, RsaProvider rsaProvider, Duration signat
     /** Who computes RSA signatures. */
     public enum RsaProvider {
         AUTO, CORRETTO, JDK
+    }
+
+    /** Whether RSA signatures are computed eight at once. */
+    public enum Wide {
+        AUTO, OFF
     }
 
     public DkimConfig {
@@ -114,14 +121,16 @@ public record DkimConfig(Engine engine, RsaProvider rsaProvider, Duration signat
         }
         Engine engine = dkim.choice("engine", Engine.class);
         RsaProvider rsa = dkim.choice("rsa-provider", RsaProvider.class);
+        Wide wide = dkim.choice("rsa-wide", Wide.class);
         Duration lifetime = dkim.duration("signature-lifetime", Duration.ZERO,
                 Duration.ofDays(365));
         List<String> sign = dkim.strings("sign-headers");
         List<String> oversign = dkim.strings("oversign-headers");
         return dkim.build(
-                () -> new DkimConfig(engine, rsa, lifetime, sign, oversign, keys, warnings))
-                .orElseGet(() -> new DkimConfig(Engine.STREAMING, RsaProvider.AUTO, Duration.ZERO,
-                        List.of("From"), List.of(), Map.of(), List.of()));
+                () -> new DkimConfig(engine, rsa, wide, lifetime, sign, oversign, keys,
+                        warnings))
+                .orElseGet(() -> new DkimConfig(Engine.STREAMING, RsaProvider.AUTO, Wide.AUTO,
+                        Duration.ZERO, List.of("From"), List.of(), Map.of(), List.of()));
     }
 
     private static void readDomain(ConfigReader dkim, String name,

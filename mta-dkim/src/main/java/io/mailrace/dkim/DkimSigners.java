@@ -2,7 +2,7 @@
 package io.mailrace.dkim;
 
 import io.mailrace.core.TimeSource;
-import java.util.Optional;
+import java.util.List;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -22,15 +22,17 @@ public final class DkimSigners {
         config.warnings().forEach(warning -> LOG.warn("dkim {}", warning));
         KeyRing keys = new KeyRing(config.keys());
         HeaderNames names = new HeaderNames(config.signHeaders(), config.oversignHeaders());
-        Optional<DkimKey.Rsa> trial = keys.allKeys().stream()
-                .filter(DkimKey.Rsa.class::isInstance).map(DkimKey.Rsa.class::cast).findFirst();
-        RsaEngine rsa = trial.map(key -> RsaEngine.choose(config.rsaProvider(), key, time))
-                .orElseGet(() -> RsaEngine.jdk("no RSA key"));
+        List<DkimKey.Rsa> rsaKeys = keys.allKeys().stream()
+                .filter(DkimKey.Rsa.class::isInstance).map(DkimKey.Rsa.class::cast).toList();
+        RsaEngine engine = rsaKeys.isEmpty()
+                ? RsaEngine.jdk("no RSA key")
+                : RsaEngine.choose(config.rsaProvider(), rsaKeys.getFirst(), time);
+        RsaSigning rsa = new RsaSigning(engine, config.rsaWide(), rsaKeys, time);
         StreamingSigner streaming = new StreamingSigner(keys, names, rsa,
                 config.signatureLifetime(), time);
-        LOG.info("dkim engine={} domains={} keys={} rsa={} why=\"{}\"",
-                config.engine(), config.keys().size(), keys.allKeys().size(), rsa.name(),
-                rsa.why());
+        LOG.info("dkim engine={} domains={} keys={} rsa={} why=\"{}\" wide={} why=\"{}\"",
+                config.engine(), config.keys().size(), keys.allKeys().size(), engine.name(),
+                engine.why(), rsa.together() > 1, rsa.why());
         return switch (config.engine()) {
             case STREAMING -> streaming;
             case SIMPLE_JAVA_MAIL -> new SimpleJavaMailSigner(keys, names, streaming, time);

@@ -3,6 +3,7 @@ package io.mailrace.dkim;
 
 import io.mailrace.core.Content;
 import io.mailrace.core.ContentFacts;
+import java.util.List;
 
 /**
  * Makes DKIM signatures (RFC 6376) with the keys of the author's domain. Thread-safe. Signing is
@@ -21,6 +22,41 @@ public interface MessageSigner extends AutoCloseable {
      * @throws RuntimeException what {@link Content#chunk} throws: local trouble, defer the mail
      */
     Signature sign(Content content, ContentFacts facts);
+
+    /** How many messages {@link #signAll} signs at the least cost for each; at least 1. */
+    default int together() {
+        return 1;
+    }
+
+    /**
+     * Signs each message as {@link #sign} would, with less work where several can be signed at
+     * once, and tells each job how it went, on this thread. One that fails takes no other with it.
+     */
+    default void signAll(List<? extends Job> jobs) {
+        for (Job job : jobs) {
+            Signature signature;
+            try {
+                signature = sign(job.content(), job.facts());
+            } catch (RuntimeException failed) {
+                job.failed(failed);
+                continue;
+            }
+            job.signed(signature);
+        }
+    }
+
+    /** A message to be signed. */
+    interface Job {
+        /** May throw what reading the content throws. */
+        Content content();
+
+        ContentFacts facts();
+
+        void signed(Signature signature);
+
+        /** Local trouble: defer the mail. */
+        void failed(RuntimeException why);
+    }
 
     @Override
     void close();

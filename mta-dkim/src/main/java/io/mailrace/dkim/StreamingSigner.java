@@ -4,17 +4,13 @@ package io.mailrace.dkim;
 import io.mailrace.core.Content;
 import io.mailrace.core.ContentFacts;
 import io.mailrace.core.TimeSource;
-import java.security.GeneralSecurityException;
-import java.security.InvalidKeyException;
 import java.security.MessageDigest;
-import java.security.PrivateKey;
-import java.security.SignatureException;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Base64;
-import java.util.IdentityHashMap;
+import java.util.List;
 import java.util.concurrent.ArrayBlockingQueue;
 import org.bouncycastle.math.ec.rfc8032.Ed25519;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Signs over the bytes: header fields picked from the header block, the body passed once through a
@@ -24,31 +20,24 @@ import org.jspecify.annotations.Nullable;
 final class StreamingSigner implements MessageSigner {
     private static final int MAX_IDLE_DESKS = 64;
     private static final int KEPT_BYTES = 256 * 1024;
+    private static final int FIELD_BYTES = 1024;
     private static final byte[] LOWER_NAME = {'d', 'k', 'i', 'm', '-', 's', 'i', 'g', 'n', 'a',
             't', 'u', 'r', 'e'};
 
     private final KeyRing keys;
     private final HeaderNames names;
-    private final RsaEngine rsa;
-    /** By identity: keys compare by their encoded form, which costs more than the rest. */
-    private final IdentityHashMap<DkimKey.Rsa, PrivateKey> rsaKeys;
+    private final RsaSigning rsa;
     private final long lifetimeSeconds;
     private final TimeSource time;
     private final ArrayBlockingQueue<Desk> idle = new ArrayBlockingQueue<>(MAX_IDLE_DESKS);
 
-    StreamingSigner(KeyRing keys, HeaderNames names, RsaEngine rsa, Duration lifetime,
+    StreamingSigner(KeyRing keys, HeaderNames names, RsaSigning rsa, Duration lifetime,
             TimeSource time) {
         this.keys = keys;
         this.names = names;
         this.rsa = rsa;
         this.time = time;
         lifetimeSeconds = lifetime.toSeconds();
-        rsaKeys = new IdentityHashMap<>();
-        for (DkimKey key : keys.allKeys()) {
-            if (key instanceof DkimKey.Rsa rsaKey) {
-                rsaKeys.put(rsaKey, rsa.prepare(rsaKey));
-            }
-        }
     }
 
     @Override
@@ -62,13 +51,61 @@ final class StreamingSigner implements MessageSigner {
         if (found == null) {
             return Signature.NONE;
         }
+        Desk desk = borrow();
+        Draft draft = desk.draft(content, found);
+        desk.complete(List.of(draft));
+        giveBack(desk);
+        return draft.signature();
+    }
+
+    @Override
+    public int together() {
+        return rsa.together();
+    }
+
+    @Override
+    public void signAll(List<? extends Job> jobs) {
+        int most = Math.max(1, together());
+        for (int from = 0; from < jobs.size(); from += most) {
+            signTogether(jobs.subList(from, Math.min(jobs.size(), from + most)));
+        }
+    }
+
+    private void signTogether(List<? extends Job> jobs) {
+        Desk desk = borrow();
+        List<Job> drafted = new ArrayList<>(jobs.size());
+        List<Draft> drafts = new ArrayList<>(jobs.size());
+        for (Job job : jobs) {
+            try {
+                KeyRing.Keys found = keys.find(job.facts().fromDomain());
+                drafts.add(found == null ? Draft.NONE : desk.draft(job.content(), found));
+                drafted.add(job);
+            } catch (RuntimeException unreadable) {
+                desk = new Desk();
+                job.failed(unreadable);
+            }
+        }
+        try {
+            desk.complete(drafts);
+        } catch (RuntimeException broken) {
+            drafted.forEach(job -> job.failed(broken));
+            return;
+        }
+        giveBack(desk);
+        for (int i = 0; i < drafts.size(); i++) {
+            drafted.get(i).signed(drafts.get(i).signature());
+        }
+    }
+
+    private Desk borrow() {
         Desk borrowed = idle.poll();
-        Desk desk = borrowed == null ? new Desk() : borrowed;
-        Signature signature = desk.sign(content, found);
-        // a desk whose signing threw is in an unknown state and does not come back
+        return borrowed == null ? new Desk() : borrowed;
+    }
+
+    /** Not for one whose signing threw: it is in an unknown state. */
+    private void giveBack(Desk desk) {
         desk.clear();
         idle.offer(desk);
-        return signature;
     }
 
     @Override
@@ -76,24 +113,48 @@ final class StreamingSigner implements MessageSigner {
         idle.clear();
     }
 
-    /** What one signing needs; used by one thread at a time. */
+    /** A field whose b= is still empty, with the text that its signature is over. */
+    @SuppressWarnings("ArrayRecordComponent") // compared by nobody
+    private record Part(DkimKey key, ByteBuilder field, SignatureField text, byte[] signed) {
+        void complete(byte[] signature) {
+            text.folded(Base64.getEncoder().encode(signature));
+            text.end();
+        }
+    }
+
+    /** The fields of one message. */
+    private record Draft(List<Part> parts, String signedBy) {
+        static final Draft NONE = new Draft(List.of(), "");
+
+        Signature signature() {
+            if (parts.isEmpty()) {
+                return Signature.NONE;
+            }
+            ByteBuilder all = new ByteBuilder(FIELD_BYTES);
+            for (Part part : parts) {
+                all.put(part.field().bytes(), 0, part.field().length());
+            }
+            return new Signature(all.toBytes(), signedBy);
+        }
+    }
+
+    /** What signing needs; used by one thread at a time. */
     private final class Desk {
-        private final MessageDigest digest = sha256();
+        private final MessageDigest digest = RsaSigning.sha256();
         private final HeaderBlock header = new HeaderBlock();
         private final HeaderFields fields = new HeaderFields(names);
         private final RelaxedBody body = new RelaxedBody(digest);
-        private final java.security.Signature rsaSignature = rsa.newSignature();
-        private DkimKey.@Nullable Rsa rsaReadyFor;
+        private final RsaSigning.Desk rsaDesk = rsa.desk();
         private ByteBuilder signed = new ByteBuilder(4096);
-        private final ByteBuilder field = new ByteBuilder(2048);
 
-        Signature sign(Content content, KeyRing.Keys found) {
+        /** All but the signatures themselves. */
+        Draft draft(Content content, KeyRing.Keys found) {
             if (!header.locate(content)) {
-                return Signature.NONE;
+                return Draft.NONE;
             }
             fields.scan(header.bytes(), header.end());
             if (!fields.hasFrom()) {
-                return Signature.NONE;
+                return Draft.NONE;
             }
             signed.cut(0);
             fields.relaxed(signed);
@@ -102,17 +163,17 @@ final class StreamingSigner implements MessageSigner {
             String bodyHash = "bh=" + Base64.getEncoder().encodeToString(body.finish()) + ";";
 
             int afterFields = signed.length();
-            field.cut(0);
+            List<Part> parts = new ArrayList<>(found.all().size());
             for (DkimKey key : found.all()) {
                 signed.cut(afterFields);
-                appendSignature(key, bodyHash);
+                parts.add(part(key, bodyHash));
             }
-            return new Signature(field.toBytes(), found.signedBy());
+            return new Draft(parts, found.signedBy());
         }
 
-        /** Writes the field with an empty b=, signs it in its relaxed form, completes it. */
-        private void appendSignature(DkimKey key, String bodyHash) {
-            int start = field.length();
+        /** Writes the field with an empty b=, and what is signed with its relaxed form. */
+        private Part part(DkimKey key, String bodyHash) {
+            ByteBuilder field = new ByteBuilder(FIELD_BYTES);
             SignatureField text = new SignatureField(field);
             long now = Math.floorDiv(time.epochMillis(), 1000L);
             text.start();
@@ -128,39 +189,35 @@ final class StreamingSigner implements MessageSigner {
             text.word(bodyHash);
             text.headers(names, fields);
             text.word("b=");
-            HeaderFields.relaxed(LOWER_NAME, field.bytes(),
-                    start + SignatureField.NAME.length() + 1, field.length(), signed);
-            text.folded(Base64.getEncoder().encode(signature(key)));
-            text.end();
+            HeaderFields.relaxed(LOWER_NAME, field.bytes(), SignatureField.NAME.length() + 1,
+                    field.length(), signed);
+            return new Part(key, field, text, signed.toBytes());
         }
 
-        private byte[] signature(DkimKey key) {
-            return switch (key) {
-                case DkimKey.Rsa rsaKey -> rsaSignature(rsaKey);
-                case DkimKey.Ed25519 edKey -> edSignature(edKey);
-            };
-        }
-
-        @SuppressWarnings("ReferenceEquality") // see rsaKeys
-        private byte[] rsaSignature(DkimKey.Rsa key) {
-            try {
-                if (rsaReadyFor != key) {
-                    rsaReadyFor = null;
-                    rsaSignature.initSign(rsaKeys.get(key));
-                    rsaReadyFor = key;
+        /** Signs what the drafts are over, RSA of all of them together. */
+        void complete(List<Draft> drafts) {
+            List<Part> rsaParts = new ArrayList<>();
+            List<RsaSigning.Task> tasks = new ArrayList<>();
+            for (Draft draft : drafts) {
+                for (Part part : draft.parts()) {
+                    switch (part.key()) {
+                        case DkimKey.Rsa key -> {
+                            rsaParts.add(part);
+                            tasks.add(new RsaSigning.Task(key, part.signed()));
+                        }
+                        case DkimKey.Ed25519 key -> part.complete(sign(key, part.signed()));
+                    }
                 }
-                rsaSignature.update(signed.bytes(), 0, signed.length());
-                return rsaSignature.sign();
-            } catch (InvalidKeyException | SignatureException broken) {
-                throw new IllegalStateException("RSA signing failed with " + key, broken);
+            }
+            List<byte[]> signatures = rsaDesk.sign(tasks);
+            for (int i = 0; i < signatures.size(); i++) {
+                rsaParts.get(i).complete(signatures.get(i));
             }
         }
 
         /** What is signed is the hash of the header (RFC 8463 3). */
-        private byte[] edSignature(DkimKey.Ed25519 key) {
-            digest.reset();
-            digest.update(signed.bytes(), 0, signed.length());
-            byte[] hash = digest.digest();
+        private byte[] sign(DkimKey.Ed25519 key, byte[] text) {
+            byte[] hash = digest.digest(text);
             byte[] signature = new byte[Ed25519.SIGNATURE_SIZE];
             key.key().sign(Ed25519.Algorithm.Ed25519, null, hash, 0, hash.length, signature, 0);
             return signature;
@@ -172,15 +229,6 @@ final class StreamingSigner implements MessageSigner {
             if (signed.capacity() > KEPT_BYTES) {
                 signed = new ByteBuilder(4096);
             }
-        }
-    }
-
-    /** The JDK's by name: it uses the CPU's instructions for it, which not every provider does. */
-    private static MessageDigest sha256() {
-        try {
-            return MessageDigest.getInstance("SHA-256", "SUN");
-        } catch (GeneralSecurityException absent) {
-            throw new IllegalStateException("every JDK has SHA-256", absent);
         }
     }
 }

@@ -51,6 +51,7 @@ class DkimConfigTest {
         DkimConfig config = read("");
         assertThat(config.engine()).isEqualTo(DkimConfig.Engine.STREAMING);
         assertThat(config.rsaProvider()).isEqualTo(DkimConfig.RsaProvider.AUTO);
+        assertThat(config.rsaWide()).isEqualTo(DkimConfig.Wide.AUTO);
         assertThat(config.signatureLifetime()).isZero();
         assertThat(config.keys()).isEmpty();
         assertThat(config.signHeaders()).contains("List-Unsubscribe", "List-Unsubscribe-Post",
@@ -65,6 +66,7 @@ class DkimConfigTest {
                 dkim {
                   engine = streaming
                   rsa-provider = jdk
+                  rsa-wide = off
                   signature-lifetime = 8d
                   sign-headers = [From, X-A]
                   oversign-headers = [From]
@@ -72,6 +74,7 @@ class DkimConfigTest {
                   "other.example" = null
                 }""".formatted(rsa, ed));
         assertThat(config.rsaProvider()).isEqualTo(DkimConfig.RsaProvider.JDK);
+        assertThat(config.rsaWide()).isEqualTo(DkimConfig.Wide.OFF);
         assertThat(config.signatureLifetime()).isEqualTo(Duration.ofDays(8));
         assertThat(config.signHeaders()).containsExactly("From", "X-A");
         assertThat(config.oversignHeaders()).containsExactly("From");

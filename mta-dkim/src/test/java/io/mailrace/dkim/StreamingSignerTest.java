@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.mailrace.core.Content;
+import io.mailrace.core.ContentFacts;
 import io.mailrace.core.testing.FakeTimeSource;
 import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
@@ -175,8 +176,8 @@ class StreamingSignerTest {
         }
         names.add("From");
         MessageSigner many = DkimSigners.open(new DkimConfig(DkimConfig.Engine.STREAMING,
-                DkimConfig.RsaProvider.JDK, Duration.ZERO, List.of("From"), names,
-                Map.of(key.domain(), List.of(key)), List.of()), new FakeTimeSource());
+                DkimConfig.RsaProvider.JDK, DkimConfig.Wide.AUTO, Duration.ZERO, List.of("From"),
+                names, Map.of(key.domain(), List.of(key)), List.of()), new FakeTimeSource());
         BytesContent content = BytesContent.of(Messages.PLAIN);
 
         Signature signature = many.sign(content, BytesContent.facts(key.domain()));
@@ -184,6 +185,91 @@ class StreamingSignerTest {
         assertLinesFit(signature);
         assertThat(PlainVerifier.verify(message(signature, content), TestKeys.dns(key)))
                 .hasSize(1);
+    }
+
+    /** More than fit together, one of them unreadable, one without a key, one that is no mail. */
+    @Test
+    void signAll_eachJob_isToldWhatSignWouldSay() {
+        DkimKey[] keys = {TestKeys.RSA_2048, TestKeys.ED};
+        MessageSigner several = TestKeys.streaming(keys);
+        List<Told> jobs = new ArrayList<>();
+        for (int i = 0; i < 21; i++) {
+            String domain = i == 3 ? "other.example" : DOMAIN;
+            Content content = i == 5
+                    ? new Unreadable()
+                    : BytesContent.of(i == 7 ? "no header" : Messages.PLAIN + i).cutInto(1 + i);
+            jobs.add(new Told(content, BytesContent.facts(domain)));
+        }
+        several.signAll(jobs);
+        for (int i = 0; i < jobs.size(); i++) {
+            Told job = jobs.get(i);
+            assertThat(job.times).as("job %d", i).isEqualTo(1);
+            if (i == 5) {
+                assertThat(job.why).hasMessage("unreadable");
+            } else {
+                Signature expected = several.sign(job.content(), job.facts());
+                assertThat(job.signature.header()).as("job %d", i).isEqualTo(expected.header());
+                assertThat(job.signature.signedBy()).isEqualTo(expected.signedBy());
+                assertThat(expected.header().length > 0).isEqualTo(i != 3 && i != 7);
+            }
+        }
+    }
+
+    private static final class Told implements MessageSigner.Job {
+        private final Content content;
+        private final ContentFacts facts;
+        private Signature signature = Signature.NONE;
+        private RuntimeException why = new IllegalStateException("not told");
+        private int times;
+
+        Told(Content content, ContentFacts facts) {
+            this.content = content;
+            this.facts = facts;
+        }
+
+        @Override
+        public Content content() {
+            return content;
+        }
+
+        @Override
+        public ContentFacts facts() {
+            return facts;
+        }
+
+        @Override
+        public void signed(Signature how) {
+            signature = how;
+            times++;
+        }
+
+        @Override
+        public void failed(RuntimeException reason) {
+            why = reason;
+            times++;
+        }
+    }
+
+    private static final class Unreadable implements Content {
+        @Override
+        public long sizeBytes() {
+            return 100;
+        }
+
+        @Override
+        public int chunkCount() {
+            return 1;
+        }
+
+        @Override
+        public byte[] chunk(int index) {
+            throw new IllegalStateException("unreadable");
+        }
+
+        @Override
+        public byte[] chunkIfLoaded(int index) {
+            return chunk(index);
+        }
     }
 
     @Test

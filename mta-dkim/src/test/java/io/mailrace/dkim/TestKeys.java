@@ -54,8 +54,8 @@ final class TestKeys {
             byDomain.put(key.domain(), Arrays.stream(keys)
                     .filter(k -> k.domain().equals(key.domain())).toList());
         }
-        return new DkimConfig(engine, DkimConfig.RsaProvider.AUTO, lifetime, SIGN, OVERSIGN,
-                byDomain, List.of());
+        return new DkimConfig(engine, DkimConfig.RsaProvider.AUTO, DkimConfig.Wide.AUTO,
+                lifetime, SIGN, OVERSIGN, byDomain, List.of());
     }
 
     static MessageSigner streaming(DkimKey... keys) {

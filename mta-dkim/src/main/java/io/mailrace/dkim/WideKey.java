@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.dkim;
+
+import java.math.BigInteger;
+import java.security.interfaces.RSAPrivateCrtKey;
+import java.security.spec.RSAKeyGenParameterSpec;
+import java.util.Optional;
+
+/**
+ * A private RSA key of 2048 bits as {@link WideRsa} wants it. Immutable; prints no secrets.
+ */
+final class WideKey {
+    private static final int PRIME_BITS = 1024;
+    private static final int R_BITS = WideCode.LIMBS * WideCode.LIMB_BITS;
+
+    /** The half of the work that goes modulo one of the primes. */
+    static final class Half {
+        private final BigInteger prime;
+        private final long[] modulus;
+        private final long[] one;
+        private final long[] square;
+        private final long[] cube;
+        private final long inverse;
+        private final byte[] exponent;
+
+        private Half(BigInteger prime, BigInteger exponent) {
+            this.prime = prime;
+            BigInteger r = BigInteger.ONE.shiftLeft(R_BITS);
+            modulus = limbs(prime);
+            one = limbs(r.mod(prime));
+            square = limbs(r.multiply(r).mod(prime));
+            cube = limbs(r.multiply(r).multiply(r).mod(prime));
+            BigInteger limb = BigInteger.ONE.shiftLeft(WideCode.LIMB_BITS);
+            inverse = prime.negate().modInverse(limb).longValueExact();
+            this.exponent = new byte[PRIME_BITS / WideRsa.WINDOW_BITS];
+            for (int i = 0; i < this.exponent.length; i++) {
+                this.exponent[i] = exponent.shiftRight(i * WideRsa.WINDOW_BITS)
+                        .and(BigInteger.valueOf(WideCode.TABLE - 1)).byteValueExact();
+            }
+        }
+
+        BigInteger prime() {
+            return prime;
+        }
+
+        long[] modulus() {
+            return modulus;
+        }
+
+        /** 2^1040 mod the prime: one in Montgomery's form. */
+        long[] one() {
+            return one;
+        }
+
+        /** 2^2080 mod the prime: takes a number into Montgomery's form. */
+        long[] square() {
+            return square;
+        }
+
+        /** 2^3120 mod the prime: the same for what stands 1040 bits higher. */
+        long[] cube() {
+            return cube;
+        }
+
+        /** -1 / prime mod 2^52. */
+        long inverse() {
+            return inverse;
+        }
+
+        /** The exponent, {@link WideRsa#WINDOW_BITS} bits at a time, lowest first. */
+        byte[] exponent() {
+            return exponent;
+        }
+    }
+
+    private final Half p;
+    private final Half q;
+    private final RSAPrivateCrtKey key;
+
+    private WideKey(RSAPrivateCrtKey key) {
+        this.key = key;
+        p = new Half(key.getPrimeP(), key.getPrimeExponentP());
+        q = new Half(key.getPrimeQ(), key.getPrimeExponentQ());
+    }
+
+    /** Empty for a key of another length or another form than is usual for it. */
+    static Optional<WideKey> of(RSAPrivateCrtKey key) {
+        boolean fits = key.getModulus().bitLength() == 2 * PRIME_BITS
+                && key.getPublicExponent().equals(RSAKeyGenParameterSpec.F4)
+                && isHalf(key.getPrimeP(), key.getPrimeExponentP())
+                && isHalf(key.getPrimeQ(), key.getPrimeExponentQ());
+        return fits ? Optional.of(new WideKey(key)) : Optional.empty();
+    }
+
+    private static boolean isHalf(BigInteger prime, BigInteger exponent) {
+        return prime.bitLength() == PRIME_BITS && prime.testBit(0) && exponent.signum() > 0
+                && exponent.bitLength() <= PRIME_BITS;
+    }
+
+    Half p() {
+        return p;
+    }
+
+    Half q() {
+        return q;
+    }
+
+    /** The signature from what it is modulo each prime (RFC 8017 5.1.2, step 2b). */
+    BigInteger join(BigInteger modP, BigInteger modQ) {
+        BigInteger h = modP.subtract(modQ).multiply(key.getCrtCoefficient()).mod(key.getPrimeP());
+        return modQ.add(h.multiply(key.getPrimeQ()));
+    }
+
+    private static long[] limbs(BigInteger number) {
+        BigInteger mask = BigInteger.ONE.shiftLeft(WideCode.LIMB_BITS).subtract(BigInteger.ONE);
+        long[] limbs = new long[WideCode.LIMBS];
+        for (int i = 0; i < limbs.length; i++) {
+            limbs[i] = number.shiftRight(i * WideCode.LIMB_BITS).and(mask).longValueExact();
+        }
+        return limbs;
+    }
+
+    @Override
+    public String toString() {
+        return "key of 2048 bits";
+    }
+}

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.dkim;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.math.BigInteger;
+import java.nio.ByteOrder;
+
+/**
+ * Eight RSA private operations with keys of 2048 bits at once: RSASP1 by the Chinese remainder
+ * theorem (RFC 8017 5.2.1), with the arithmetic of {@link WideCode}. Each may have another key.
+ * One thread at a time; only where {@link WideCalls#obstacle} found none.
+ */
+final class WideRsa {
+    /* Secrets and time. The exponents are walked in windows of fixed length; all entries of the
+     * table are read for each; nothing branches on a number. What is left to BigInteger is what
+     * the JDK's own RSA leaves to it, too: the division of a public number by a prime, and one
+     * multiplication that joins the halves.
+     *
+     * Faults. A signature that is right modulo one prime and wrong modulo the other gives the key
+     * away. So each half is raised to the public exponent and compared with the message, and the
+     * joined signature is compared with both halves, which together say that it is the signature
+     * (RFC 8017 5.2.2). What does not pass is not given out. */
+
+    static final int WIDTH = 8;
+    static final int WINDOW_BITS = 4;
+    /** Octets of a signature and of what is signed. */
+    static final int OCTETS = 256;
+
+    private static final int NUMBER_BYTES = WideCode.LIMBS * VectorAssembler.VECTOR;
+    private static final long LIMB_MASK = (1L << WideCode.LIMB_BITS) - 1;
+    /** The public exponent is 2^16 + 1. */
+    private static final int PUBLIC_SQUARINGS = 16;
+    private static final VarHandle BIG_ENDIAN = MethodHandles.byteArrayViewVarHandle(long[].class,
+            ByteOrder.BIG_ENDIAN);
+    private static final byte[] NOTHING = {};
+
+    /** Offsets of numbers in {@link #memory}, eight of each. */
+    private static final long LOW = 0;
+    private static final long HIGH = LOW + NUMBER_BYTES;
+    private static final long MODULUS = HIGH + NUMBER_BYTES;
+    private static final long SQUARE = MODULUS + NUMBER_BYTES;
+    private static final long CUBE = SQUARE + NUMBER_BYTES;
+    private static final long PLAIN_ONE = CUBE + NUMBER_BYTES;
+    private static final long VALUE = PLAIN_ONE + NUMBER_BYTES;
+    private static final long FACTOR = VALUE + NUMBER_BYTES;
+    private static final long TABLE = FACTOR + NUMBER_BYTES;
+    private static final long INVERSE = TABLE + (long) WideCode.TABLE * NUMBER_BYTES;
+    private static final long WHICH = INVERSE + VectorAssembler.VECTOR;
+    private static final long END = WHICH + VectorAssembler.VECTOR;
+
+    private final MemorySegment memory = Arena.ofAuto().allocate(END, VectorAssembler.VECTOR);
+    private final long base = memory.address();
+    private final byte[] padded = new byte[Long.BYTES + OCTETS];
+    private final byte[] joined = new byte[Math.ceilDiv(WideCode.LIMBS * WideCode.LIMB_BITS,
+            Byte.SIZE)];
+
+    WideRsa() {
+        for (int i = 0; i < WIDTH; i++) {
+            set(PLAIN_ONE, 0, i, 1);
+        }
+    }
+
+    /**
+     * Signs.
+     *
+     * @param keys 1 to {@value #WIDTH}
+     * @param encoded for each key {@value #OCTETS} octets, below its modulus
+     * @return in the same order {@value #OCTETS} octets each; none where the result was wrong
+     */
+    byte[][] sign(WideKey[] keys, byte[][] encoded) {
+        BigInteger[] messages = new BigInteger[keys.length];
+        for (int i = 0; i < WIDTH; i++) {
+            // What is left over does again what the first does.
+            int from = i < keys.length ? i : 0;
+            System.arraycopy(encoded[from], 0, padded, Long.BYTES, OCTETS);
+            for (int limb = 0; limb < WideCode.LIMBS; limb++) {
+                set(LOW, limb, i, limb(limb));
+                set(HIGH, limb, i, limb(limb + WideCode.LIMBS));
+            }
+            if (i < keys.length) {
+                messages[i] = new BigInteger(1, encoded[i]);
+            }
+        }
+        WideKey.Half[] p = new WideKey.Half[WIDTH];
+        WideKey.Half[] q = new WideKey.Half[WIDTH];
+        for (int i = 0; i < WIDTH; i++) {
+            p[i] = keys[i < keys.length ? i : 0].p();
+            q[i] = keys[i < keys.length ? i : 0].q();
+        }
+        BigInteger[] modP = power(p, messages);
+        BigInteger[] modQ = power(q, messages);
+        byte[][] signatures = new byte[keys.length][];
+        for (int i = 0; i < keys.length; i++) {
+            signatures[i] = join(keys[i], modP[i], modQ[i]);
+        }
+        return signatures;
+    }
+
+    /** The messages to the power of the private exponent modulo one prime; -1 for a wrong one. */
+    private BigInteger[] power(WideKey.Half[] halves, BigInteger[] messages) {
+        for (int i = 0; i < WIDTH; i++) {
+            WideKey.Half half = halves[i];
+            set(MODULUS, i, half.modulus());
+            set(SQUARE, i, half.square());
+            set(CUBE, i, half.cube());
+            set(TABLE, i, half.one());
+            set(INVERSE, 0, i, half.inverse());
+        }
+        // message * 2^1040 mod p, from its lower 1040 bits and those above
+        multiply(VALUE, LOW, SQUARE);
+        multiply(FACTOR, HIGH, CUBE);
+        WideCalls.add(base + entry(1), base + VALUE, base + FACTOR);
+        for (int i = 2; i < WideCode.TABLE; i++) {
+            multiply(entry(i), entry(i - 1), entry(1));
+        }
+        int window = halves[0].exponent().length - 1;
+        select(VALUE, halves, window);
+        while (--window >= 0) {
+            for (int bit = 0; bit < WINDOW_BITS; bit++) {
+                multiply(VALUE, VALUE, VALUE);
+            }
+            select(FACTOR, halves, window);
+            multiply(VALUE, VALUE, FACTOR);
+        }
+        multiply(VALUE, VALUE, PLAIN_ONE);
+
+        multiply(FACTOR, VALUE, SQUARE);
+        for (int i = 0; i < PUBLIC_SQUARINGS; i++) {
+            multiply(FACTOR, FACTOR, FACTOR);
+        }
+        multiply(FACTOR, FACTOR, VALUE);
+        BigInteger[] results = new BigInteger[messages.length];
+        for (int i = 0; i < results.length; i++) {
+            BigInteger prime = halves[i].prime();
+            boolean right = get(FACTOR, i).mod(prime).equals(messages[i].mod(prime));
+            results[i] = right ? get(VALUE, i).mod(prime) : BigInteger.ONE.negate();
+        }
+        return results;
+    }
+
+    private static byte[] join(WideKey key, BigInteger modP, BigInteger modQ) {
+        if (modP.signum() < 0 || modQ.signum() < 0) {
+            return NOTHING;
+        }
+        BigInteger signature = key.join(modP, modQ);
+        boolean right = signature.mod(key.p().prime()).equals(modP)
+                && signature.mod(key.q().prime()).equals(modQ);
+        return right && signature.bitLength() <= OCTETS * Byte.SIZE ? octets(signature) : NOTHING;
+    }
+
+    private static byte[] octets(BigInteger signature) {
+        byte[] bytes = signature.toByteArray();
+        byte[] octets = new byte[OCTETS];
+        int length = Math.min(bytes.length, OCTETS);
+        System.arraycopy(bytes, bytes.length - length, octets, OCTETS - length, length);
+        return octets;
+    }
+
+    private static long entry(int index) {
+        return TABLE + (long) index * NUMBER_BYTES;
+    }
+
+    private void multiply(long result, long a, long b) {
+        WideCalls.multiply(base + result, base + a, base + b, base + MODULUS, base + INVERSE);
+    }
+
+    private void select(long result, WideKey.Half[] halves, int window) {
+        for (int i = 0; i < WIDTH; i++) {
+            set(WHICH, 0, i, halves[i].exponent()[window]);
+        }
+        WideCalls.select(base + result, base + TABLE, base + WHICH);
+    }
+
+    private void set(long number, int which, long[] limbs) {
+        for (int limb = 0; limb < limbs.length; limb++) {
+            set(number, limb, which, limbs[limb]);
+        }
+    }
+
+    private void set(long number, int limb, int which, long bits) {
+        memory.set(ValueLayout.JAVA_LONG, at(number, limb, which), bits);
+    }
+
+    private static long at(long number, int limb, int which) {
+        return number + (long) limb * VectorAssembler.VECTOR + (long) which * Long.BYTES;
+    }
+
+    /** Bits 52 * index to 52 * index + 51 of what {@link #padded} holds. */
+    private long limb(int index) {
+        int bit = index * WideCode.LIMB_BITS;
+        int end = padded.length - bit / Byte.SIZE;
+        return end < Long.BYTES
+                ? 0
+                : (long) BIG_ENDIAN.get(padded, end - Long.BYTES) >>> bit % Byte.SIZE & LIMB_MASK;
+    }
+
+    private BigInteger get(long number, int which) {
+        long bits = 0;
+        int have = 0;
+        int at = joined.length;
+        for (int limb = 0; limb < WideCode.LIMBS; limb++) {
+            bits |= memory.get(ValueLayout.JAVA_LONG, at(number, limb, which)) << have;
+            have += WideCode.LIMB_BITS;
+            while (have >= Byte.SIZE) {
+                joined[--at] = (byte) bits;
+                bits >>>= Byte.SIZE;
+                have -= Byte.SIZE;
+            }
+        }
+        return new BigInteger(1, joined);
+    }
+}

@@ -67,6 +67,14 @@ final class WideCalls {
         }
     }
 
+    static void square(long result, long a, long modulus, long inverse, long scratch) {
+        try {
+            Mapped.SQUARE.invokeExact(result, a, modulus, inverse, scratch);
+        } catch (Throwable impossible) {
+            throw new AssertionError(impossible);
+        }
+    }
+
     static void add(long result, long a, long b) {
         try {
             Mapped.ADD.invokeExact(result, a, b);
@@ -93,15 +101,18 @@ final class WideCalls {
 
         private static final Linker LINKER = Linker.nativeLinker();
         private static final MethodHandle MULTIPLY;
+        private static final MethodHandle SQUARE;
         private static final MethodHandle ADD;
         private static final MethodHandle SELECT;
 
         static {
-            byte[][] functions = {WideCode.multiply(), WideCode.add(), WideCode.select()};
+            byte[][] functions = {WideCode.multiply(), WideCode.square(), WideCode.add(),
+                    WideCode.select()};
             long[] at = map(functions);
             MULTIPLY = function(at[0], 5);
-            ADD = function(at[1], 3);
-            SELECT = function(at[2], 3);
+            SQUARE = function(at[1], 5);
+            ADD = function(at[2], 3);
+            SELECT = function(at[3], 3);
         }
 
         /** The addresses of the functions. */

@@ -47,7 +47,8 @@ final class WideRsa {
     private static final long PLAIN_ONE = CUBE + NUMBER_BYTES;
     private static final long VALUE = PLAIN_ONE + NUMBER_BYTES;
     private static final long FACTOR = VALUE + NUMBER_BYTES;
-    private static final long TABLE = FACTOR + NUMBER_BYTES;
+    private static final long SCRATCH = FACTOR + NUMBER_BYTES;
+    private static final long TABLE = SCRATCH + NUMBER_BYTES;
     private static final long INVERSE = TABLE + (long) WideCode.TABLE * NUMBER_BYTES;
     private static final long WHICH = INVERSE + VectorAssembler.VECTOR;
     private static final long END = WHICH + VectorAssembler.VECTOR;
@@ -121,7 +122,7 @@ final class WideRsa {
         select(VALUE, halves, window);
         while (--window >= 0) {
             for (int bit = 0; bit < WINDOW_BITS; bit++) {
-                multiply(VALUE, VALUE, VALUE);
+                square(VALUE);
             }
             select(FACTOR, halves, window);
             multiply(VALUE, VALUE, FACTOR);
@@ -130,7 +131,7 @@ final class WideRsa {
 
         multiply(FACTOR, VALUE, SQUARE);
         for (int i = 0; i < PUBLIC_SQUARINGS; i++) {
-            multiply(FACTOR, FACTOR, FACTOR);
+            square(FACTOR);
         }
         multiply(FACTOR, FACTOR, VALUE);
         BigInteger[] results = new BigInteger[messages.length];
@@ -166,6 +167,11 @@ final class WideRsa {
 
     private void multiply(long result, long a, long b) {
         WideCalls.multiply(base + result, base + a, base + b, base + MODULUS, base + INVERSE);
+    }
+
+    private void square(long number) {
+        WideCalls.square(base + number, base + number, base + MODULUS, base + INVERSE,
+                base + SCRATCH);
     }
 
     private void select(long result, WideKey.Half[] halves, int window) {

@@ -152,7 +152,7 @@ class WideRsaTest {
                         : new BigInteger(BITS, random).setBit(0).setBit(BITS - 1);
                 BigInteger a = round < 2 ? m.subtract(BigInteger.ONE) : below(m, random);
                 BigInteger b = round < 3 ? m.subtract(BigInteger.ONE) : below(m, random);
-                Numbers numbers = new Numbers(5);
+                Numbers numbers = new Numbers(6);
                 numbers.set(0, a);
                 numbers.set(1, b);
                 numbers.set(2, m);
@@ -166,6 +166,13 @@ class WideRsaTest {
                     assertThat(found.mod(m)).as("seed %d round %d", seed, round)
                             .isEqualTo(expected);
                     assertThat(found).isLessThanOrEqualTo(a.multiply(b).divide(R).add(m));
+                }
+                WideCalls.square(numbers.at(4), numbers.at(0), numbers.at(2), numbers.at(3),
+                        numbers.at(5));
+                BigInteger squared = a.multiply(a).multiply(R.modInverse(m)).mod(m);
+                for (int i = 0; i < WideRsa.WIDTH; i++) {
+                    assertThat(numbers.get(4, i).mod(m)).as("seed %d round %d", seed, round)
+                            .isEqualTo(squared);
                 }
                 BigInteger half = a.shiftRight(1);
                 numbers.set(0, half);

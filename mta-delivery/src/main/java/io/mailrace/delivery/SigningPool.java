@@ -58,8 +58,12 @@ final class SigningPool implements AutoCloseable {
     private final AtomicLong pauses = new AtomicLong();
     private final LongAdder passed = new LongAdder();
     private final Map<Lane, Room> rooms = new EnumMap<>(Lane.class);
-    /** Guarded by itself. At most as many batches as tasks given to the threads. */
+    /** Guarded by itself. For each batch there is a task to come or a thread at work. */
     private final LaneQueue<Batch> waiting = new LaneQueue<>();
+    /** Guarded by waiting. */
+    private int waitingAttempts;
+    /** Threads that sign. Guarded by waiting. */
+    private int atWork;
     private final Cache<SpoolId, Signature> kept;
     private final ExecutorService threads;
 
@@ -144,12 +148,13 @@ final class SigningPool implements AutoCloseable {
         batches.incrementAndGet();
         synchronized (waiting) {
             waiting.addLast(lane, new Batch(lane, attempts, loop, done));
+            waitingAttempts += attempts.size();
         }
         try {
-            threads.execute(() -> signNext(nextBatches()));
+            threads.execute(this::work);
         } catch (RejectedExecutionException stopping) {
-            // There is one batch more than tasks now; which of them stays unsigned does not matter.
-            List<Batch> unsigned = nextBatches();
+            // No task for the last one; which of them stay unsigned does not matter.
+            List<Batch> unsigned = takeBatches();
             unsigned.forEach(batch -> batch.attempts().forEach(attempt -> attempt.unsigned(
                     SmtpReply.of(451, "4.3.2", "the service stops"))));
             end(unsigned);
@@ -169,20 +174,63 @@ final class SigningPool implements AutoCloseable {
         return batches.get() >= size;
     }
 
-    /** As many as are signed best together; none when other threads took them already. */
-    private List<Batch> nextBatches() {
+    private void work() {
+        List<Batch> next = begin();
+        try {
+            while (!next.isEmpty()) {
+                sign(next);
+                next = goOn();
+            }
+        } finally {
+            if (!next.isEmpty()) {
+                synchronized (waiting) {
+                    atWork--;
+                }
+            }
+        }
+    }
+
+    /**
+     * Nothing when there is less than is best signed together and a thread at work that will come
+     * to it within a moment: signed by it, it costs less.
+     */
+    private List<Batch> begin() {
+        synchronized (waiting) {
+            if (atWork > 0 && waitingAttempts < signer.together()) {
+                return List.of();
+            }
+            List<Batch> next = takeBatches();
+            if (!next.isEmpty()) {
+                atWork++;
+            }
+            return next;
+        }
+    }
+
+    private List<Batch> goOn() {
+        synchronized (waiting) {
+            List<Batch> next = takeBatches();
+            if (next.isEmpty()) {
+                atWork--;
+            }
+            return next;
+        }
+    }
+
+    /** As many as are best signed together; none when nothing waits. */
+    private List<Batch> takeBatches() {
         int most = signer.together();
         List<Batch> next = new ArrayList<>();
         int attempts = 0;
         synchronized (waiting) {
-            while (attempts < most) {
-                Batch batch = waiting.poll();
-                if (batch == null) {
-                    break;
-                }
+            for (Batch batch = waiting.poll(); batch != null; batch = waiting.poll()) {
                 next.add(batch);
                 attempts += batch.attempts().size();
+                if (attempts >= most) {
+                    break;
+                }
             }
+            waitingAttempts -= attempts;
         }
         return next;
     }
@@ -204,7 +252,7 @@ final class SigningPool implements AutoCloseable {
         }
     }
 
-    private void signNext(List<Batch> next) {
+    private void sign(List<Batch> next) {
         Map<SpoolId, Message> messages = new LinkedHashMap<>();
         for (Batch batch : next) {
             for (Attempt attempt : batch.attempts()) {
@@ -226,9 +274,9 @@ final class SigningPool implements AutoCloseable {
     private void signAll(List<Message> messages) {
         try {
             signer.signAll(messages);
-        } catch (RuntimeException bug) {
+        } catch (RuntimeException | Error bug) {
             messages.stream().filter(message -> !message.told)
-                    .forEach(message -> message.failed(bug));
+                    .forEach(message -> message.failed(new IllegalStateException(bug)));
         }
     }
 

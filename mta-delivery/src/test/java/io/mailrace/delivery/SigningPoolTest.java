@@ -14,6 +14,7 @@ import io.mailrace.dkim.Signature;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
@@ -26,9 +27,9 @@ class SigningPoolTest {
     private static final class GatedSigner extends DeliveryFixture.NoSigner {
         final CountDownLatch begun = new CountDownLatch(1);
         final CountDownLatch goOn = new CountDownLatch(1);
-        final List<String> order = new ArrayList<>();
+        final List<String> order = new CopyOnWriteArrayList<>();
 
-        final List<Integer> together = new ArrayList<>();
+        final List<Integer> together = new CopyOnWriteArrayList<>();
         int most = 1;
 
         @Override
@@ -72,6 +73,10 @@ class SigningPoolTest {
     }
 
     private void sign(Lane lane) {
+        sign(pool, lane, done);
+    }
+
+    private static void sign(SigningPool pool, Lane lane, CountDownLatch done) {
         assertThat(pool.reserve(lane, 1)).isEqualTo(1);
         byte[] text = lane.word().getBytes(StandardCharsets.US_ASCII);
         Attempt attempt = TestMail.attempt("a@example.com",
@@ -137,6 +142,29 @@ class SigningPoolTest {
         assertThat(signer.order.get(1)).isEqualTo("transactional");
         assertThat(pool.busy()).isFalse();
         assertThat(pool.reserve(Lane.DEFAULT, ROOM)).isEqualTo(ROOM);
+    }
+
+    /** A thread that is free takes no few from one that will come to them, but does take many. */
+    @Test
+    void sign_anotherThreadAtWork_fewWaitForIt() throws Exception {
+        signer.most = 8;
+        try (SigningPool two = new SigningPool(signer, 2, TimeSource.system(),
+                new DeliveryMeters(new Metrics()))) {
+            CountDownLatch ten = new CountDownLatch(10);
+            sign(two, Lane.DEFAULT, ten);
+            signer.begun.await();
+            for (int i = 0; i < 7; i++) {
+                sign(two, Lane.DEFAULT, ten);
+            }
+            assertThat(signer.together).containsExactly(1);
+            sign(two, Lane.DEFAULT, ten);
+            DeliveryFixture.await(() -> signer.together.size() == 2);
+            sign(two, Lane.DEFAULT, ten);
+            signer.goOn.countDown();
+            assertThat(ten.await(DeliveryFixture.PATIENCE_SECONDS, TimeUnit.SECONDS)).isTrue();
+            assertThat(signer.together).containsExactly(1, 8, 1);
+            assertThat(two.busy()).isFalse();
+        }
     }
 
     @Test

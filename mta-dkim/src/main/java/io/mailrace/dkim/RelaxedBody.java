@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.mailrace.dkim;
 
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteOrder;
 import java.security.MessageDigest;
 
 /**
@@ -17,6 +20,11 @@ final class RelaxedBody {
 
     private static final int STAGE_BYTES = 8192;
     private static final int DIRECT_BYTES = 1024;
+    private static final VarHandle EIGHT = MethodHandles.byteArrayViewVarHandle(long[].class,
+            ByteOrder.LITTLE_ENDIAN);
+    /** One in each byte. */
+    private static final long ALL = 0x0101010101010101L;
+    private static final long HIGHEST = 0x8080808080808080L;
     private static final byte[] CRLF = {'\r', '\n'};
     private static final byte[] BLANK = {' '};
 
@@ -87,8 +95,17 @@ final class RelaxedBody {
     }
 
     /** How far from {@code i} on the text is its own relaxed form; it ends with a text byte. */
-    private static int endOfRun(byte[] in, int i, int to) {
+    private static int endOfRun(byte[] in, int from, int to) {
+        int i = from;
         while (i < to) {
+            if (to - i >= Long.BYTES) {
+                int plain = plainBytes((long) EIGHT.get(in, i));
+                if (plain >= Long.BYTES - 1) {
+                    i += plain;
+                    continue;
+                }
+                i += plain;
+            }
             int b = in[i] & 0xff;
             if (b > ' ') {
                 i++;
@@ -116,6 +133,21 @@ final class RelaxedBody {
             }
         }
         return i;
+    }
+
+    /**
+     * How many of these eight bytes, the first one lowest, stand in a run for certain: text, and
+     * single blanks with text after them.
+     */
+    private static int plainBytes(long bytes) {
+        // In each byte the highest bit tells; the sums stay within their bytes.
+        long control = ~((bytes & ALL * 0x7F) + ALL * (0x7F - ' ') | bytes) & HIGHEST;
+        long unlike = bytes ^ ALL * ' ';
+        long blank = ~((unlike & ALL * 0x7F) + ALL * 0x7F | unlike) & HIGHEST;
+        long stop = control & ~blank | blank & blank << Byte.SIZE;
+        int plain = Long.numberOfTrailingZeros(stop) / Byte.SIZE;
+        boolean afterBlank = plain > 0 && (blank >>> plain * Byte.SIZE - 1 & 1) != 0;
+        return afterBlank ? plain - 1 : plain;
     }
 
     private void endLine() {

@@ -10,7 +10,10 @@ import java.util.Optional;
  * A private RSA key of 2048 bits as {@link WideRsa} wants it. Immutable; prints no secrets.
  */
 final class WideKey {
+    static final int WINDOW_BITS = 4;
     private static final int PRIME_BITS = 1024;
+    /** Of an exponent. */
+    static final int WINDOWS = PRIME_BITS / WINDOW_BITS;
     private static final int R_BITS = WideCode.LIMBS * WideCode.LIMB_BITS;
 
     /** The half of the work that goes modulo one of the primes. */
@@ -32,9 +35,9 @@ final class WideKey {
             cube = limbs(r.multiply(r).multiply(r).mod(prime));
             BigInteger limb = BigInteger.ONE.shiftLeft(WideCode.LIMB_BITS);
             inverse = prime.negate().modInverse(limb).longValueExact();
-            this.exponent = new byte[PRIME_BITS / WideRsa.WINDOW_BITS];
+            this.exponent = new byte[WINDOWS];
             for (int i = 0; i < this.exponent.length; i++) {
-                this.exponent[i] = exponent.shiftRight(i * WideRsa.WINDOW_BITS)
+                this.exponent[i] = exponent.shiftRight(i * WINDOW_BITS)
                         .and(BigInteger.valueOf(WideCode.TABLE - 1)).byteValueExact();
             }
         }
@@ -67,7 +70,7 @@ final class WideKey {
             return inverse;
         }
 
-        /** The exponent, {@link WideRsa#WINDOW_BITS} bits at a time, lowest first. */
+        /** The exponent, {@value #WINDOW_BITS} bits at a time, lowest first. */
         byte[] exponent() {
             return exponent;
         }

@@ -8,6 +8,7 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.math.BigInteger;
 import java.nio.ByteOrder;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Eight RSA private operations with keys of 2048 bits at once: RSASP1 by the Chinese remainder
@@ -22,11 +23,10 @@ final class WideRsa {
      *
      * Faults. A signature that is right modulo one prime and wrong modulo the other gives the key
      * away. So each half is raised to the public exponent and compared with the message, and the
-     * joined signature is compared with both halves, which together say that it is the signature
-     * (RFC 8017 5.2.2). What does not pass is not given out. */
+     * joined signature, a multiple of q more than the half of q, is compared with that of p: so it
+     * is the signature (RFC 8017 5.2.2). What does not pass is not given out. */
 
     static final int WIDTH = 8;
-    static final int WINDOW_BITS = 4;
     /** Octets of a signature and of what is signed. */
     static final int OCTETS = 256;
 
@@ -41,23 +41,35 @@ final class WideRsa {
     /** Offsets of numbers in {@link #memory}, eight of each. */
     private static final long LOW = 0;
     private static final long HIGH = LOW + NUMBER_BYTES;
-    private static final long MODULUS = HIGH + NUMBER_BYTES;
-    private static final long SQUARE = MODULUS + NUMBER_BYTES;
-    private static final long CUBE = SQUARE + NUMBER_BYTES;
-    private static final long PLAIN_ONE = CUBE + NUMBER_BYTES;
+    private static final long PLAIN_ONE = HIGH + NUMBER_BYTES;
     private static final long VALUE = PLAIN_ONE + NUMBER_BYTES;
     private static final long FACTOR = VALUE + NUMBER_BYTES;
     private static final long SCRATCH = FACTOR + NUMBER_BYTES;
     private static final long TABLE = SCRATCH + NUMBER_BYTES;
-    private static final long INVERSE = TABLE + (long) WideCode.TABLE * NUMBER_BYTES;
-    private static final long WHICH = INVERSE + VectorAssembler.VECTOR;
-    private static final long END = WHICH + VectorAssembler.VECTOR;
+    /** Of the keys, once for each prime. */
+    private static final long P = TABLE + (long) WideCode.TABLE * NUMBER_BYTES;
+    private static final long Q = P + Half.BYTES;
+    private static final long END = Q + Half.BYTES;
+
+    /** Offsets within what is there for a prime. */
+    private static final class Half {
+        static final long MODULUS = 0;
+        static final long SQUARE = MODULUS + NUMBER_BYTES;
+        static final long CUBE = SQUARE + NUMBER_BYTES;
+        static final long ONE = CUBE + NUMBER_BYTES;
+        static final long INVERSE = ONE + NUMBER_BYTES;
+        static final long WINDOWS = INVERSE + VectorAssembler.VECTOR;
+        static final long BYTES = WINDOWS + (long) WideKey.WINDOWS * VectorAssembler.VECTOR;
+    }
 
     private final MemorySegment memory = Arena.ofAuto().allocate(END, VectorAssembler.VECTOR);
     private final long base = memory.address();
     private final byte[] padded = new byte[Long.BYTES + OCTETS];
     private final byte[] joined = new byte[Math.ceilDiv(WideCode.LIMBS * WideCode.LIMB_BITS,
             Byte.SIZE)];
+
+    /** The keys that stand in memory; mostly the next are the same. */
+    private final @Nullable WideKey[] standing = new WideKey[WIDTH];
 
     WideRsa() {
         for (int i = 0; i < WIDTH; i++) {
@@ -77,6 +89,7 @@ final class WideRsa {
         for (int i = 0; i < WIDTH; i++) {
             // What is left over does again what the first does.
             int from = i < keys.length ? i : 0;
+            place(i, keys[from]);
             System.arraycopy(encoded[from], 0, padded, Long.BYTES, OCTETS);
             for (int limb = 0; limb < WideCode.LIMBS; limb++) {
                 set(LOW, limb, i, limb(limb));
@@ -86,14 +99,10 @@ final class WideRsa {
                 messages[i] = new BigInteger(1, encoded[i]);
             }
         }
-        WideKey.Half[] p = new WideKey.Half[WIDTH];
-        WideKey.Half[] q = new WideKey.Half[WIDTH];
-        for (int i = 0; i < WIDTH; i++) {
-            p[i] = keys[i < keys.length ? i : 0].p();
-            q[i] = keys[i < keys.length ? i : 0].q();
-        }
-        BigInteger[] modP = power(p, messages);
-        BigInteger[] modQ = power(q, messages);
+        power(P);
+        BigInteger[] modP = results(keys, messages, true);
+        power(Q);
+        BigInteger[] modQ = results(keys, messages, false);
         byte[][] signatures = new byte[keys.length][];
         for (int i = 0; i < keys.length; i++) {
             signatures[i] = join(keys[i], modP[i], modQ[i]);
@@ -101,42 +110,62 @@ final class WideRsa {
         return signatures;
     }
 
-    /** The messages to the power of the private exponent modulo one prime; -1 for a wrong one. */
-    private BigInteger[] power(WideKey.Half[] halves, BigInteger[] messages) {
-        for (int i = 0; i < WIDTH; i++) {
-            WideKey.Half half = halves[i];
-            set(MODULUS, i, half.modulus());
-            set(SQUARE, i, half.square());
-            set(CUBE, i, half.cube());
-            set(TABLE, i, half.one());
-            set(INVERSE, 0, i, half.inverse());
+    @SuppressWarnings("ReferenceEquality") // one object for each key
+    private void place(int i, WideKey key) {
+        if (standing[i] != key) {
+            place(P, i, key.p());
+            place(Q, i, key.q());
+            standing[i] = key;
         }
-        // message * 2^1040 mod p, from its lower 1040 bits and those above
-        multiply(VALUE, LOW, SQUARE);
-        multiply(FACTOR, HIGH, CUBE);
-        WideCalls.add(base + entry(1), base + VALUE, base + FACTOR);
-        for (int i = 2; i < WideCode.TABLE; i++) {
-            multiply(entry(i), entry(i - 1), entry(1));
-        }
-        int window = halves[0].exponent().length - 1;
-        select(VALUE, halves, window);
-        while (--window >= 0) {
-            for (int bit = 0; bit < WINDOW_BITS; bit++) {
-                square(VALUE);
-            }
-            select(FACTOR, halves, window);
-            multiply(VALUE, VALUE, FACTOR);
-        }
-        multiply(VALUE, VALUE, PLAIN_ONE);
+    }
 
-        multiply(FACTOR, VALUE, SQUARE);
-        for (int i = 0; i < PUBLIC_SQUARINGS; i++) {
-            square(FACTOR);
+    private void place(long half, int i, WideKey.Half numbers) {
+        set(half + Half.MODULUS, i, numbers.modulus());
+        set(half + Half.SQUARE, i, numbers.square());
+        set(half + Half.CUBE, i, numbers.cube());
+        set(half + Half.ONE, i, numbers.one());
+        set(half + Half.INVERSE, 0, i, numbers.inverse());
+        for (int window = 0; window < WideKey.WINDOWS; window++) {
+            set(half + Half.WINDOWS, window, i, numbers.exponent()[window]);
         }
-        multiply(FACTOR, FACTOR, VALUE);
+    }
+
+    /**
+     * VALUE = the messages to the power of the private exponent modulo one prime; FACTOR = that to
+     * the power of the public one, so the messages again.
+     */
+    private void power(long half) {
+        // message * 2^1040 mod p, from its lower 1040 bits and those above
+        multiply(VALUE, LOW, half + Half.SQUARE, half);
+        multiply(FACTOR, HIGH, half + Half.CUBE, half);
+        WideCalls.add(base + entry(1), base + VALUE, base + FACTOR);
+        MemorySegment.copy(memory, half + Half.ONE, memory, entry(0), NUMBER_BYTES);
+        for (int i = 2; i < WideCode.TABLE; i++) {
+            multiply(entry(i), entry(i - 1), entry(1), half);
+        }
+        int window = WideKey.WINDOWS - 1;
+        select(VALUE, half, window);
+        while (--window >= 0) {
+            for (int bit = 0; bit < WideKey.WINDOW_BITS; bit++) {
+                square(VALUE, half);
+            }
+            select(FACTOR, half, window);
+            multiply(VALUE, VALUE, FACTOR, half);
+        }
+        multiply(VALUE, VALUE, PLAIN_ONE, half);
+
+        multiply(FACTOR, VALUE, half + Half.SQUARE, half);
+        for (int i = 0; i < PUBLIC_SQUARINGS; i++) {
+            square(FACTOR, half);
+        }
+        multiply(FACTOR, FACTOR, VALUE, half);
+    }
+
+    /** What VALUE holds, below the primes; -1 where FACTOR is not the message. */
+    private BigInteger[] results(WideKey[] keys, BigInteger[] messages, boolean ofP) {
         BigInteger[] results = new BigInteger[messages.length];
         for (int i = 0; i < results.length; i++) {
-            BigInteger prime = halves[i].prime();
+            BigInteger prime = (ofP ? keys[i].p() : keys[i].q()).prime();
             boolean right = get(FACTOR, i).mod(prime).equals(messages[i].mod(prime));
             results[i] = right ? get(VALUE, i).mod(prime) : BigInteger.ONE.negate();
         }
@@ -149,8 +178,8 @@ final class WideRsa {
         }
         BigInteger signature = key.join(modP, modQ);
         boolean right = signature.mod(key.p().prime()).equals(modP)
-                && signature.mod(key.q().prime()).equals(modQ);
-        return right && signature.bitLength() <= OCTETS * Byte.SIZE ? octets(signature) : NOTHING;
+                && signature.bitLength() <= OCTETS * Byte.SIZE;
+        return right ? octets(signature) : NOTHING;
     }
 
     private static byte[] octets(BigInteger signature) {
@@ -165,20 +194,19 @@ final class WideRsa {
         return TABLE + (long) index * NUMBER_BYTES;
     }
 
-    private void multiply(long result, long a, long b) {
-        WideCalls.multiply(base + result, base + a, base + b, base + MODULUS, base + INVERSE);
+    private void multiply(long result, long a, long b, long half) {
+        WideCalls.multiply(base + result, base + a, base + b, base + half + Half.MODULUS,
+                base + half + Half.INVERSE);
     }
 
-    private void square(long number) {
-        WideCalls.square(base + number, base + number, base + MODULUS, base + INVERSE,
-                base + SCRATCH);
+    private void square(long number, long half) {
+        WideCalls.square(base + number, base + number, base + half + Half.MODULUS,
+                base + half + Half.INVERSE, base + SCRATCH);
     }
 
-    private void select(long result, WideKey.Half[] halves, int window) {
-        for (int i = 0; i < WIDTH; i++) {
-            set(WHICH, 0, i, halves[i].exponent()[window]);
-        }
-        WideCalls.select(base + result, base + TABLE, base + WHICH);
+    private void select(long result, long half, int window) {
+        WideCalls.select(base + result, base + TABLE, base + half + Half.WINDOWS
+                + (long) window * VectorAssembler.VECTOR);
     }
 
     private void set(long number, int which, long[] limbs) {

@@ -72,6 +72,23 @@ class RelaxedBodyTest {
         assertThat(relaxed.finish()).asString(StandardCharsets.ISO_8859_1).isEqualTo("y\r\n");
     }
 
+    /** Eight bytes are looked at together: each kind of byte at each place beside each other. */
+    @Test
+    void update_anyTwoBytesAnywhereInText_areAsThePlainReadingSays() {
+        String[] bytes = {" ", "\t", "\r", "\n", "\r\n", "\u0000", "\u001f", "!", "~", "\u007f",
+                "\u0080", "\u00a0", "\u00ff"};
+        for (String first : bytes) {
+            for (String second : bytes) {
+                for (int at = 0; at <= 20; at++) {
+                    String body = "abcdefghijklmnopqrst".substring(0, at) + first + second
+                            + "uvwxyz0123456789".substring(0, 20 - at > 16 ? 16 : 20 - at);
+                    assertThat(relaxed(body, 100)).as("%d: %s", at, body)
+                            .isEqualTo(PlainVerifier.relaxedBody(body));
+                }
+            }
+        }
+    }
+
     @Test
     void update_randomBodies_areAsThePlainReadingSays() {
         long seed = new Random().nextLong();

@@ -24,9 +24,9 @@ public interface SigningLoad {
     /** Messages signed, or found in no need of it, for their first attempt since the start. */
     long passed();
 
-    /** How often since the start a signing thread ended its work with less left than threads. */
+    /** How often since the start a signing thread stopped, for there was too little to do. */
     long pauses();
 
-    /** Whether every signing thread has something to do now. */
+    /** Whether every signing thread is at work now. */
     boolean busy();
 }

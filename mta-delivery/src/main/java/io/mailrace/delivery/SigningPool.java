@@ -13,6 +13,7 @@ import io.mailrace.dkim.MessageSigner;
 import io.mailrace.dkim.Signature;
 import java.util.ArrayList;
 import java.util.EnumMap;
+import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -25,7 +26,6 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.LongAdder;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -40,22 +40,39 @@ import org.slf4j.LoggerFactory;
  */
 final class SigningPool implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(SigningPool.class);
-    private static final int PER_THREAD = 64;
+    private static final int PER_THREAD = 128;
     private static final int KEPT = 4096;
+    /** A group of no more than that is signed within some milliseconds. */
+    private static final int QUICK_ATTEMPTS = 16;
+    private static final long QUICK_BYTES = 256 * 1024;
 
     /** What one lane has taken of its room, and who waits for more. */
     private record Room(AtomicInteger reserved, Queue<Runnable> wishes) {}
 
-    private record Batch(Lane lane, List<Attempt> attempts, Executor loop, Runnable done) {}
+    private record Batch(Lane lane, List<Attempt> attempts, Executor loop, Runnable done) {
+        long bytes() {
+            return attempts.stream().mapToLong(one -> one.envelope().facts().sizeBytes()).sum();
+        }
+    }
+
+    /**
+     * What one thread takes to sign next.
+     *
+     * @param quick whether the thread will look for more within a moment
+     */
+    private record Group(List<Batch> batches, boolean quick) {
+        static final Group NONE = new Group(List.of(), true);
+
+        boolean isEmpty() {
+            return batches.isEmpty();
+        }
+    }
 
     private final MessageSigner signer;
     private final TimeSource time;
     private final DeliveryMeters meters;
     private final int bound;
     private final int size;
-    /** Batches that wait or are being signed. */
-    private final AtomicInteger batches = new AtomicInteger();
-    private final AtomicLong pauses = new AtomicLong();
     private final LongAdder passed = new LongAdder();
     private final Map<Lane, Room> rooms = new EnumMap<>(Lane.class);
     /** Guarded by itself. For each batch there is a task to come or a thread at work. */
@@ -64,6 +81,10 @@ final class SigningPool implements AutoCloseable {
     private int waitingAttempts;
     /** Threads that sign. Guarded by waiting. */
     private int atWork;
+    /** Of these, how many with a group that is quick. Guarded by waiting. */
+    private int quickAtWork;
+    /** How often one stopped. Guarded by waiting. */
+    private long pauses;
     private final Cache<SpoolId, Signature> kept;
     private final ExecutorService threads;
 
@@ -145,7 +166,6 @@ final class SigningPool implements AutoCloseable {
 
     /** Signs a batch with room reserved for it, then runs {@code done} on {@code loop}. */
     void sign(Lane lane, List<Attempt> attempts, Executor loop, Runnable done) {
-        batches.incrementAndGet();
         synchronized (waiting) {
             waiting.addLast(lane, new Batch(lane, attempts, loop, done));
             waitingAttempts += attempts.size();
@@ -154,10 +174,11 @@ final class SigningPool implements AutoCloseable {
             threads.execute(this::work);
         } catch (RejectedExecutionException stopping) {
             // No task for the last one; which of them stay unsigned does not matter.
-            List<Batch> unsigned = takeBatches();
-            unsigned.forEach(batch -> batch.attempts().forEach(attempt -> attempt.unsigned(
-                    SmtpReply.of(451, "4.3.2", "the service stops"))));
-            end(unsigned);
+            for (Batch batch : take().batches()) {
+                batch.attempts().forEach(attempt -> attempt.unsigned(
+                        SmtpReply.of(451, "4.3.2", "the service stops")));
+                end(batch);
+            }
         }
     }
 
@@ -167,151 +188,182 @@ final class SigningPool implements AutoCloseable {
     }
 
     long pauses() {
-        return pauses.get();
+        synchronized (waiting) {
+            return pauses;
+        }
     }
 
     boolean busy() {
-        return batches.get() >= size;
+        synchronized (waiting) {
+            return atWork == size;
+        }
     }
 
     private void work() {
-        List<Batch> next = begin();
-        try {
-            while (!next.isEmpty()) {
-                sign(next);
-                next = goOn();
+        Group next = begin();
+        while (!next.isEmpty()) {
+            new Signing(next).run();
+            next = goOn(next);
+        }
+    }
+
+    private Group begin() {
+        synchronized (waiting) {
+            return leftToOthers() ? Group.NONE : start();
+        }
+    }
+
+    private Group goOn(Group after) {
+        synchronized (waiting) {
+            atWork--;
+            quickAtWork -= after.quick() ? 1 : 0;
+            Group next = leftToOthers() ? Group.NONE : start();
+            if (next.isEmpty()) {
+                pauses++;
             }
-        } finally {
-            if (!next.isEmpty()) {
-                synchronized (waiting) {
-                    atWork--;
-                }
-            }
+            return next;
         }
     }
 
     /**
-     * Nothing when there is less than is best signed together and a thread at work that will come
-     * to it within a moment: signed by it, it costs less.
+     * Whether what waits is less than is best signed together, in no hurry, and will be come to by
+     * a thread at work within a moment: signed by it, it costs less. Holding waiting.
      */
-    private List<Batch> begin() {
-        synchronized (waiting) {
-            if (atWork > 0 && waitingAttempts < signer.together()) {
-                return List.of();
-            }
-            List<Batch> next = takeBatches();
-            if (!next.isEmpty()) {
-                atWork++;
-            }
-            return next;
-        }
+    private boolean leftToOthers() {
+        return quickAtWork > 0 && waitingAttempts < signer.together()
+                && waiting.size(Lane.TRANSACTIONAL) == 0;
     }
 
-    private List<Batch> goOn() {
-        synchronized (waiting) {
-            List<Batch> next = takeBatches();
-            if (next.isEmpty()) {
-                atWork--;
-            }
-            return next;
+    /** Holding waiting. */
+    private Group start() {
+        Group next = take();
+        if (!next.isEmpty()) {
+            atWork++;
+            quickAtWork += next.quick() ? 1 : 0;
         }
+        return next;
     }
 
-    /** As many as are best signed together; none when nothing waits. */
-    private List<Batch> takeBatches() {
+    /** At least as many as are best signed together, or all that wait. */
+    private Group take() {
         int most = signer.together();
         List<Batch> next = new ArrayList<>();
         int attempts = 0;
+        long bytes = 0;
         synchronized (waiting) {
             for (Batch batch = waiting.poll(); batch != null; batch = waiting.poll()) {
                 next.add(batch);
                 attempts += batch.attempts().size();
+                bytes += batch.bytes();
                 if (attempts >= most) {
                     break;
                 }
             }
             waitingAttempts -= attempts;
         }
-        return next;
+        return new Group(next, attempts <= QUICK_ATTEMPTS && bytes <= QUICK_BYTES);
     }
 
-    private void end(List<Batch> ended) {
-        if (ended.isEmpty()) {
-            return;
-        }
-        if (batches.addAndGet(-ended.size()) < size) {
-            pauses.incrementAndGet();
-        }
-        for (Batch batch : ended) {
+    private void end(Batch batch) {
+        try {
             release(batch.lane(), batch.attempts().size());
-            try {
-                batch.loop().execute(batch.done());
-            } catch (RejectedExecutionException stopped) {
-                LOG.debug("event loop stopped before a batch was signed");
-            }
+        } catch (RuntimeException stopping) {
+            LOG.debug("somebody who waited for room cannot be woken", stopping);
+        }
+        try {
+            batch.loop().execute(batch.done());
+        } catch (RuntimeException stopped) {
+            LOG.debug("event loop stopped before a batch was signed", stopped);
         }
     }
 
-    private void sign(List<Batch> next) {
-        Map<SpoolId, Message> messages = new LinkedHashMap<>();
-        for (Batch batch : next) {
-            for (Attempt attempt : batch.attempts()) {
-                if (!reuse(attempt)) { // else it was signed while this waited
+    /** The signing of one group by one thread. */
+    private final class Signing {
+        /** Attempts that nothing is known of yet, by identity. */
+        private final IdentityHashMap<Attempt, Batch> open = new IdentityHashMap<>();
+        private final IdentityHashMap<Batch, Integer> left = new IdentityHashMap<>();
+        private final Map<SpoolId, Message> messages = new LinkedHashMap<>();
+
+        Signing(Group group) {
+            for (Batch batch : group.batches()) {
+                left.put(batch, batch.attempts().size());
+                for (Attempt attempt : batch.attempts()) {
+                    open.put(attempt, batch);
                     messages.computeIfAbsent(attempt.envelope().id(), id -> new Message()).attempts
                             .add(attempt);
                 }
             }
         }
-        if (!messages.isEmpty()) {
-            long started = time.nanos();
-            signAll(List.copyOf(messages.values()));
-            meters.signed(messages.size(), time.nanos() - started);
-        }
-        end(next);
-    }
 
-    /** The catch-all of a signing thread: what cannot be signed waits, it never goes unsigned. */
-    private void signAll(List<Message> messages) {
-        try {
-            signer.signAll(messages);
-        } catch (RuntimeException | Error bug) {
-            messages.stream().filter(message -> !message.told)
-                    .forEach(message -> message.failed(new IllegalStateException(bug)));
-        }
-    }
-
-    /** One content to be signed, with its envelopes that are here. */
-    private final class Message implements MessageSigner.Job {
-        private final List<Attempt> attempts = new ArrayList<>(1);
-        private boolean told;
-
-        @Override
-        public Content content() {
-            return attempts.getFirst().content();
-        }
-
-        @Override
-        public ContentFacts facts() {
-            return attempts.getFirst().envelope().facts();
-        }
-
-        @Override
-        public void signed(Signature signature) {
-            told = true;
-            kept.put(attempts.getFirst().envelope().id(), signature);
-            for (Attempt attempt : attempts) {
-                attempt.signed(signature);
-                countFirst(attempt);
+        /** The catch-all of a signing thread: what is not signed waits, it never goes unsigned. */
+        void run() {
+            try {
+                messages.values().removeIf(Message::signedMeanwhile);
+                long started = time.nanos();
+                signer.signAll(List.copyOf(messages.values()));
+                meters.signed(messages.size(), time.nanos() - started);
+            } catch (RuntimeException | Error bug) {
+                LOG.error("signing failed", bug);
+            }
+            for (Attempt attempt : List.copyOf(open.keySet())) {
+                attempt.unsigned(SmtpReply.of(451, "4.7.0", "the message could not be signed"));
+                told(attempt);
             }
         }
 
-        @Override
-        public void failed(RuntimeException why) {
-            told = true;
-            LOG.error("not signed id={} domain={}", attempts.getFirst().envelope().id(),
-                    facts().fromDomain(), why);
-            attempts.forEach(attempt -> attempt.unsigned(SmtpReply.of(451, "4.7.0",
-                    "the message could not be signed")));
+        /** A batch is done with its last attempt, whatever else is signed with it. */
+        private void told(Attempt attempt) {
+            Batch batch = open.remove(attempt);
+            if (batch != null && left.merge(batch, -1, Integer::sum) == 0) {
+                end(batch);
+            }
+        }
+
+        /** One content to be signed, with its envelopes that are here. */
+        private final class Message implements MessageSigner.Job {
+            private final List<Attempt> attempts = new ArrayList<>(1);
+
+            boolean signedMeanwhile() {
+                attempts.removeIf(attempt -> {
+                    boolean known = reuse(attempt);
+                    if (known) {
+                        told(attempt);
+                    }
+                    return known;
+                });
+                return attempts.isEmpty();
+            }
+
+            @Override
+            public Content content() {
+                return attempts.getFirst().content();
+            }
+
+            @Override
+            public ContentFacts facts() {
+                return attempts.getFirst().envelope().facts();
+            }
+
+            @Override
+            public void signed(Signature signature) {
+                kept.put(attempts.getFirst().envelope().id(), signature);
+                for (Attempt attempt : attempts) {
+                    attempt.signed(signature);
+                    countFirst(attempt);
+                    told(attempt);
+                }
+            }
+
+            @Override
+            public void failed(RuntimeException why) {
+                LOG.error("not signed id={} domain={}", attempts.getFirst().envelope().id(),
+                        facts().fromDomain(), why);
+                for (Attempt attempt : attempts) {
+                    attempt.unsigned(
+                            SmtpReply.of(451, "4.7.0", "the message could not be signed"));
+                    told(attempt);
+                }
+            }
         }
     }
 

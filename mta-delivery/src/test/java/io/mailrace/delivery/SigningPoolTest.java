@@ -21,7 +21,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 class SigningPoolTest {
-    private static final int ROOM = 64;
+    private static final int ROOM = 128;
 
     /** Signs nothing before it may, and keeps the order. */
     private static final class GatedSigner extends DeliveryFixture.NoSigner {
@@ -78,11 +78,14 @@ class SigningPoolTest {
 
     private static void sign(SigningPool pool, Lane lane, CountDownLatch done) {
         assertThat(pool.reserve(lane, 1)).isEqualTo(1);
-        byte[] text = lane.word().getBytes(StandardCharsets.US_ASCII);
-        Attempt attempt = TestMail.attempt("a@example.com",
+        pool.sign(lane, List.of(attempt(lane.word())), Runnable::run, done::countDown);
+    }
+
+    private static Attempt attempt(String content) {
+        byte[] text = content.getBytes(StandardCharsets.US_ASCII);
+        return TestMail.attempt("a@example.com",
                 List.of(new Recipient(TestMail.address("b@example.net"))), MailOptions.NONE,
                 TestMail.facts(text, false, false), text);
-        pool.sign(lane, List.of(attempt), Runnable::run, done::countDown);
     }
 
     @Test
@@ -96,7 +99,7 @@ class SigningPoolTest {
         assertThat(pool.pauses()).isZero();
         signer.goOn.countDown();
         assertThat(done.await(DeliveryFixture.PATIENCE_SECONDS, TimeUnit.SECONDS)).isTrue();
-        assertThat(pool.busy()).isFalse();
+        DeliveryFixture.await(() -> !pool.busy());
         assertThat(pool.pauses()).isEqualTo(1);
     }
 
@@ -138,10 +141,11 @@ class SigningPoolTest {
         sign(Lane.TRANSACTIONAL);
         signer.goOn.countDown();
         assertThat(done.await(DeliveryFixture.PATIENCE_SECONDS, TimeUnit.SECONDS)).isTrue();
-        assertThat(signer.together).containsExactly(1, 8, 8, 8, 8, 8, 8, 8, 8);
+        assertThat(signer.together).hasSize(1 + ROOM / 8)
+                .containsOnly(1, 8);
         assertThat(signer.order.get(1)).isEqualTo("transactional");
-        assertThat(pool.busy()).isFalse();
         assertThat(pool.reserve(Lane.DEFAULT, ROOM)).isEqualTo(ROOM);
+        DeliveryFixture.await(() -> !pool.busy());
     }
 
     /** A thread that is free takes no few from one that will come to them, but does take many. */
@@ -159,11 +163,12 @@ class SigningPoolTest {
             assertThat(signer.together).containsExactly(1);
             sign(two, Lane.DEFAULT, ten);
             DeliveryFixture.await(() -> signer.together.size() == 2);
+            assertThat(two.busy()).isTrue();
             sign(two, Lane.DEFAULT, ten);
             signer.goOn.countDown();
             assertThat(ten.await(DeliveryFixture.PATIENCE_SECONDS, TimeUnit.SECONDS)).isTrue();
             assertThat(signer.together).containsExactly(1, 8, 1);
-            assertThat(two.busy()).isFalse();
+            DeliveryFixture.await(() -> !two.busy());
         }
     }
 
@@ -190,6 +195,99 @@ class SigningPoolTest {
         }
         pool.release(Lane.DEFAULT, ROOM);
         assertThat(woken).containsExactly(Lane.DEFAULT);
+    }
+
+    /** Whatever comes out of a signer: the mail waits, and the thread goes on. */
+    @Test
+    void sign_signerFailsWholly_isUnsignedAndTheNextIsSigned() throws Exception {
+        DeliveryFixture.NoSigner broken = new DeliveryFixture.NoSigner() {
+            private int calls;
+
+            @Override
+            public void signAll(List<? extends Job> jobs) {
+                if (calls++ == 0) {
+                    throw new StackOverflowError();
+                }
+                super.signAll(jobs);
+            }
+        };
+        try (SigningPool one = new SigningPool(broken, 1, TimeSource.system(),
+                new DeliveryMeters(new Metrics()))) {
+            for (int i = 0; i < 2; i++) {
+                Attempt attempt = attempt("x");
+                CountDownLatch signed = new CountDownLatch(1);
+                one.sign(Lane.DEFAULT, List.of(attempt), Runnable::run, signed::countDown);
+                assertThat(signed.await(DeliveryFixture.PATIENCE_SECONDS, TimeUnit.SECONDS))
+                        .isTrue();
+                assertThat(attempt.whyUnsigned().isPresent()).isEqualTo(i == 0);
+                DeliveryFixture.await(() -> !one.busy());
+            }
+        }
+    }
+
+    /** Forgotten by the signer: it must not go unsigned. */
+    @Test
+    void sign_notToldOf_isUnsigned() throws Exception {
+        DeliveryFixture.NoSigner forgetful = new DeliveryFixture.NoSigner() {
+            @Override
+            public void signAll(List<? extends Job> jobs) {
+                // tells nobody
+            }
+        };
+        try (SigningPool one = new SigningPool(forgetful, 1, TimeSource.system(),
+                new DeliveryMeters(new Metrics()))) {
+            Attempt attempt = attempt("x");
+            CountDownLatch signed = new CountDownLatch(1);
+            one.sign(Lane.DEFAULT, List.of(attempt), Runnable::run, signed::countDown);
+            assertThat(signed.await(DeliveryFixture.PATIENCE_SECONDS, TimeUnit.SECONDS)).isTrue();
+            assertThat(attempt.whyUnsigned()).isPresent();
+        }
+    }
+
+    /** Somebody's wish or loop that fails keeps nobody else's mail. */
+    @Test
+    void sign_othersFailWhenTold_theRestIsDone() throws Exception {
+        signer.most = 8;
+        sign(Lane.DEFAULT);
+        signer.begun.await();
+        pool.wish(Lane.DEFAULT, () -> {
+            throw new IllegalStateException("a wish");
+        });
+        assertThat(pool.reserve(Lane.DEFAULT, 1)).isEqualTo(1);
+        pool.sign(Lane.DEFAULT, List.of(attempt("y")), task -> {
+            throw new IllegalStateException("a loop");
+        }, () -> {});
+        CountDownLatch last = new CountDownLatch(1);
+        sign(pool, Lane.DEFAULT, last);
+        signer.goOn.countDown();
+        assertThat(last.await(DeliveryFixture.PATIENCE_SECONDS, TimeUnit.SECONDS)).isTrue();
+        DeliveryFixture.await(() -> !pool.busy());
+    }
+
+    /** Hurried mail waits for no other thread, and no mail waits for one with much to do. */
+    @Test
+    void sign_inAHurryOrBehindLargeMail_isSignedByAnotherThread() throws Exception {
+        signer.most = 8;
+        for (boolean large : new boolean[]{false, true}) {
+            GatedSigner gated = new GatedSigner();
+            gated.most = 8;
+            try (SigningPool two = new SigningPool(gated, 2, TimeSource.system(),
+                    new DeliveryMeters(new Metrics()))) {
+                CountDownLatch both = new CountDownLatch(2);
+                if (large) {
+                    two.sign(Lane.DEFAULT, List.of(attempt("x".repeat(300_000))), Runnable::run,
+                            both::countDown);
+                } else {
+                    sign(two, Lane.DEFAULT, both);
+                }
+                gated.begun.await();
+                sign(two, large ? Lane.DEFAULT : Lane.TRANSACTIONAL, both);
+                DeliveryFixture.await(() -> gated.together.size() == 2);
+                gated.goOn.countDown();
+                assertThat(both.await(DeliveryFixture.PATIENCE_SECONDS, TimeUnit.SECONDS))
+                        .isTrue();
+            }
+        }
     }
 
     @Test

@@ -13,8 +13,8 @@ public final class DkimSigners {
     private DkimSigners() {}
 
     /**
-     * Opens the signer. With RSA keys and {@code rsa-provider = auto} this measures for a
-     * fraction of a second.
+     * Opens the signer. With RSA keys and {@code rsa-provider} or {@code rsa-wide = auto} this
+     * measures for a fraction of a second.
      *
      * @throws IllegalStateException when the wanted RSA provider cannot be used on this machine
      */
@@ -27,7 +27,9 @@ public final class DkimSigners {
         RsaEngine engine = rsaKeys.isEmpty()
                 ? RsaEngine.jdk("no RSA key")
                 : RsaEngine.choose(config.rsaProvider(), rsaKeys.getFirst(), time);
-        RsaSigning rsa = new RsaSigning(engine, config.rsaWide(), rsaKeys, time);
+        boolean streams = config.engine() == DkimConfig.Engine.STREAMING;
+        RsaSigning rsa = new RsaSigning(engine,
+                streams ? config.rsaWide() : DkimConfig.Wide.OFF, rsaKeys, time);
         StreamingSigner streaming = new StreamingSigner(keys, names, rsa,
                 config.signatureLifetime(), time);
         LOG.info("dkim engine={} domains={} keys={} rsa={} why=\"{}\" wide={} why=\"{}\"",

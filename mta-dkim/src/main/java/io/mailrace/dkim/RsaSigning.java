@@ -11,10 +11,10 @@ import java.security.SignatureException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
+import java.util.Collections;
 import java.util.HexFormat;
 import java.util.IdentityHashMap;
 import java.util.List;
-import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -29,6 +29,7 @@ final class RsaSigning {
     /** Together they must be clearly faster: few texts wait at once on a quiet server. */
     private static final int MOST_NEEDED = 6;
     private static final int TRIALS = 24;
+    private static final byte[] TRIAL = "trial".getBytes(StandardCharsets.US_ASCII);
     /** DigestInfo of SHA-256 (RFC 8017 9.2 note 1). */
     private static final byte[] SHA_256_INFO = HexFormat.of()
             .parseHex("3031300d060960864801650304020105000420");
@@ -50,16 +51,16 @@ final class RsaSigning {
     RsaSigning(RsaEngine engine, DkimConfig.Wide wide, Collection<DkimKey.Rsa> rsaKeys,
             TimeSource time) {
         this.engine = engine;
-        String obstacle = wide == DkimConfig.Wide.OFF ? "configured" : WideCalls.obstacle();
         for (DkimKey.Rsa key : rsaKeys) {
-            keys.put(key, new Prepared(engine.prepare(key),
-                    obstacle == null ? WideKey.of(key.key()).orElse(null) : null));
+            keys.put(key, new Prepared(engine.prepare(key), wide == DkimConfig.Wide.OFF
+                    ? null
+                    : WideKey.of(key.key()).orElse(null)));
         }
-        Optional<DkimKey.Rsa> fit = rsaKeys.stream()
-                .filter(key -> prepared(key).wide() != null).findFirst();
-        why = obstacle != null
-                ? obstacle
-                : fit.map(key -> measured(key, time)).orElse("no key of 2048 bits");
+        List<DkimKey.Rsa> fit = rsaKeys.stream().filter(key -> prepared(key).wide() != null)
+                .toList();
+        String obstacle = wide == DkimConfig.Wide.OFF ? "configured"
+                : fit.isEmpty() ? "no key of 2048 bits" : WideCalls.obstacle();
+        why = obstacle == null ? tried(fit, time) : obstacle;
     }
 
     /** How many texts are best signed together: {@link WideRsa#WIDTH}, or 1. */
@@ -84,19 +85,28 @@ final class RsaSigning {
         return prepared;
     }
 
-    private String measured(DkimKey.Rsa key, TimeSource time) {
-        byte[] text = "trial".getBytes(StandardCharsets.US_ASCII);
-        List<Task> eight = new ArrayList<>();
-        for (int i = 0; i < WideRsa.WIDTH; i++) {
-            eight.add(new Task(key, text));
+    private String tried(List<DkimKey.Rsa> fit, TimeSource time) {
+        try {
+            Desk desk = desk();
+            for (int from = 0; from < fit.size(); from += WideRsa.WIDTH) {
+                desk.leaveOutWrong(fit.subList(from, Math.min(fit.size(), from + WideRsa.WIDTH)));
+            }
+            return fit.stream().filter(key -> prepared(key).wide() != null).findFirst()
+                    .map(key -> measured(desk, key, time)).orElse("no key passed its trial");
+        } catch (RuntimeException | Error failed) {
+            fewest = 0;
+            return "failed at its trial: " + failed;
         }
-        Desk desk = desk();
-        byte[] expected = desk.sign(key, text, text.length);
+    }
+
+    private String measured(Desk desk, DkimKey.Rsa key, TimeSource time) {
+        List<Task> eight = Collections.nCopies(WideRsa.WIDTH, new Task(key, TRIAL));
+        byte[] expected = desk.sign(key, TRIAL, TRIAL.length);
         long one = Long.MAX_VALUE;
         long together = Long.MAX_VALUE;
         for (int i = 0; i < TRIALS; i++) {
             long start = time.nanos();
-            desk.sign(key, text, text.length);
+            desk.sign(key, TRIAL, TRIAL.length);
             long between = time.nanos();
             List<byte[]> signatures = desk.signTogether(eight);
             long end = time.nanos();
@@ -147,9 +157,9 @@ final class RsaSigning {
                     fit.add(i);
                 }
             }
-            while (fewest > 0 && fit.size() >= fewest) {
+            for (int least = fewest; least > 0 && fit.size() >= least; least = fewest) {
                 List<Integer> now = fit.subList(0, Math.min(fit.size(), WideRsa.WIDTH));
-                List<byte[]> found = signTogether(now.stream().map(tasks::get).toList());
+                List<byte[]> found = signSoundly(now.stream().map(tasks::get).toList());
                 for (int i = 0; i < found.size(); i++) {
                     signatures[now.get(i)] = found.get(i);
                 }
@@ -162,6 +172,40 @@ final class RsaSigning {
                 }
             }
             return Arrays.asList(signatures);
+        }
+
+        /** Up to eight; empty where it went wrong, and then it was the last time. */
+        private List<byte[]> signSoundly(List<Task> tasks) {
+            try {
+                List<byte[]> signatures = signTogether(tasks);
+                for (int i = 0; i < signatures.size(); i++) {
+                    if (signatures.get(i).length == 0) {
+                        fewest = 0;
+                        LOG.error(
+                                "rsa wide=off key={} why=\"a signature was wrong: the processor or"
+                                        + " the memory of this machine is not to be trusted\"",
+                                tasks.get(i).key());
+                    }
+                }
+                return signatures;
+            } catch (RuntimeException | Error failed) {
+                fewest = 0;
+                LOG.error("rsa wide=off", failed);
+                return Collections.nCopies(tasks.size(), new byte[0]);
+            }
+        }
+
+        /** A key that is not what it says is signed with by the provider, if at all. */
+        private void leaveOutWrong(List<DkimKey.Rsa> some) {
+            List<byte[]> signatures = signTogether(
+                    some.stream().map(key -> new Task(key, TRIAL)).toList());
+            for (int i = 0; i < some.size(); i++) {
+                if (signatures.get(i).length == 0) {
+                    LOG.warn("dkim key={} wide=false why=\"its numbers do not fit together\"",
+                            some.get(i));
+                    keys.put(some.get(i), new Prepared(prepared(some.get(i)).ofProvider(), null));
+                }
+            }
         }
 
         /** Up to eight; one is empty when its result was wrong. */
@@ -179,14 +223,7 @@ final class RsaSigning {
                 wideKeys[i] = key;
                 encoded[i] = encoded(digest.digest(tasks.get(i).text()));
             }
-            List<byte[]> signatures = Arrays.asList(wide.sign(wideKeys, encoded));
-            if (signatures.stream().anyMatch(signature -> signature.length == 0)) {
-                fewest = 0;
-                LOG.error(
-                        "rsa wide=off why=\"a signature was wrong: the processor or memory of this"
-                                + " machine is not to be trusted\"");
-            }
-            return signatures;
+            return Arrays.asList(wide.sign(wideKeys, encoded));
         }
     }
 

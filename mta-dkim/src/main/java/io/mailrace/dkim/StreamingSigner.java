@@ -87,8 +87,8 @@ final class StreamingSigner implements MessageSigner {
         }
         try {
             desk.complete(drafts);
-        } catch (RuntimeException broken) {
-            drafted.forEach(job -> job.failed(broken));
+        } catch (RuntimeException oneOfThem) {
+            MessageSigner.super.signAll(drafted); // each for itself
             return;
         }
         giveBack(desk);

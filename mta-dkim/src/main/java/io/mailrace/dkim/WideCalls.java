@@ -6,6 +6,7 @@ import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
@@ -32,30 +33,36 @@ final class WideCalls {
 
     /** Why it cannot be used on this machine, or null; then the other methods may be called. */
     static @Nullable String obstacle() {
-        if (!System.getProperty("os.name").equals("Linux")
-                || !System.getProperty("os.arch").equals("amd64")) {
-            return "only for Linux on x86-64";
-        }
-        String missing = missing();
-        if (missing != null) {
-            return missing;
-        }
-        try {
-            return Mapped.MULTIPLY == null ? "not mapped" : null;
-        } catch (LinkageError refused) {
-            return refused.getCause() == null ? refused.toString()
-                    : String.valueOf(refused.getCause().getMessage());
-        }
+        return Found.OBSTACLE;
     }
 
-    private static @Nullable String missing() {
-        try (var lines = Files.lines(CPU_INFO, StandardCharsets.ISO_8859_1)) {
-            List<String> flags = lines.filter(line -> line.startsWith("flags")).findFirst()
-                    .map(line -> Arrays.asList(line.split("\\s+"))).orElse(List.of());
-            return NEEDED.stream().filter(flag -> !flags.contains(flag)).findFirst()
-                    .map(flag -> "the processor has no " + flag).orElse(null);
-        } catch (IOException unreadable) {
-            return "the processor is unknown: " + unreadable;
+    /** Looked for once, for a class that could not be made gives another reason the next time. */
+    private static final class Found {
+        static final @Nullable String OBSTACLE = find();
+
+        private static @Nullable String find() {
+            if (!System.getProperty("os.name").equals("Linux")
+                    || !System.getProperty("os.arch").equals("amd64")) {
+                return "only for Linux on x86-64";
+            }
+            try {
+                String missing = missing();
+                return missing != null || Mapped.MULTIPLY != null ? missing : "not mapped";
+            } catch (IOException | UncheckedIOException unreadable) {
+                return "the processor is unknown: " + unreadable;
+            } catch (RuntimeException | Error refused) {
+                return refused.getCause() == null ? refused.toString()
+                        : String.valueOf(refused.getCause().getMessage());
+            }
+        }
+
+        private static @Nullable String missing() throws IOException {
+            try (var lines = Files.lines(CPU_INFO, StandardCharsets.ISO_8859_1)) {
+                List<String> flags = lines.filter(line -> line.startsWith("flags")).findFirst()
+                        .map(line -> Arrays.asList(line.split("\\s+"))).orElse(List.of());
+                return NEEDED.stream().filter(flag -> !flags.contains(flag)).findFirst()
+                        .map(flag -> "the processor has no " + flag).orElse(null);
+            }
         }
     }
 
@@ -155,7 +162,7 @@ final class WideCalls {
             return LINKER.downcallHandle(LINKER.defaultLookup().findOrThrow(name), type);
         }
 
-        /** Critical: they run for less than a microsecond and call nothing. */
+        /** Critical: they return at once and call nothing, so a collection can wait for them. */
         private static MethodHandle function(long address, int arguments) {
             ValueLayout[] addresses = new ValueLayout[arguments];
             Arrays.fill(addresses, JAVA_LONG);

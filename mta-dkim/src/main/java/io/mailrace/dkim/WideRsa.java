@@ -17,14 +17,15 @@ import org.jspecify.annotations.Nullable;
  */
 final class WideRsa {
     /* Secrets and time. The exponents are walked in windows of fixed length; all entries of the
-     * table are read for each; nothing branches on a number. What is left to BigInteger is what
-     * the JDK's own RSA leaves to it, too: the division of a public number by a prime, and one
-     * multiplication that joins the halves.
+     * table are read for each; nothing branches on a number. A division of the message, which is
+     * public, by each prime, and the joining of the halves are BigInteger's, whose time may depend
+     * on numbers. There is no blinding: that time is a thousandth of the whole, is that of eight
+     * signatures together, and who submits mail chooses a hash at most. The memory is not wiped: the
+     * keys stand in the heap anyway.
      *
      * Faults. A signature that is right modulo one prime and wrong modulo the other gives the key
-     * away. So each half is raised to the public exponent and compared with the message, and the
-     * joined signature, a multiple of q more than the half of q, is compared with that of p: so it
-     * is the signature (RFC 8017 5.2.2). What does not pass is not given out. */
+     * away. So the octets that would be given out are raised to the public exponent modulo each
+     * prime and compared with the message (RFC 8017 5.2.2). What does not pass is not given out. */
 
     static final int WIDTH = 8;
     /** Octets of a signature and of what is signed. */
@@ -48,11 +49,11 @@ final class WideRsa {
     private static final long TABLE = SCRATCH + NUMBER_BYTES;
     /** Of the keys, once for each prime. */
     private static final long P = TABLE + (long) WideCode.TABLE * NUMBER_BYTES;
-    private static final long Q = P + Half.BYTES;
-    private static final long END = Q + Half.BYTES;
+    private static final long Q = P + KeyPlace.BYTES;
+    private static final long END = Q + KeyPlace.BYTES;
 
     /** Offsets within what is there for a prime. */
-    private static final class Half {
+    private static final class KeyPlace {
         static final long MODULUS = 0;
         static final long SQUARE = MODULUS + NUMBER_BYTES;
         static final long CUBE = SQUARE + NUMBER_BYTES;
@@ -90,24 +91,40 @@ final class WideRsa {
             // What is left over does again what the first does.
             int from = i < keys.length ? i : 0;
             place(i, keys[from]);
-            System.arraycopy(encoded[from], 0, padded, Long.BYTES, OCTETS);
-            for (int limb = 0; limb < WideCode.LIMBS; limb++) {
-                set(LOW, limb, i, limb(limb));
-                set(HIGH, limb, i, limb(limb + WideCode.LIMBS));
-            }
+            set(i, encoded[from]);
             if (i < keys.length) {
                 messages[i] = new BigInteger(1, encoded[i]);
             }
         }
         power(P);
-        BigInteger[] modP = results(keys, messages, true);
+        BigInteger[] modP = values(keys.length);
         power(Q);
-        BigInteger[] modQ = results(keys, messages, false);
+        BigInteger[] modQ = values(keys.length);
         byte[][] signatures = new byte[keys.length][];
         for (int i = 0; i < keys.length; i++) {
-            signatures[i] = join(keys[i], modP[i], modQ[i]);
+            signatures[i] = octets(keys[i].join(modP[i], modQ[i]));
+        }
+        for (int i = 0; i < WIDTH; i++) {
+            set(i, signatures[i < keys.length ? i : 0]);
+        }
+        boolean[] wrong = new boolean[keys.length];
+        raise(P);
+        compare(keys, messages, true, wrong);
+        raise(Q);
+        compare(keys, messages, false, wrong);
+        for (int i = 0; i < keys.length; i++) {
+            signatures[i] = wrong[i] ? NOTHING : signatures[i];
         }
         return signatures;
+    }
+
+    /** LOW and HIGH = a message or signature. */
+    private void set(int i, byte[] octets) {
+        System.arraycopy(octets, 0, padded, Long.BYTES, OCTETS);
+        for (int limb = 0; limb < WideCode.LIMBS; limb++) {
+            set(LOW, limb, i, limb(limb));
+            set(HIGH, limb, i, limb(limb + WideCode.LIMBS));
+        }
     }
 
     @SuppressWarnings("ReferenceEquality") // one object for each key
@@ -120,26 +137,20 @@ final class WideRsa {
     }
 
     private void place(long half, int i, WideKey.Half numbers) {
-        set(half + Half.MODULUS, i, numbers.modulus());
-        set(half + Half.SQUARE, i, numbers.square());
-        set(half + Half.CUBE, i, numbers.cube());
-        set(half + Half.ONE, i, numbers.one());
-        set(half + Half.INVERSE, 0, i, numbers.inverse());
+        set(half + KeyPlace.MODULUS, i, numbers.modulus());
+        set(half + KeyPlace.SQUARE, i, numbers.square());
+        set(half + KeyPlace.CUBE, i, numbers.cube());
+        set(half + KeyPlace.ONE, i, numbers.one());
+        set(half + KeyPlace.INVERSE, 0, i, numbers.inverse());
         for (int window = 0; window < WideKey.WINDOWS; window++) {
-            set(half + Half.WINDOWS, window, i, numbers.exponent()[window]);
+            set(half + KeyPlace.WINDOWS, window, i, numbers.exponent()[window]);
         }
     }
 
-    /**
-     * VALUE = the messages to the power of the private exponent modulo one prime; FACTOR = that to
-     * the power of the public one, so the messages again.
-     */
+    /** VALUE = the messages to the power of the private exponent modulo one prime; at most that. */
     private void power(long half) {
-        // message * 2^1040 mod p, from its lower 1040 bits and those above
-        multiply(VALUE, LOW, half + Half.SQUARE, half);
-        multiply(FACTOR, HIGH, half + Half.CUBE, half);
-        WideCalls.add(base + entry(1), base + VALUE, base + FACTOR);
-        MemorySegment.copy(memory, half + Half.ONE, memory, entry(0), NUMBER_BYTES);
+        enter(entry(1), half);
+        MemorySegment.copy(memory, half + KeyPlace.ONE, memory, entry(0), NUMBER_BYTES);
         for (int i = 2; i < WideCode.TABLE; i++) {
             multiply(entry(i), entry(i - 1), entry(1), half);
         }
@@ -153,33 +164,40 @@ final class WideRsa {
             multiply(VALUE, VALUE, FACTOR, half);
         }
         multiply(VALUE, VALUE, PLAIN_ONE, half);
+    }
 
-        multiply(FACTOR, VALUE, half + Half.SQUARE, half);
+    /** VALUE = the signatures to the power of the public exponent. */
+    private void raise(long half) {
+        long signature = entry(1);
+        enter(signature, half);
+        multiply(VALUE, signature, half + KeyPlace.ONE, half);
         for (int i = 0; i < PUBLIC_SQUARINGS; i++) {
-            square(FACTOR, half);
+            square(VALUE, half);
         }
-        multiply(FACTOR, FACTOR, VALUE, half);
+        multiply(VALUE, VALUE, signature, half);
+        multiply(VALUE, VALUE, PLAIN_ONE, half);
     }
 
-    /** What VALUE holds, below the primes; -1 where FACTOR is not the message. */
-    private BigInteger[] results(WideKey[] keys, BigInteger[] messages, boolean ofP) {
-        BigInteger[] results = new BigInteger[messages.length];
-        for (int i = 0; i < results.length; i++) {
+    /** What LOW and HIGH hold, times 2^1040: from its lower 1040 bits and those above. */
+    private void enter(long result, long half) {
+        multiply(VALUE, LOW, half + KeyPlace.SQUARE, half);
+        multiply(FACTOR, HIGH, half + KeyPlace.CUBE, half);
+        WideCalls.add(base + result, base + VALUE, base + FACTOR);
+    }
+
+    private BigInteger[] values(int count) {
+        BigInteger[] values = new BigInteger[count];
+        for (int i = 0; i < count; i++) {
+            values[i] = get(VALUE, i);
+        }
+        return values;
+    }
+
+    private void compare(WideKey[] keys, BigInteger[] messages, boolean ofP, boolean[] wrong) {
+        for (int i = 0; i < wrong.length; i++) {
             BigInteger prime = (ofP ? keys[i].p() : keys[i].q()).prime();
-            boolean right = get(FACTOR, i).mod(prime).equals(messages[i].mod(prime));
-            results[i] = right ? get(VALUE, i).mod(prime) : BigInteger.ONE.negate();
+            wrong[i] |= !get(VALUE, i).mod(prime).equals(messages[i].mod(prime));
         }
-        return results;
-    }
-
-    private static byte[] join(WideKey key, BigInteger modP, BigInteger modQ) {
-        if (modP.signum() < 0 || modQ.signum() < 0) {
-            return NOTHING;
-        }
-        BigInteger signature = key.join(modP, modQ);
-        boolean right = signature.mod(key.p().prime()).equals(modP)
-                && signature.bitLength() <= OCTETS * Byte.SIZE;
-        return right ? octets(signature) : NOTHING;
     }
 
     private static byte[] octets(BigInteger signature) {
@@ -195,17 +213,17 @@ final class WideRsa {
     }
 
     private void multiply(long result, long a, long b, long half) {
-        WideCalls.multiply(base + result, base + a, base + b, base + half + Half.MODULUS,
-                base + half + Half.INVERSE);
+        WideCalls.multiply(base + result, base + a, base + b, base + half + KeyPlace.MODULUS,
+                base + half + KeyPlace.INVERSE);
     }
 
     private void square(long number, long half) {
-        WideCalls.square(base + number, base + number, base + half + Half.MODULUS,
-                base + half + Half.INVERSE, base + SCRATCH);
+        WideCalls.square(base + number, base + number, base + half + KeyPlace.MODULUS,
+                base + half + KeyPlace.INVERSE, base + SCRATCH);
     }
 
     private void select(long result, long half, int window) {
-        WideCalls.select(base + result, base + TABLE, base + half + Half.WINDOWS
+        WideCalls.select(base + result, base + TABLE, base + half + KeyPlace.WINDOWS
                 + (long) window * VectorAssembler.VECTOR);
     }
 
@@ -227,9 +245,7 @@ final class WideRsa {
     private long limb(int index) {
         int bit = index * WideCode.LIMB_BITS;
         int end = padded.length - bit / Byte.SIZE;
-        return end < Long.BYTES
-                ? 0
-                : (long) BIG_ENDIAN.get(padded, end - Long.BYTES) >>> bit % Byte.SIZE & LIMB_MASK;
+        return (long) BIG_ENDIAN.get(padded, end - Long.BYTES) >>> bit % Byte.SIZE & LIMB_MASK;
     }
 
     private BigInteger get(long number, int which) {

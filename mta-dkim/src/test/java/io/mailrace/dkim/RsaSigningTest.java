@@ -68,52 +68,79 @@ class RsaSigningTest {
     }
 
     @Test
-    void together_wrongAtItsTrial_isOff() {
+    void together_keyNotWhatItSays_isLeftToTheProviderAndTheOthersAreNot() {
         able();
-        RsaSigning signing = signing(DkimConfig.Wide.AUTO, List.of(brokenWhenWide(OTHER)));
+        RsaSigning alone = signing(DkimConfig.Wide.AUTO, List.of(changing(OTHER, "bad")));
+        assertThat(alone.together()).isEqualTo(1);
+        assertThat(alone.why()).isEqualTo("no key passed its trial");
+
+        DkimKey.Rsa bad = changing(OTHER, "bad");
+        RsaSigning signing = signing(DkimConfig.Wide.AUTO, List.of(bad, TestKeys.RSA_2048));
+        assertThat(signing.together()).isEqualTo(WideRsa.WIDTH);
+        assertSigned(signing.desk(), tasks(List.of(TestKeys.RSA_2048), WideRsa.WIDTH));
+        assertThat(signing.together()).isEqualTo(WideRsa.WIDTH);
+    }
+
+    @Test
+    void together_trialThatThrows_isOff() {
+        able();
+        RsaSigning signing = signing(DkimConfig.Wide.AUTO, List.of(changing(OTHER, "throws")));
         assertThat(signing.together()).isEqualTo(1);
-        assertThat(signing.why()).isEqualTo("wrong at its trial");
+        assertThat(signing.why()).startsWith("failed at its trial");
     }
 
     /** As a fault of the processor would show: the signature comes the other way, from then on. */
     @Test
-    void sign_oneWrongLater_isSignedByTheProviderAndWideIsOff() {
+    void sign_wrongOrThrowingLater_isSignedByTheProviderAndWideIsOff() {
         able();
-        DkimKey.Rsa broken = brokenWhenWide(OTHER);
-        RsaSigning signing = signing(DkimConfig.Wide.AUTO, List.of(TestKeys.RSA_2048, broken));
-        assertThat(signing.together()).isEqualTo(WideRsa.WIDTH);
-        List<byte[]> signatures = signing.desk()
-                .sign(tasks(List.of(TestKeys.RSA_2048, broken), WideRsa.WIDTH));
-        RsaSigning.Desk healthy = signing(DkimConfig.Wide.OFF, KEYS).desk();
-        List<RsaSigning.Task> same = tasks(List.of(TestKeys.RSA_2048, OTHER), WideRsa.WIDTH);
-        for (int i = 0; i < same.size(); i++) {
-            assertThat(signatures.get(i)).isEqualTo(healthy.sign(same.get(i).key(),
-                    same.get(i).text(), same.get(i).text().length));
+        for (String how : List.of("bad", "throws")) {
+            DkimKey.Rsa later = changing(OTHER, "good");
+            RsaSigning signing = signing(DkimConfig.Wide.AUTO, List.of(TestKeys.RSA_2048, later));
+            assertThat(signing.together()).isEqualTo(WideRsa.WIDTH);
+            ((Changing) later.key()).how = how;
+            List<byte[]> signatures = signing.desk()
+                    .sign(tasks(List.of(TestKeys.RSA_2048, later), WideRsa.WIDTH));
+            RsaSigning.Desk healthy = signing(DkimConfig.Wide.OFF, KEYS).desk();
+            List<RsaSigning.Task> same = tasks(List.of(TestKeys.RSA_2048, OTHER), WideRsa.WIDTH);
+            for (int i = 0; i < same.size(); i++) {
+                assertThat(signatures.get(i)).isEqualTo(healthy.sign(same.get(i).key(),
+                        same.get(i).text(), same.get(i).text().length));
+            }
+            assertThat(signing.together()).isEqualTo(1);
         }
-        assertThat(signing.together()).isEqualTo(1);
     }
 
-    /** Right for the provider, which reads it first; another exponent for whoever asks later. */
-    private static DkimKey.Rsa brokenWhenWide(DkimKey.Rsa key) {
-        return new DkimKey.Rsa(key.domain(), key.selector(), new Changing(key.key()));
+    private static DkimKey.Rsa changing(DkimKey.Rsa key, String how) {
+        return new DkimKey.Rsa(key.domain(), key.selector(), new Changing(key.key(), how));
     }
 
+    /** Right for the provider, which reads it first; how it is for who reads it again is told. */
     private static final class Changing implements RSAPrivateCrtKey {
         private static final long serialVersionUID = 1;
         private final RSAPrivateCrtKey key;
+        private String how;
         private boolean read;
 
-        Changing(RSAPrivateCrtKey key) {
+        Changing(RSAPrivateCrtKey key, String how) {
             this.key = key;
+            this.how = how;
+        }
+
+        @Override
+        public BigInteger getCrtCoefficient() {
+            if (read && how.equals("throws")) {
+                throw new IllegalStateException("broken");
+            }
+            boolean bad = read && how.equals("bad");
+            read = true;
+            return bad
+                    ? key.getCrtCoefficient().subtract(BigInteger.ONE)
+                    : key.getCrtCoefficient();
         }
 
         @Override
         public BigInteger getPrimeExponentP() {
-            BigInteger exponent = read
-                    ? key.getPrimeExponentP().subtract(BigInteger.TWO)
-                    : key.getPrimeExponentP();
-            read = true;
-            return exponent;
+            return key.getPrimeExponentP();
         }
 
         @Override
@@ -134,11 +161,6 @@ class RsaSigningTest {
         @Override
         public BigInteger getPrimeExponentQ() {
             return key.getPrimeExponentQ();
-        }
-
-        @Override
-        public BigInteger getCrtCoefficient() {
-            return key.getCrtCoefficient();
         }
 
         @Override

@@ -65,9 +65,8 @@ final class StreamingSigner implements MessageSigner {
 
     @Override
     public void signAll(List<? extends Job> jobs) {
-        int most = Math.max(1, together());
-        for (int from = 0; from < jobs.size(); from += most) {
-            signTogether(jobs.subList(from, Math.min(jobs.size(), from + most)));
+        for (int from = 0; from < jobs.size(); from += WideRsa.WIDTH) {
+            signTogether(jobs.subList(from, Math.min(jobs.size(), from + WideRsa.WIDTH)));
         }
     }
 

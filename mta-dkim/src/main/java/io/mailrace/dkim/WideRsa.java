@@ -18,8 +18,8 @@ import org.jspecify.annotations.Nullable;
 final class WideRsa {
     /* Secrets and time. The exponents are walked in windows of fixed length; all entries of the
      * table are read for each; nothing branches on a number. Dividing the message, which is public,
-     * by each prime and joining the halves are BigInteger's, whose time may depend on numbers. There
-     * is no blinding: that time is a small part of the time of eight signatures, and who submits
+     * by each prime and joining the halves are BigInteger's, whose time may depend on numbers. No
+     * blinding: that time is a small part of the time of eight signatures, and who submits
      * mail chooses a hash at most. The memory is not wiped: the keys stand in the heap anyway.
      *
      * Faults. A signature that is right modulo one prime and wrong modulo the other gives the key

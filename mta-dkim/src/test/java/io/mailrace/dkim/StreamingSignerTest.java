@@ -9,7 +9,11 @@ import io.mailrace.core.Content;
 import io.mailrace.core.ContentFacts;
 import io.mailrace.core.testing.FakeTimeSource;
 import java.io.ByteArrayOutputStream;
+import java.math.BigInteger;
 import java.nio.charset.StandardCharsets;
+import java.security.KeyFactory;
+import java.security.interfaces.RSAPrivateCrtKey;
+import java.security.spec.RSAPrivateCrtKeySpec;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -213,6 +217,30 @@ class StreamingSignerTest {
                 assertThat(expected.header().length > 0).isEqualTo(i != 3 && i != 7);
             }
         }
+    }
+
+    /** A key that cannot sign, which only shows when it does. */
+    @Test
+    void signAll_keyOfOneFails_theOthersAreSigned() throws Exception {
+        var k = TestKeys.RSA_2048.key();
+        var broken = new DkimKey.Rsa("broken.example", "b", (RSAPrivateCrtKey) KeyFactory
+                .getInstance("RSA").generatePrivate(new RSAPrivateCrtKeySpec(k.getModulus(),
+                        k.getPublicExponent(), k.getPrivateExponent(), k.getPrimeP(),
+                        k.getPrimeQ(), k.getPrimeExponentP(), k.getPrimeExponentQ(),
+                        k.getCrtCoefficient().subtract(BigInteger.ONE))));
+        MessageSigner several = TestKeys.streaming(TestKeys.RSA_2048, broken, TestKeys.ED);
+        List<Told> jobs = new ArrayList<>();
+        for (int i = 0; i < 8; i++) {
+            jobs.add(new Told(BytesContent.of(Messages.PLAIN + i),
+                    BytesContent.facts(i == 4 ? "broken.example" : DOMAIN)));
+        }
+        several.signAll(jobs);
+        for (int i = 0; i < jobs.size(); i++) {
+            assertThat(jobs.get(i).times).isEqualTo(1);
+            assertThat(jobs.get(i).signature.header().length > 0).as("job %d", i)
+                    .isEqualTo(i != 4);
+        }
+        assertThat(jobs.get(4).why).hasMessageContaining("b@broken.example");
     }
 
     private static final class Told implements MessageSigner.Job {

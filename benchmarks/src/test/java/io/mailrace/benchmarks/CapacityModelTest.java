@@ -105,7 +105,8 @@ class CapacityModelTest {
     void page_forUsers_hasTheTableOfTheModel() throws IOException {
         CapacityModel model = CapacityModel.read(FOLDER.resolve("capacity.conf"));
         assertThat(model.machines()).extracting(Machine::name)
-                .containsExactlyInAnyOrder("t3.medium", "t3.large", "c5.xlarge", "c5.2xlarge");
+                .containsExactlyInAnyOrder("t3.medium", "t3.large", "c5.xlarge", "c5.2xlarge",
+                        "c6i.2xlarge");
         String page = Files.readString(FOLDER.resolve("CAPACITY.md"));
         assertThat(page).contains(model.table());
         Machine last = model.machines().getLast();

@@ -23,6 +23,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.DoubleAdder;
 import org.HdrHistogram.Histogram;
 
@@ -137,12 +138,19 @@ public final class BenchProbe {
             sign(signer, text, facts, limit.dividedBy(2), time);
             var sum = new DoubleAdder();
             var threads = new ArrayList<Thread>();
+            var ended = new CountDownLatch(CORES);
             for (int i = 0; i < CORES; i++) {
                 threads.add(Thread.ofPlatform().daemon(true).name("bench-sign-" + i)
-                        .start(() -> sum.add(sign(signer, text, facts, limit, time))));
+                        .start(() -> {
+                            sum.add(sign(signer, text, facts, limit, time));
+                            ended.countDown();
+                        }));
             }
             for (Thread thread : threads) {
                 thread.join();
+            }
+            if (ended.getCount() > 0) {
+                throw new IllegalStateException("a message could not be signed");
             }
             return sum.sum() / CORES;
         }

@@ -120,7 +120,11 @@ final class SigningPool implements AutoCloseable {
         if (attempts > 0 && room.reserved().addAndGet(-attempts) <= bound / 2) {
             Queue<Runnable> wishes = room.wishes();
             for (Runnable wish = wishes.poll(); wish != null; wish = wishes.poll()) {
-                wish.run();
+                try {
+                    wish.run();
+                } catch (RuntimeException | Error stopped) {
+                    LOG.debug("somebody who waited for room cannot be woken", stopped);
+                }
             }
         }
     }
@@ -202,7 +206,11 @@ final class SigningPool implements AutoCloseable {
     private void work() {
         Group next = begin();
         while (!next.isEmpty()) {
-            new Signing(next).run();
+            try {
+                new Signing(next).run();
+            } catch (RuntimeException | Error bug) {
+                LOG.error("a signing thread stumbled", bug); // and goes on: others count on it
+            }
             next = goOn(next);
         }
     }
@@ -265,14 +273,10 @@ final class SigningPool implements AutoCloseable {
     }
 
     private void end(Batch batch) {
-        try {
-            release(batch.lane(), batch.attempts().size());
-        } catch (RuntimeException stopping) {
-            LOG.debug("somebody who waited for room cannot be woken", stopping);
-        }
+        release(batch.lane(), batch.attempts().size());
         try {
             batch.loop().execute(batch.done());
-        } catch (RuntimeException stopped) {
+        } catch (RuntimeException | Error stopped) {
             LOG.debug("event loop stopped before a batch was signed", stopped);
         }
     }
@@ -346,7 +350,10 @@ final class SigningPool implements AutoCloseable {
 
             @Override
             public void signed(Signature signature) {
-                kept.put(attempts.getFirst().envelope().id(), signature);
+                if (!signature.signedBy().isEmpty()) {
+                    // none is not for ever: keys come with a reload
+                    kept.put(attempts.getFirst().envelope().id(), signature);
+                }
                 for (Attempt attempt : attempts) {
                     attempt.signed(signature);
                     countFirst(attempt);

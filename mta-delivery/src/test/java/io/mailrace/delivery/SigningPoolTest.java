@@ -56,8 +56,10 @@ class SigningPoolTest {
             } catch (InterruptedException stop) {
                 Thread.currentThread().interrupt();
             }
-            order.add(new String(content.chunk(0), StandardCharsets.US_ASCII));
-            return Signature.NONE;
+            String text = new String(content.chunk(0), StandardCharsets.US_ASCII);
+            order.add(text);
+            return text.startsWith("n") ? Signature.NONE
+                    : new Signature(new byte[]{1}, "s1@example.com");
         }
     }
 
@@ -258,10 +260,34 @@ class SigningPoolTest {
             throw new IllegalStateException("a loop");
         }, () -> {});
         CountDownLatch last = new CountDownLatch(1);
-        sign(pool, Lane.DEFAULT, last);
+        Attempt third = attempt("z");
+        pool.sign(Lane.DEFAULT, List.of(third), Runnable::run, last::countDown);
         signer.goOn.countDown();
         assertThat(last.await(DeliveryFixture.PATIENCE_SECONDS, TimeUnit.SECONDS)).isTrue();
         DeliveryFixture.await(() -> !pool.busy());
+        assertThat(done.getCount()).as("the first, whose wish threw").isEqualTo(ROOM);
+        assertThat(third.whyUnsigned()).isEmpty();
+    }
+
+    /** A batch waits for no other of its group. */
+    @Test
+    void sign_firstOfAGroupIsSigned_itsBatchIsDone() throws Exception {
+        signer.most = 8;
+        sign(Lane.DEFAULT);
+        signer.begun.await();
+        List<String> order = signer.order;
+        List<Integer> signedBefore = new CopyOnWriteArrayList<>();
+        CountDownLatch three = new CountDownLatch(3);
+        for (int i = 0; i < 3; i++) {
+            pool.sign(Lane.DEFAULT, List.of(attempt("n" + i)), Runnable::run, () -> {
+                signedBefore.add(order.size());
+                three.countDown();
+            });
+        }
+        signer.goOn.countDown();
+        assertThat(three.await(DeliveryFixture.PATIENCE_SECONDS, TimeUnit.SECONDS)).isTrue();
+        assertThat(signer.together).containsExactly(1, 3);
+        assertThat(signedBefore).containsExactly(2, 3, 4);
     }
 
     /** Hurried mail waits for no other thread, and no mail waits for one with much to do. */
@@ -290,12 +316,25 @@ class SigningPoolTest {
         }
     }
 
+    /** Keys may come back with a reload: no signature is nothing to be used again. */
+    @Test
+    void mustSign_wasSignedByNoKey_stillMust() throws Exception {
+        signer.goOn.countDown();
+        Attempt first = attempt("n");
+        CountDownLatch one = new CountDownLatch(1);
+        pool.sign(Lane.DEFAULT, List.of(first), Runnable::run, one::countDown);
+        assertThat(one.await(DeliveryFixture.PATIENCE_SECONDS, TimeUnit.SECONDS)).isTrue();
+        assertThat(pool.mustSign(TestMail.another(first, 1))).isTrue();
+    }
+
     @Test
     void sign_closed_isDoneUnsigned() {
         signer.goOn.countDown();
         pool.close();
-        sign(Lane.DEFAULT);
+        Attempt late = attempt("late");
+        pool.sign(Lane.DEFAULT, List.of(late), Runnable::run, done::countDown);
         assertThat(done.getCount()).isEqualTo(ROOM);
+        assertThat(late.whyUnsigned()).isPresent();
         assertThat(signer.order).isEmpty();
     }
 }

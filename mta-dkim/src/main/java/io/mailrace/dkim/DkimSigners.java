@@ -34,7 +34,8 @@ public final class DkimSigners {
                 config.signatureLifetime(), time);
         LOG.info("dkim engine={} domains={} keys={} rsa={} why=\"{}\" wide={} why=\"{}\"",
                 config.engine(), config.keys().size(), keys.allKeys().size(), engine.name(),
-                engine.why(), rsa.together() > 1, rsa.why());
+                engine.why(), rsa.together() > 1,
+                streams ? rsa.why() : "engine = simple-java-mail signs one by one");
         return switch (config.engine()) {
             case STREAMING -> streaming;
             case SIMPLE_JAVA_MAIL -> new SimpleJavaMailSigner(keys, names, streaming, time);

@@ -47,7 +47,10 @@ final class RsaSigning {
     /** So many texts are signed faster together than one by one; 0: never. */
     private volatile int fewest;
 
-    /** Prepares the keys; with {@code rsa-wide = auto} this measures for a tenth of a second. */
+    /**
+     * Prepares the keys; with {@code rsa-wide = auto} this measures for a tenth of a second, and
+     * tries each key, which takes a fifth of a millisecond.
+     */
     RsaSigning(RsaEngine engine, DkimConfig.Wide wide, Collection<DkimKey.Rsa> rsaKeys,
             TimeSource time) {
         this.engine = engine;
@@ -59,7 +62,7 @@ final class RsaSigning {
         List<DkimKey.Rsa> fit = rsaKeys.stream().filter(key -> prepared(key).wide() != null)
                 .toList();
         String obstacle = wide == DkimConfig.Wide.OFF ? "configured"
-                : fit.isEmpty() ? "no key of 2048 bits" : WideCalls.obstacle();
+                : fit.isEmpty() ? "no key of 2048 bits of the usual form" : WideCalls.obstacle();
         why = obstacle == null ? tried(fit, time) : obstacle;
     }
 
@@ -181,16 +184,15 @@ final class RsaSigning {
                 for (int i = 0; i < signatures.size(); i++) {
                     if (signatures.get(i).length == 0) {
                         fewest = 0;
-                        LOG.error(
-                                "rsa wide=off key={} why=\"a signature was wrong: the processor or"
-                                        + " the memory of this machine is not to be trusted\"",
-                                tasks.get(i).key());
+                        LOG.error("rsa wide=off until the next start or reload, key={} why=\"a"
+                                + " signature was wrong: the processor or the memory of this"
+                                + " machine is not to be trusted\"", tasks.get(i).key());
                     }
                 }
                 return signatures;
             } catch (RuntimeException | Error failed) {
                 fewest = 0;
-                LOG.error("rsa wide=off", failed);
+                LOG.error("rsa wide=off until the next start or reload", failed);
                 return Collections.nCopies(tasks.size(), new byte[0]);
             }
         }

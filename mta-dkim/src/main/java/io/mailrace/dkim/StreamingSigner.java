@@ -21,6 +21,8 @@ final class StreamingSigner implements MessageSigner {
     private static final int MAX_IDLE_DESKS = 64;
     private static final int KEPT_BYTES = 256 * 1024;
     private static final int FIELD_BYTES = 1024;
+    /** With more to read, those that come first would wait, and their headers stand in memory. */
+    private static final long TOGETHER_BYTES = 1 << 20;
     private static final byte[] LOWER_NAME = {'d', 'k', 'i', 'm', '-', 's', 'i', 'g', 'n', 'a',
             't', 'u', 'r', 'e'};
 
@@ -65,8 +67,19 @@ final class StreamingSigner implements MessageSigner {
 
     @Override
     public void signAll(List<? extends Job> jobs) {
-        for (int from = 0; from < jobs.size(); from += WideRsa.WIDTH) {
-            signTogether(jobs.subList(from, Math.min(jobs.size(), from + WideRsa.WIDTH)));
+        int from = 0;
+        long bytes = 0;
+        for (int to = 0; to < jobs.size(); to++) {
+            long more = jobs.get(to).facts().sizeBytes();
+            if (to > from && (to - from == WideRsa.WIDTH || bytes + more > TOGETHER_BYTES)) {
+                signTogether(jobs.subList(from, to));
+                from = to;
+                bytes = 0;
+            }
+            bytes += more;
+        }
+        if (from < jobs.size()) {
+            signTogether(jobs.subList(from, jobs.size()));
         }
     }
 

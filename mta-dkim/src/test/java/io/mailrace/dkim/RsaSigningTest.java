@@ -48,10 +48,13 @@ class RsaSigningTest {
     /** Whichever way this machine goes, and with keys that fit and one that does not. */
     @Test
     void sign_anyNumber_givesTheSameAsOneByOne() {
-        RsaSigning.Desk desk = signing(DkimConfig.Wide.AUTO, KEYS).desk();
+        RsaSigning signing = signing(DkimConfig.Wide.AUTO, KEYS);
+        int together = signing.together();
+        RsaSigning.Desk desk = signing.desk();
         for (int count : new int[]{0, 1, 2, 3, 8, 9, 20, 30}) {
             assertSigned(desk, tasks(KEYS, count));
         }
+        assertThat(signing.together()).as("nothing was wrong").isEqualTo(together);
     }
 
     @Test
@@ -62,6 +65,8 @@ class RsaSigningTest {
         assertThat(signing(DkimConfig.Wide.AUTO, List.of(TestKeys.RSA)).together()).isEqualTo(1);
         assertThat(signing(DkimConfig.Wide.AUTO, List.of()).together()).isEqualTo(1);
         able();
+        assertThat(signing(DkimConfig.Wide.AUTO, List.of(TestKeys.RSA)).why())
+                .contains("no key of 2048 bits");
         RsaSigning on = signing(DkimConfig.Wide.AUTO, KEYS);
         assertThat(on.together()).isEqualTo(WideRsa.WIDTH);
         assertThat(on.why()).contains("eight");

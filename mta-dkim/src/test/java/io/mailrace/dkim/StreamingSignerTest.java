@@ -219,7 +219,7 @@ class StreamingSignerTest {
         }
     }
 
-    /** A key that cannot sign, which only shows when it does. */
+    /** A key that cannot sign, which only shows when it does: the JDK's RSA says so. */
     @Test
     void signAll_keyOfOneFails_theOthersAreSigned() throws Exception {
         var k = TestKeys.RSA_2048.key();
@@ -228,7 +228,11 @@ class StreamingSignerTest {
                         k.getPublicExponent(), k.getPrivateExponent(), k.getPrimeP(),
                         k.getPrimeQ(), k.getPrimeExponentP(), k.getPrimeExponentQ(),
                         k.getCrtCoefficient().subtract(BigInteger.ONE))));
-        MessageSigner several = TestKeys.streaming(TestKeys.RSA_2048, broken, TestKeys.ED);
+        MessageSigner several = DkimSigners.open(new DkimConfig(DkimConfig.Engine.STREAMING,
+                DkimConfig.RsaProvider.JDK, DkimConfig.Wide.AUTO, Duration.ZERO, TestKeys.SIGN,
+                TestKeys.OVERSIGN, Map.of(DOMAIN, List.of(TestKeys.RSA_2048, TestKeys.ED),
+                        broken.domain(), List.of(broken)),
+                List.of()), new FakeTimeSource());
         List<Told> jobs = new ArrayList<>();
         for (int i = 0; i < 8; i++) {
             jobs.add(new Told(BytesContent.of(Messages.PLAIN + i),
@@ -243,7 +247,29 @@ class StreamingSignerTest {
         assertThat(jobs.get(4).why).hasMessageContaining("b@broken.example");
     }
 
-    private static final class Told implements MessageSigner.Job {
+    /** What is small and comes first waits for no large content to be read. */
+    @Test
+    void signAll_smallBeforeLarge_isToldBeforeTheLargeIsRead() {
+        List<Told> jobs = new ArrayList<>();
+        Told small = new Told(BytesContent.of(Messages.PLAIN), BytesContent.facts(DOMAIN));
+        jobs.add(small);
+        byte[] large = (Messages.PLAIN + "x\r\n".repeat(700_000))
+                .getBytes(StandardCharsets.US_ASCII);
+        List<Integer> seen = new ArrayList<>();
+        jobs.add(new Told(BytesContent.of(large), new ContentFacts(large.length, false, false,
+                false, false, DOMAIN, "")) {
+            @Override
+            public Content content() {
+                seen.add(small.times);
+                return super.content();
+            }
+        });
+        TestKeys.streaming(TestKeys.RSA_2048).signAll(jobs);
+        assertThat(seen).containsExactly(1);
+        assertThat(jobs).allMatch(job -> job.times == 1 && job.signature.header().length > 0);
+    }
+
+    private static class Told implements MessageSigner.Job {
         private final Content content;
         private final ContentFacts facts;
         private Signature signature = Signature.NONE;

@@ -13,6 +13,7 @@ import java.security.interfaces.RSAPrivateCrtKey;
 import java.security.spec.RSAPrivateCrtKeySpec;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
@@ -64,6 +65,8 @@ class WideRsaTest {
     @Nested
     class WhereTheProcessorCan {
         private static List<RSAPrivateCrtKey> keys = List.of();
+        /** The same objects in all calls: what stands in memory already is not placed again. */
+        private final IdentityHashMap<RSAPrivateCrtKey, WideKey> wide = new IdentityHashMap<>();
 
         @BeforeAll
         static void able() {
@@ -75,7 +78,8 @@ class WideRsaTest {
         private void assertSigns(WideRsa rsa, List<RSAPrivateCrtKey> with,
                 List<BigInteger> messages, long seed) {
             byte[][] signatures = rsa.sign(
-                    with.stream().map(WideRsaTest::wide).toArray(WideKey[]::new),
+                    with.stream().map(key -> wide.computeIfAbsent(key, WideRsaTest::wide))
+                            .toArray(WideKey[]::new),
                     messages.stream().map(WideRsaTest::octets).toArray(byte[][]::new));
             assertThat(signatures).hasNumberOfRows(with.size());
             for (int i = 0; i < with.size(); i++) {

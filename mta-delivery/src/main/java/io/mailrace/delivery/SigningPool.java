@@ -32,11 +32,11 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Signs attempts on threads named {@code signing}, off the event loops, in the order of
- * {@link LaneQueue}: one batch of one dispatcher and lane at a time, or as many small ones as the
- * signer signs together. Bounded: a dispatcher reserves room before
- * it takes envelopes, and is woken when there is room again; at most {@value #PER_THREAD} attempts
- * a thread wait in each lane, so that no lane fills the room of another. Signatures of lately
- * signed contents are kept for their further envelopes, at most {@value #KEPT}. Any thread.
+ * {@link LaneQueue}: one batch of one dispatcher and lane at a time, or so many small ones that the
+ * signer has what it signs together. Bounded: a dispatcher reserves room before it takes envelopes,
+ * and is woken when there is room again; at most {@value #PER_THREAD} attempts a thread wait in
+ * each lane, so that no lane fills the room of another. Signatures of lately signed contents are
+ * kept for their further envelopes, at most {@value #KEPT}. Any thread.
  */
 final class SigningPool implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(SigningPool.class);
@@ -45,6 +45,8 @@ final class SigningPool implements AutoCloseable {
     /** A group of no more than that is signed within some milliseconds. */
     private static final int QUICK_ATTEMPTS = 16;
     private static final long QUICK_BYTES = 256 * 1024;
+    private static final SmtpReply NOT_SIGNED = SmtpReply.of(451, "4.7.0",
+            "the message could not be signed");
 
     /** What one lane has taken of its room, and who waits for more. */
     private record Room(AtomicInteger reserved, Queue<Runnable> wishes) {}
@@ -310,7 +312,7 @@ final class SigningPool implements AutoCloseable {
                 LOG.error("signing failed", bug);
             }
             for (Attempt attempt : List.copyOf(open.keySet())) {
-                attempt.unsigned(SmtpReply.of(451, "4.7.0", "the message could not be signed"));
+                attempt.unsigned(NOT_SIGNED);
                 told(attempt);
             }
         }
@@ -366,8 +368,7 @@ final class SigningPool implements AutoCloseable {
                 LOG.error("not signed id={} domain={}", attempts.getFirst().envelope().id(),
                         facts().fromDomain(), why);
                 for (Attempt attempt : attempts) {
-                    attempt.unsigned(
-                            SmtpReply.of(451, "4.7.0", "the message could not be signed"));
+                    attempt.unsigned(NOT_SIGNED);
                     told(attempt);
                 }
             }

@@ -28,7 +28,6 @@ class SigningPoolTest {
         final CountDownLatch begun = new CountDownLatch(1);
         final CountDownLatch goOn = new CountDownLatch(1);
         final List<String> order = new CopyOnWriteArrayList<>();
-
         final List<Integer> together = new CopyOnWriteArrayList<>();
         int most = 1;
 
@@ -109,10 +108,7 @@ class SigningPoolTest {
     void sign_envelopesOfOneMessage_onceAndCountedOnce() throws Exception {
         sign(Lane.DEFAULT); // takes the thread
         signer.begun.await();
-        byte[] text = "x".getBytes(StandardCharsets.US_ASCII);
-        Attempt first = TestMail.attempt("a@example.com",
-                List.of(new Recipient(TestMail.address("b@example.net"))), MailOptions.NONE,
-                TestMail.facts(text, false, false), text);
+        Attempt first = attempt("x");
         Attempt second = TestMail.another(first, 1);
         for (Attempt one : List.of(first, second)) {
             assertThat(pool.mustSign(one)).as("nothing is known yet").isTrue();
@@ -293,7 +289,6 @@ class SigningPoolTest {
     /** Hurried mail waits for no other thread, and no mail waits for one with much to do. */
     @Test
     void sign_inAHurryOrBehindLargeMail_isSignedByAnotherThread() throws Exception {
-        signer.most = 8;
         for (boolean large : new boolean[]{false, true}) {
             GatedSigner gated = new GatedSigner();
             gated.most = 8;

@@ -104,12 +104,12 @@ final class RsaSigning {
 
     private String measured(Desk desk, DkimKey.Rsa key, TimeSource time) {
         List<Task> eight = Collections.nCopies(WideRsa.WIDTH, new Task(key, TRIAL));
-        byte[] expected = desk.sign(key, TRIAL, TRIAL.length);
+        byte[] expected = desk.sign(key, TRIAL);
         long one = Long.MAX_VALUE;
         long together = Long.MAX_VALUE;
         for (int i = 0; i < TRIALS; i++) {
             long start = time.nanos();
-            desk.sign(key, TRIAL, TRIAL.length);
+            desk.sign(key, TRIAL);
             long between = time.nanos();
             List<byte[]> signatures = desk.signTogether(eight);
             long end = time.nanos();
@@ -137,14 +137,14 @@ final class RsaSigning {
         private @Nullable WideRsa wide;
 
         @SuppressWarnings("ReferenceEquality") // see keys
-        byte[] sign(DkimKey.Rsa key, byte[] text, int length) {
+        byte[] sign(DkimKey.Rsa key, byte[] text) {
             try {
                 if (readyFor != key) {
                     readyFor = null;
                     signature.initSign(prepared(key).ofProvider());
                     readyFor = key;
                 }
-                signature.update(text, 0, length);
+                signature.update(text);
                 return signature.sign();
             } catch (InvalidKeyException | SignatureException broken) {
                 throw new IllegalStateException("RSA signing failed with " + key, broken);
@@ -171,7 +171,7 @@ final class RsaSigning {
             for (int i = 0; i < signatures.length; i++) {
                 if (signatures[i] == null || signatures[i].length == 0) {
                     Task task = tasks.get(i);
-                    signatures[i] = sign(task.key(), task.text(), task.text().length);
+                    signatures[i] = sign(task.key(), task.text());
                 }
             }
             return Arrays.asList(signatures);

@@ -52,10 +52,7 @@ final class WideCode {
             });
             reduce(code, i, Base.RCX);
         }
-        mask(code);
-        normalize(code, LIMBS);
-        code.end();
-        return code.bytes();
+        return normalized(code, LIMBS);
     }
 
     /**
@@ -78,10 +75,7 @@ final class WideCode {
             code.multiplyLow(Y, column(i, 0), INVERSE);
             reduce(code, i, Base.RDX);
         }
-        mask(code);
-        normalize(code, LIMBS);
-        code.end();
-        return code.bytes();
+        return normalized(code, LIMBS);
     }
 
     /** Sets the columns to those of the square from {@code first} on, as many as limbs. */
@@ -161,13 +155,10 @@ final class WideCode {
         }
     }
 
-    private static void mask(VectorAssembler code) {
+    /** Ends a function: stores the columns from the first on as limbs of 52 bits at RDI. */
+    private static byte[] normalized(VectorAssembler code, int first) {
         code.ones(MASK);
         code.shiftRight(MASK, MASK, Long.SIZE - LIMB_BITS);
-    }
-
-    /** Stores the columns from the first on as limbs of 52 bits at RDI. */
-    private static void normalize(VectorAssembler code, int first) {
         for (int j = 0; j < LIMBS; j++) {
             int column = column(first, j);
             if (j > 0) {
@@ -179,20 +170,19 @@ final class WideCode {
             }
             code.store(Base.RDI, j, column);
         }
+        code.end();
+        return code.bytes();
     }
 
     /** {@code (r, a, b)}: r = a + b; the sum must be below 2^1040. */
     static byte[] add() {
         VectorAssembler code = new VectorAssembler();
-        mask(code);
         for (int j = 0; j < LIMBS; j++) {
             code.load(j, Base.RSI, j);
             code.load(LOADED, Base.RDX, j);
             code.add(j, j, LOADED);
         }
-        normalize(code, 0);
-        code.end();
-        return code.bytes();
+        return normalized(code, 0);
     }
 
     /**

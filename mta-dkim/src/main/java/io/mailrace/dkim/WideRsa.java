@@ -8,6 +8,7 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.math.BigInteger;
 import java.nio.ByteOrder;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -108,9 +109,9 @@ final class WideRsa {
         }
         boolean[] wrong = new boolean[keys.length];
         raise(P);
-        compare(keys, messages, true, wrong);
+        compare(keys, messages, WideKey::p, wrong);
         raise(Q);
-        compare(keys, messages, false, wrong);
+        compare(keys, messages, WideKey::q, wrong);
         for (int i = 0; i < keys.length; i++) {
             signatures[i] = wrong[i] ? NOTHING : signatures[i];
         }
@@ -192,9 +193,10 @@ final class WideRsa {
         return values;
     }
 
-    private void compare(WideKey[] keys, BigInteger[] messages, boolean ofP, boolean[] wrong) {
+    private void compare(WideKey[] keys, BigInteger[] messages,
+            Function<WideKey, WideKey.Half> half, boolean[] wrong) {
         for (int i = 0; i < wrong.length; i++) {
-            BigInteger prime = (ofP ? keys[i].p() : keys[i].q()).prime();
+            BigInteger prime = half.apply(keys[i]).prime();
             wrong[i] |= !get(VALUE, i).mod(prime).equals(messages[i].mod(prime));
         }
     }

@@ -41,7 +41,7 @@ class RsaSigningTest {
         for (int i = 0; i < tasks.size(); i++) {
             RsaSigning.Task task = tasks.get(i);
             assertThat(signatures.get(i)).as("%d of %d", i, tasks.size()).isEqualTo(
-                    oneByOne.sign(task.key(), task.text(), task.text().length));
+                    oneByOne.sign(task.key(), task.text()));
         }
     }
 
@@ -109,7 +109,7 @@ class RsaSigningTest {
             List<RsaSigning.Task> same = tasks(List.of(TestKeys.RSA_2048, OTHER), WideRsa.WIDTH);
             for (int i = 0; i < same.size(); i++) {
                 assertThat(signatures.get(i)).isEqualTo(healthy.sign(same.get(i).key(),
-                        same.get(i).text(), same.get(i).text().length));
+                        same.get(i).text()));
             }
             assertThat(signing.together()).isEqualTo(1);
         }

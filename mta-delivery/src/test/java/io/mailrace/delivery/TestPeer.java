@@ -144,6 +144,7 @@ final class TestPeer implements AutoCloseable {
         private final List<String> to = new ArrayList<>();
         private boolean encrypted;
         private boolean begun;
+        private boolean over;
 
         Session(Socket socket, int number) {
             this.socket = socket;
@@ -163,13 +164,21 @@ final class TestPeer implements AutoCloseable {
             } catch (IOException | InterruptedException over) {
                 // the connection ended
             } finally {
-                open.decrementAndGet();
+                endsHere();
                 sockets.remove(socket);
                 try {
                     socket.close();
                 } catch (IOException ignored) {
                     // it was closed
                 }
+            }
+        }
+
+        /** Before the last word: whoever reads that may open the next at once. */
+        private void endsHere() {
+            if (!over) {
+                over = true;
+                open.decrementAndGet();
             }
         }
 
@@ -320,6 +329,9 @@ final class TestPeer implements AutoCloseable {
             if (reply.equals(STALL)) {
                 closing.await();
                 throw new IOException("stalled");
+            }
+            if (reply.startsWith("221") || reply.startsWith("421")) {
+                endsHere();
             }
             out.write((reply + "\r\n").getBytes(StandardCharsets.ISO_8859_1));
             out.flush();

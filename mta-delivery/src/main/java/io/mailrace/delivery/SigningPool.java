@@ -13,7 +13,7 @@ import io.mailrace.dkim.MessageSigner;
 import io.mailrace.dkim.Signature;
 import java.util.ArrayList;
 import java.util.EnumMap;
-import java.util.IdentityHashMap;
+import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -32,11 +32,11 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Signs attempts on threads named {@code signing}, off the event loops, in the order of
- * {@link LaneQueue}: one batch of one dispatcher and lane at a time, or so many small ones that the
- * signer has what it signs together. Bounded: a dispatcher reserves room before it takes envelopes,
- * and is woken when there is room again; at most {@value #PER_THREAD} attempts a thread wait in
- * each lane, so that no lane fills the room of another. Signatures of lately signed contents are
- * kept for their further envelopes, at most {@value #KEPT}. Any thread.
+ * {@link LaneQueue}: one batch of one dispatcher and lane at a time, or of several, in parts, as
+ * many as the signer signs together. Bounded: a dispatcher reserves room before it takes
+ * envelopes, and is woken when there is room again; at most {@value #PER_THREAD} attempts a thread
+ * wait in each lane, so that no lane fills the room of another. Signatures of lately signed
+ * contents are kept for their further envelopes, at most {@value #KEPT}. Any thread.
  */
 final class SigningPool implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(SigningPool.class);
@@ -51,22 +51,49 @@ final class SigningPool implements AutoCloseable {
     /** What one lane has taken of its room, and who waits for more. */
     private record Room(AtomicInteger reserved, Queue<Runnable> wishes) {}
 
-    private record Batch(Lane lane, List<Attempt> attempts, Executor loop, Runnable done) {
-        long bytes() {
-            return attempts.stream().mapToLong(one -> one.envelope().facts().sizeBytes()).sum();
+    /** What one dispatcher wants signed; done when nothing of it is left unsigned. */
+    private static final class Batch {
+        final Lane lane;
+        final Executor loop;
+        final Runnable done;
+        final int size;
+        private final Iterator<Attempt> rest;
+        private final AtomicInteger unsigned;
+
+        Batch(Lane lane, List<Attempt> attempts, Executor loop, Runnable done) {
+            this.lane = lane;
+            this.loop = loop;
+            this.done = done;
+            size = attempts.size();
+            rest = List.copyOf(attempts).iterator();
+            unsigned = new AtomicInteger(size);
+        }
+
+        /** Moves up to that many to {@code group}; whether none is left. Guarded by waiting. */
+        boolean give(Map<Attempt, Batch> group, int most) {
+            for (int i = 0; i < most && rest.hasNext(); i++) {
+                group.put(rest.next(), this);
+            }
+            return !rest.hasNext();
+        }
+
+        /** One more was signed; whether it was the last. */
+        boolean told() {
+            return unsigned.decrementAndGet() == 0;
         }
     }
 
     /**
      * What one thread takes to sign next.
      *
+     * @param attempts in order, with the batch of each
      * @param quick whether the thread will look for more within a moment
      */
-    private record Group(List<Batch> batches, boolean quick) {
-        static final Group NONE = new Group(List.of(), true);
+    private record Group(Map<Attempt, Batch> attempts, boolean quick) {
+        static final Group NONE = new Group(Map.of(), true);
 
         boolean isEmpty() {
-            return batches.isEmpty();
+            return attempts.isEmpty();
         }
     }
 
@@ -176,15 +203,18 @@ final class SigningPool implements AutoCloseable {
             waiting.addLast(lane, new Batch(lane, attempts, loop, done));
             waitingAttempts += attempts.size();
         }
+        int most = signer.together();
+        int groups = most == 1 ? 1 : Math.ceilDiv(attempts.size(), most);
         try {
-            threads.execute(this::work);
+            for (int i = 0; i < Math.min(groups, size); i++) {
+                threads.execute(this::work);
+            }
         } catch (RejectedExecutionException stopping) {
             // No task for the last one; which of them stay unsigned does not matter.
-            for (Batch batch : take().batches()) {
-                batch.attempts().forEach(attempt -> attempt.unsigned(
-                        SmtpReply.of(451, "4.3.2", "the service stops")));
-                end(batch);
-            }
+            take().attempts().forEach((attempt, batch) -> {
+                attempt.unsigned(SmtpReply.of(451, "4.3.2", "the service stops"));
+                told(batch);
+            });
         }
     }
 
@@ -254,50 +284,49 @@ final class SigningPool implements AutoCloseable {
         return next;
     }
 
-    /** At least as many as are best signed together, or all that wait. */
+    /** As many as are signed together, or all that wait; a whole batch where each is alone. */
     private Group take() {
         int most = signer.together();
-        List<Batch> next = new ArrayList<>();
-        int attempts = 0;
-        long bytes = 0;
+        Map<Attempt, Batch> next = new LinkedHashMap<>();
         synchronized (waiting) {
             for (Batch batch = waiting.poll(); batch != null; batch = waiting.poll()) {
-                next.add(batch);
-                attempts += batch.attempts().size();
-                bytes += batch.bytes();
-                if (attempts >= most) {
+                boolean whole = batch.give(next, most == 1 ? batch.size : most - next.size());
+                if (!whole) {
+                    waiting.addFirst(batch.lane, batch);
+                }
+                if (!whole || next.size() >= most) {
                     break;
                 }
             }
-            waitingAttempts -= attempts;
+            waitingAttempts -= next.size();
         }
-        return new Group(next, attempts <= QUICK_ATTEMPTS && bytes <= QUICK_BYTES);
+        long bytes = next.keySet().stream()
+                .mapToLong(one -> one.envelope().facts().sizeBytes()).sum();
+        return new Group(next, next.size() <= QUICK_ATTEMPTS && bytes <= QUICK_BYTES);
     }
 
-    private void end(Batch batch) {
-        release(batch.lane(), batch.attempts().size());
-        try {
-            batch.loop().execute(batch.done());
-        } catch (RuntimeException | Error stopped) {
-            LOG.debug("event loop stopped before a batch was signed", stopped);
+    private void told(Batch batch) {
+        if (batch.told()) {
+            release(batch.lane, batch.size);
+            try {
+                batch.loop.execute(batch.done);
+            } catch (RuntimeException | Error stopped) {
+                LOG.debug("event loop stopped before a batch was signed", stopped);
+            }
         }
     }
 
     /** The signing of one group by one thread. */
     private final class Signing {
-        /** Attempts that nothing is known of yet, by identity. */
-        private final IdentityHashMap<Attempt, Batch> open = new IdentityHashMap<>();
-        private final IdentityHashMap<Batch, Integer> left = new IdentityHashMap<>();
+        /** Attempts that nothing is known of yet. */
+        private final Map<Attempt, Batch> open;
         private final Map<SpoolId, Message> messages = new LinkedHashMap<>();
 
         Signing(Group group) {
-            for (Batch batch : group.batches()) {
-                left.put(batch, batch.attempts().size());
-                for (Attempt attempt : batch.attempts()) {
-                    open.put(attempt, batch);
-                    messages.computeIfAbsent(attempt.envelope().id(), id -> new Message()).attempts
-                            .add(attempt);
-                }
+            open = group.attempts();
+            for (Attempt attempt : open.keySet()) {
+                messages.computeIfAbsent(attempt.envelope().id(), id -> new Message()).attempts
+                        .add(attempt);
             }
         }
 
@@ -320,8 +349,8 @@ final class SigningPool implements AutoCloseable {
         /** A batch is done with its last attempt, whatever else is signed with it. */
         private void told(Attempt attempt) {
             Batch batch = open.remove(attempt);
-            if (batch != null && left.merge(batch, -1, Integer::sum) == 0) {
-                end(batch);
+            if (batch != null) {
+                SigningPool.this.told(batch);
             }
         }
 

@@ -17,6 +17,7 @@ import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -144,6 +145,52 @@ class SigningPoolTest {
         assertThat(signer.order.get(1)).isEqualTo("transactional");
         assertThat(pool.reserve(Lane.DEFAULT, ROOM)).isEqualTo(ROOM);
         DeliveryFixture.await(() -> !pool.busy());
+    }
+
+    /** No place of the signer stays empty because batches are of another size. */
+    @Test
+    void sign_batchesOfOtherSizes_areDividedAndEachDoneOnceWithAllOfIt() throws Exception {
+        signer.most = 8;
+        sign(Lane.DEFAULT); // takes the thread
+        signer.begun.await();
+        List<Integer> signedBefore = new CopyOnWriteArrayList<>();
+        List<Attempt> all = new ArrayList<>();
+        CountDownLatch four = new CountDownLatch(4);
+        for (int batch = 0; batch < 4; batch++) {
+            List<Attempt> five = IntStream.range(batch * 5, batch * 5 + 5)
+                    .mapToObj(i -> attempt("m" + i)).toList();
+            all.addAll(five);
+            pool.sign(Lane.DEFAULT, five, Runnable::run, () -> {
+                signedBefore.add(signer.order.size());
+                four.countDown();
+            });
+        }
+        signer.goOn.countDown();
+        assertThat(four.await(DeliveryFixture.PATIENCE_SECONDS, TimeUnit.SECONDS)).isTrue();
+        assertThat(signer.together).containsExactly(1, 8, 8, 4);
+        assertThat(signer.order.subList(1, 21)).containsExactlyElementsOf(
+                IntStream.range(0, 20).mapToObj(i -> "m" + i).toList());
+        assertThat(signedBefore).containsExactly(6, 11, 16, 21);
+        assertThat(all).extracting(one -> one.signature().signedBy())
+                .containsOnly("s1@example.com");
+        assertThat(pool.passed()).isEqualTo(21);
+    }
+
+    @Test
+    void sign_largeBatch_isSignedByAllThreads() throws Exception {
+        signer.most = 8;
+        try (SigningPool two = new SigningPool(signer, 2, TimeSource.system(),
+                new DeliveryMeters(new Metrics()))) {
+            CountDownLatch one = new CountDownLatch(1);
+            two.sign(Lane.DEFAULT, IntStream.range(0, 16).mapToObj(i -> attempt("m" + i)).toList(),
+                    Runnable::run, one::countDown);
+            DeliveryFixture.await(() -> signer.together.size() == 2);
+            assertThat(two.busy()).isTrue();
+            assertThat(one.getCount()).isEqualTo(1);
+            signer.goOn.countDown();
+            assertThat(one.await(DeliveryFixture.PATIENCE_SECONDS, TimeUnit.SECONDS)).isTrue();
+            assertThat(signer.together).containsExactly(8, 8);
+        }
     }
 
     /** A thread that is free takes no few from one that will come to them, but does take many. */

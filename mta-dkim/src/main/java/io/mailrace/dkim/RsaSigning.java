@@ -15,6 +15,7 @@ import java.util.Collections;
 import java.util.HexFormat;
 import java.util.IdentityHashMap;
 import java.util.List;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -38,9 +39,15 @@ final class RsaSigning {
     @SuppressWarnings("ArrayRecordComponent") // compared by nobody
     record Task(DkimKey.Rsa key, byte[] text) {}
 
+    /** As {@link WideRsa#sign}. */
+    interface Wide {
+        byte[][] sign(WideKey[] keys, byte[][] encoded);
+    }
+
     private record Prepared(PrivateKey ofProvider, @Nullable WideKey wide) {}
 
     private final RsaEngine engine;
+    private final Supplier<Wide> wides;
     /** By identity: keys compare by their encoded form, which costs more than the rest. */
     private final IdentityHashMap<DkimKey.Rsa, Prepared> keys = new IdentityHashMap<>();
     private final String why;
@@ -53,7 +60,14 @@ final class RsaSigning {
      */
     RsaSigning(RsaEngine engine, DkimConfig.Wide wide, Collection<DkimKey.Rsa> rsaKeys,
             TimeSource time) {
+        this(engine, wide, rsaKeys, time, () -> new WideRsa()::sign);
+    }
+
+    /** @param wides gives each desk its own */
+    RsaSigning(RsaEngine engine, DkimConfig.Wide wide, Collection<DkimKey.Rsa> rsaKeys,
+            TimeSource time, Supplier<Wide> wides) {
         this.engine = engine;
+        this.wides = wides;
         for (DkimKey.Rsa key : rsaKeys) {
             keys.put(key, new Prepared(engine.prepare(key), wide == DkimConfig.Wide.OFF
                     ? null
@@ -134,7 +148,7 @@ final class RsaSigning {
         private final java.security.Signature signature = engine.newSignature();
         private final MessageDigest digest = sha256();
         private DkimKey.@Nullable Rsa readyFor;
-        private @Nullable WideRsa wide;
+        private @Nullable Wide wide;
 
         @SuppressWarnings("ReferenceEquality") // see keys
         byte[] sign(DkimKey.Rsa key, byte[] text) {
@@ -213,7 +227,7 @@ final class RsaSigning {
         /** Up to eight; one is empty when its result was wrong. */
         private List<byte[]> signTogether(List<Task> tasks) {
             if (wide == null) {
-                wide = new WideRsa();
+                wide = wides.get();
             }
             WideKey[] wideKeys = new WideKey[tasks.size()];
             byte[][] encoded = new byte[tasks.size()][];

@@ -78,12 +78,15 @@ final class WideKey {
 
     private final Half p;
     private final Half q;
-    private final RSAPrivateCrtKey key;
+    private final long[] coefficient;
+    private final long[] negative;
 
     private WideKey(RSAPrivateCrtKey key) {
-        this.key = key;
         p = new Half(key.getPrimeP(), key.getPrimeExponentP());
         q = new Half(key.getPrimeQ(), key.getPrimeExponentQ());
+        BigInteger entered = key.getCrtCoefficient().shiftLeft(2 * R_BITS).mod(p.prime);
+        coefficient = limbs(entered);
+        negative = limbs(p.prime.subtract(entered));
     }
 
     /** Empty for a key of another length or another form than is usual for it. */
@@ -108,10 +111,14 @@ final class WideKey {
         return q;
     }
 
-    /** The signature from what it is modulo each prime (RFC 8017 5.1.2, step 2b). */
-    BigInteger join(BigInteger modP, BigInteger modQ) {
-        BigInteger h = modP.subtract(modQ).multiply(key.getCrtCoefficient()).mod(key.getPrimeP());
-        return modQ.add(h.multiply(key.getPrimeQ()));
+    /** The CRT coefficient (RFC 8017 5.1.2) times 2^2080, mod the first prime. */
+    long[] coefficient() {
+        return coefficient;
+    }
+
+    /** The first prime less {@link #coefficient}. */
+    long[] negative() {
+        return negative;
     }
 
     private static long[] limbs(BigInteger number) {

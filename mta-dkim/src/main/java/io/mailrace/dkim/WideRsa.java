@@ -8,6 +8,7 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.math.BigInteger;
 import java.nio.ByteOrder;
+import java.util.Arrays;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
@@ -18,14 +19,15 @@ import org.jspecify.annotations.Nullable;
  */
 final class WideRsa {
     /* Secrets and time. The exponents are walked in windows of fixed length; all entries of the
-     * table are read for each; nothing branches on a number. Dividing the message, which is public,
-     * by each prime and joining the halves are BigInteger's, whose time may depend on numbers. No
+     * table are read for each; nothing branches on a number. Only the last multiplication and
+     * addition that join the halves are BigInteger's, whose time may depend on numbers. No
      * blinding: that time is a small part of the time of eight signatures, and who submits
      * mail chooses a hash at most. The memory is not wiped: the keys stand in the heap anyway.
      *
      * Faults. A signature that is right modulo one prime and wrong modulo the other gives the key
      * away. So the octets that would be given out are raised to the public exponent modulo each
-     * prime and compared with the message (RFC 8017 5.2.2). What does not pass is not given out. */
+     * prime and compared with the message (RFC 8017 5.2.2), which is read and divided by the prime
+     * once more for that. What does not pass is not given out. */
 
     static final int WIDTH = 8;
     /** Octets of a signature and of what is signed. */
@@ -46,11 +48,18 @@ final class WideRsa {
     private static final long VALUE = PLAIN_ONE + NUMBER_BYTES;
     private static final long FACTOR = VALUE + NUMBER_BYTES;
     private static final long SCRATCH = FACTOR + NUMBER_BYTES;
-    private static final long TABLE = SCRATCH + NUMBER_BYTES;
+    /** The messages' powers modulo the first prime. */
+    private static final long POWER_P = SCRATCH + NUMBER_BYTES;
+    /** What the public exponent must give, once for each prime. */
+    private static final long EXPECTED_P = POWER_P + NUMBER_BYTES;
+    private static final long EXPECTED_Q = EXPECTED_P + NUMBER_BYTES;
+    private static final long TABLE = EXPECTED_Q + NUMBER_BYTES;
     /** Of the keys, once for each prime. */
     private static final long P = TABLE + (long) WideCode.TABLE * NUMBER_BYTES;
     private static final long Q = P + KeyPlace.BYTES;
-    private static final long END = Q + KeyPlace.BYTES;
+    private static final long COEFFICIENT = Q + KeyPlace.BYTES;
+    private static final long NEGATIVE = COEFFICIENT + NUMBER_BYTES;
+    private static final long END = NEGATIVE + NUMBER_BYTES;
 
     /** Offsets within what is there for a prime. */
     private static final class KeyPlace {
@@ -86,39 +95,38 @@ final class WideRsa {
      * @return in the same order {@value #OCTETS} octets each; none where the result was wrong
      */
     byte[][] sign(WideKey[] keys, byte[][] encoded) {
-        BigInteger[] messages = new BigInteger[keys.length];
         for (int i = 0; i < WIDTH; i++) {
             // What is left over does again what the first does.
-            int from = i < keys.length ? i : 0;
-            place(i, keys[from]);
-            set(i, encoded[from]);
-            if (i < keys.length) {
-                messages[i] = new BigInteger(1, encoded[i]);
-            }
+            place(i, keys[i < keys.length ? i : 0]);
         }
+        set(encoded);
         power(P);
-        BigInteger[] modP = values(keys.length);
+        MemorySegment.copy(memory, VALUE, memory, POWER_P, NUMBER_BYTES);
         power(Q);
-        BigInteger[] modQ = values(keys.length);
-        byte[][] signatures = new byte[keys.length][];
-        for (int i = 0; i < keys.length; i++) {
-            signatures[i] = octets(keys[i].join(modP[i], modQ[i]));
-        }
-        for (int i = 0; i < WIDTH; i++) {
-            set(i, signatures[i < keys.length ? i : 0]);
-        }
-        boolean[] wrong = new boolean[keys.length];
+        byte[][] signatures = join(keys);
+        set(encoded);
+        expect(EXPECTED_P, P);
+        expect(EXPECTED_Q, Q);
+        set(signatures);
+        boolean[] right = new boolean[keys.length];
+        Arrays.fill(right, true);
         raise(P);
-        compare(keys, messages, WideKey::p, wrong);
+        compare(keys, EXPECTED_P, WideKey::p, right);
         raise(Q);
-        compare(keys, messages, WideKey::q, wrong);
+        compare(keys, EXPECTED_Q, WideKey::q, right);
         for (int i = 0; i < keys.length; i++) {
-            signatures[i] = wrong[i] ? NOTHING : signatures[i];
+            signatures[i] = right[i] ? signatures[i] : NOTHING;
         }
         return signatures;
     }
 
-    /** LOW and HIGH = a message or signature. */
+    /** LOW and HIGH = messages or signatures. */
+    private void set(byte[][] octets) {
+        for (int i = 0; i < WIDTH; i++) {
+            set(i, octets[i < octets.length ? i : 0]);
+        }
+    }
+
     private void set(int i, byte[] octets) {
         System.arraycopy(octets, 0, padded, Long.BYTES, OCTETS);
         for (int limb = 0; limb < WideCode.LIMBS; limb++) {
@@ -132,6 +140,8 @@ final class WideRsa {
         if (standing[i] != key) {
             place(P, i, key.p());
             place(Q, i, key.q());
+            set(COEFFICIENT, i, key.coefficient());
+            set(NEGATIVE, i, key.negative());
             standing[i] = key;
         }
     }
@@ -185,19 +195,35 @@ final class WideRsa {
         WideCalls.add(base + result, base + VALUE, base + FACTOR);
     }
 
-    private BigInteger[] values(int count) {
-        BigInteger[] values = new BigInteger[count];
-        for (int i = 0; i < count; i++) {
-            values[i] = get(VALUE, i);
-        }
-        return values;
+    /** A number = the messages modulo one prime; at most that. */
+    private void expect(long number, long half) {
+        enter(entry(1), half);
+        multiply(number, entry(1), PLAIN_ONE, half);
     }
 
-    private void compare(WideKey[] keys, BigInteger[] messages,
-            Function<WideKey, WideKey.Half> half, boolean[] wrong) {
-        for (int i = 0; i < wrong.length; i++) {
+    /**
+     * The signatures from POWER_P and VALUE, what they are modulo each prime (RFC 8017 5.1.2, step
+     * 2b).
+     */
+    private byte[][] join(WideKey[] keys) {
+        multiply(FACTOR, POWER_P, COEFFICIENT, P);
+        multiply(POWER_P, VALUE, NEGATIVE, P);
+        WideCalls.add(base + FACTOR, base + FACTOR, base + POWER_P);
+        multiply(FACTOR, FACTOR, PLAIN_ONE, P);
+        byte[][] signatures = new byte[keys.length][];
+        for (int i = 0; i < keys.length; i++) {
+            BigInteger h = below(keys[i].p().prime(), get(FACTOR, i));
+            // That of VALUE may be q itself, as it was for h.
+            signatures[i] = octets(h.multiply(keys[i].q().prime()).add(get(VALUE, i)));
+        }
+        return signatures;
+    }
+
+    private void compare(WideKey[] keys, long expected, Function<WideKey, WideKey.Half> half,
+            boolean[] right) {
+        for (int i = 0; i < right.length; i++) {
             BigInteger prime = half.apply(keys[i]).prime();
-            wrong[i] |= !get(VALUE, i).mod(prime).equals(messages[i].mod(prime));
+            right[i] &= below(prime, get(VALUE, i)).equals(below(prime, get(expected, i)));
         }
     }
 
@@ -247,6 +273,11 @@ final class WideRsa {
         int bit = index * WideCode.LIMB_BITS;
         int end = padded.length - bit / Byte.SIZE;
         return (long) BIG_ENDIAN.get(padded, end - Long.BYTES) >>> bit % Byte.SIZE & LIMB_MASK;
+    }
+
+    /** A number that is at most the prime, as one that is below. */
+    private static BigInteger below(BigInteger prime, BigInteger atMost) {
+        return atMost.equals(prime) ? BigInteger.ZERO : atMost;
     }
 
     private BigInteger get(long number, int which) {

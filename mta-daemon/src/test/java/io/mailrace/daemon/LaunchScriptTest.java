@@ -61,7 +61,7 @@ class LaunchScriptTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"460, 128m, 64m, Serial", "960, 160m, 96m, Serial", "1900, 256m, 128m, Serial",
+    @CsvSource({"460, 72m, 64m, Serial", "960, 160m, 96m, Serial", "1900, 256m, 128m, Serial",
             "3800, 256m, 256m, Serial",
             "7700, 384m, 384m, Parallel", "15800, 384m, 384m, Parallel",
             "2000000, 384m, 384m, Parallel"})

@@ -94,18 +94,10 @@ final class RelaxedBody {
         return digest.digest();
     }
 
-    /** How far from {@code i} on the text is its own relaxed form; it ends with a text byte. */
+    /** How far from {@code from} on the text is its own relaxed form; it ends with a text byte. */
     private static int endOfRun(byte[] in, int from, int to) {
-        int i = from;
+        int i = plain(in, from, to);
         while (i < to) {
-            if (to - i >= Long.BYTES) {
-                int plain = plainBytes((long) EIGHT.get(in, i));
-                if (plain >= Long.BYTES - 1) {
-                    i += plain;
-                    continue;
-                }
-                i += plain;
-            }
             int b = in[i] & 0xff;
             if (b > ' ') {
                 i++;
@@ -131,23 +123,33 @@ final class RelaxedBody {
             } else {
                 i++;
             }
+            i = plain(in, i, to);
         }
         return i;
     }
 
     /**
-     * How many of these eight bytes, the first one lowest, stand in a run for certain: text, and
-     * single blanks with text after them.
+     * How far from {@code from} on eight bytes at a time are text and single blanks with text after
+     * them: the index of what is to be looked at by itself.
      */
-    private static int plainBytes(long bytes) {
-        // In each byte the highest bit tells; the sums stay within their bytes.
-        long control = ~((bytes & ALL * 0x7F) + ALL * (0x7F - ' ') | bytes) & HIGHEST;
-        long unlike = bytes ^ ALL * ' ';
-        long blank = ~((unlike & ALL * 0x7F) + ALL * 0x7F | unlike) & HIGHEST;
-        long stop = control & ~blank | blank & blank << Byte.SIZE;
-        int plain = Long.numberOfTrailingZeros(stop) / Byte.SIZE;
-        boolean afterBlank = plain > 0 && (blank >>> plain * Byte.SIZE - 1 & 1) != 0;
-        return afterBlank ? plain - 1 : plain;
+    private static int plain(byte[] in, int from, int to) {
+        // The highest bit of each byte tells, the first byte is the lowest; sums stay within bytes.
+        long blankBefore = 0;
+        int i = from;
+        for (; to - i >= Long.BYTES; i += Long.BYTES) {
+            long bytes = (long) EIGHT.get(in, i);
+            long control = ~((bytes & ALL * 0x7F) + ALL * (0x7F - ' ') | bytes) & HIGHEST;
+            long unlike = bytes ^ ALL * ' ';
+            long blank = ~((unlike & ALL * 0x7F) + ALL * 0x7F | unlike) & HIGHEST;
+            long afterBlank = blank << Byte.SIZE | blankBefore;
+            long stop = control & (~blank | afterBlank);
+            if (stop != 0) {
+                int at = Long.numberOfTrailingZeros(stop) / Byte.SIZE;
+                return i + at - (int) (afterBlank >>> at * Byte.SIZE + Byte.SIZE - 1 & 1);
+            }
+            blankBefore = blank >>> Long.SIZE - Byte.SIZE;
+        }
+        return blankBefore == 0 ? i : i - 1;
     }
 
     private void endLine() {

@@ -222,7 +222,7 @@ final class MailFeed {
         if (!unsigned.isEmpty()) {
             pool.signing(lane, unsigned.size());
             parts.signing().sign(lane, unsigned, dispatcher.loop(),
-                    () -> signed(pool, lane, unsigned));
+                    signed -> signed(pool, lane, signed));
         }
     }
 

@@ -13,7 +13,6 @@ import io.mailrace.dkim.MessageSigner;
 import io.mailrace.dkim.Signature;
 import java.util.ArrayList;
 import java.util.EnumMap;
-import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -27,6 +26,7 @@ import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.LongAdder;
+import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -51,45 +51,70 @@ final class SigningPool implements AutoCloseable {
     /** What one lane has taken of its room, and who waits for more. */
     private record Room(AtomicInteger reserved, Queue<Runnable> wishes) {}
 
-    /** What one dispatcher wants signed; done when nothing of it is left unsigned. */
+    /** What one dispatcher wants signed, less what threads have taken of it. Guarded by waiting. */
     private static final class Batch {
         final Lane lane;
-        final Executor loop;
-        final Runnable done;
-        final int size;
-        private final Iterator<Attempt> rest;
-        private final AtomicInteger unsigned;
+        private final Executor loop;
+        private final Consumer<List<Attempt>> done;
+        private List<Attempt> rest;
 
-        Batch(Lane lane, List<Attempt> attempts, Executor loop, Runnable done) {
+        Batch(Lane lane, List<Attempt> attempts, Executor loop, Consumer<List<Attempt>> done) {
             this.lane = lane;
             this.loop = loop;
             this.done = done;
-            size = attempts.size();
-            rest = List.copyOf(attempts).iterator();
-            unsigned = new AtomicInteger(size);
+            rest = List.copyOf(attempts);
         }
 
-        /** Moves up to that many to {@code group}; whether none is left. Guarded by waiting. */
-        boolean give(Map<Attempt, Batch> group, int most) {
-            for (int i = 0; i < most && rest.hasNext(); i++) {
-                group.put(rest.next(), this);
-            }
-            return !rest.hasNext();
+        int size() {
+            return rest.size();
         }
 
-        /** One more was signed; whether it was the last. */
+        /** Takes out the first ones, not more than there are. */
+        Part take(int most) {
+            int size = Math.min(most, rest.size());
+            Part part = new Part(lane, rest.subList(0, size), loop, done);
+            rest = rest.subList(size, rest.size());
+            return part;
+        }
+    }
+
+    /** Of one batch what one thread signs. Confined to that. */
+    private static final class Part {
+        final Lane lane;
+        final List<Attempt> attempts;
+        private final Executor loop;
+        private final Consumer<List<Attempt>> done;
+        private int open;
+
+        Part(Lane lane, List<Attempt> attempts, Executor loop, Consumer<List<Attempt>> done) {
+            this.lane = lane;
+            this.attempts = attempts;
+            this.loop = loop;
+            this.done = done;
+            open = attempts.size();
+        }
+
+        /** One more is known of; whether it was the last. */
         boolean told() {
-            return unsigned.decrementAndGet() == 0;
+            return --open == 0;
+        }
+
+        void end() {
+            try {
+                loop.execute(() -> done.accept(attempts));
+            } catch (RuntimeException | Error stopped) {
+                LOG.debug("event loop stopped before its mail was signed", stopped);
+            }
         }
     }
 
     /**
      * What one thread takes to sign next.
      *
-     * @param attempts in order, with the batch of each
+     * @param attempts in order, with the part of each
      * @param quick whether the thread will look for more within a moment
      */
-    private record Group(Map<Attempt, Batch> attempts, boolean quick) {
+    private record Group(Map<Attempt, Part> attempts, boolean quick) {
         static final Group NONE = new Group(Map.of(), true);
 
         boolean isEmpty() {
@@ -197,8 +222,11 @@ final class SigningPool implements AutoCloseable {
         }
     }
 
-    /** Signs a batch with room reserved for it, then runs {@code done} on {@code loop}. */
-    void sign(Lane lane, List<Attempt> attempts, Executor loop, Runnable done) {
+    /**
+     * Signs a batch with room reserved for it, and runs {@code done} on {@code loop} for each part
+     * of it that is signed.
+     */
+    void sign(Lane lane, List<Attempt> attempts, Executor loop, Consumer<List<Attempt>> done) {
         synchronized (waiting) {
             waiting.addLast(lane, new Batch(lane, attempts, loop, done));
             waitingAttempts += attempts.size();
@@ -211,10 +239,12 @@ final class SigningPool implements AutoCloseable {
             }
         } catch (RejectedExecutionException stopping) {
             // No task for the last one; which of them stay unsigned does not matter.
-            take().attempts().forEach((attempt, batch) -> {
-                attempt.unsigned(SmtpReply.of(451, "4.3.2", "the service stops"));
-                told(batch);
-            });
+            for (Group left = take(); !left.isEmpty(); left = take()) {
+                left.attempts().forEach((attempt, part) -> {
+                    attempt.unsigned(SmtpReply.of(451, "4.3.2", "the service stops"));
+                    told(part);
+                });
+            }
         }
     }
 
@@ -287,14 +317,15 @@ final class SigningPool implements AutoCloseable {
     /** As many as are signed together, or all that wait; a whole batch where each is alone. */
     private Group take() {
         int most = signer.together();
-        Map<Attempt, Batch> next = new LinkedHashMap<>();
+        Map<Attempt, Part> next = new LinkedHashMap<>();
         synchronized (waiting) {
             for (Batch batch = waiting.poll(); batch != null; batch = waiting.poll()) {
-                boolean whole = batch.give(next, most == 1 ? batch.size : most - next.size());
-                if (!whole) {
+                Part part = batch.take(most == 1 ? batch.size() : most - next.size());
+                part.attempts.forEach(attempt -> next.put(attempt, part));
+                if (batch.size() > 0) {
                     waiting.addFirst(batch.lane, batch);
                 }
-                if (!whole || next.size() >= most) {
+                if (next.size() >= most) {
                     break;
                 }
             }
@@ -305,21 +336,17 @@ final class SigningPool implements AutoCloseable {
         return new Group(next, next.size() <= QUICK_ATTEMPTS && bytes <= QUICK_BYTES);
     }
 
-    private void told(Batch batch) {
-        if (batch.told()) {
-            release(batch.lane, batch.size);
-            try {
-                batch.loop.execute(batch.done);
-            } catch (RuntimeException | Error stopped) {
-                LOG.debug("event loop stopped before a batch was signed", stopped);
-            }
+    private void told(Part part) {
+        if (part.told()) {
+            release(part.lane, part.attempts.size());
+            part.end();
         }
     }
 
     /** The signing of one group by one thread. */
     private final class Signing {
         /** Attempts that nothing is known of yet. */
-        private final Map<Attempt, Batch> open;
+        private final Map<Attempt, Part> open;
         private final Map<SpoolId, Message> messages = new LinkedHashMap<>();
 
         Signing(Group group) {
@@ -346,11 +373,11 @@ final class SigningPool implements AutoCloseable {
             }
         }
 
-        /** A batch is done with its last attempt, whatever else is signed with it. */
+        /** A part is done with its last attempt, whatever else is signed with it. */
         private void told(Attempt attempt) {
-            Batch batch = open.remove(attempt);
-            if (batch != null) {
-                SigningPool.this.told(batch);
+            Part part = open.remove(attempt);
+            if (part != null) {
+                SigningPool.this.told(part);
             }
         }
 

@@ -17,6 +17,7 @@ import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -80,7 +81,11 @@ class SigningPoolTest {
 
     private static void sign(SigningPool pool, Lane lane, CountDownLatch done) {
         assertThat(pool.reserve(lane, 1)).isEqualTo(1);
-        pool.sign(lane, List.of(attempt(lane.word())), Runnable::run, done::countDown);
+        pool.sign(lane, List.of(attempt(lane.word())), Runnable::run, each(done));
+    }
+
+    private static Consumer<List<Attempt>> each(CountDownLatch signed) {
+        return some -> some.forEach(one -> signed.countDown());
     }
 
     private static Attempt attempt(String content) {
@@ -116,8 +121,8 @@ class SigningPoolTest {
             assertThat(pool.reserve(Lane.DEFAULT, 1)).isEqualTo(1);
         }
         CountDownLatch both = new CountDownLatch(2);
-        pool.sign(Lane.DEFAULT, List.of(first), Runnable::run, both::countDown);
-        pool.sign(Lane.DEFAULT, List.of(second), Runnable::run, both::countDown);
+        pool.sign(Lane.DEFAULT, List.of(first), Runnable::run, each(both));
+        pool.sign(Lane.DEFAULT, List.of(second), Runnable::run, each(both));
         signer.goOn.countDown();
         assertThat(both.await(DeliveryFixture.PATIENCE_SECONDS, TimeUnit.SECONDS)).isTrue();
         assertThat(signer.order).containsExactly("default", "x");
@@ -149,30 +154,32 @@ class SigningPoolTest {
 
     /** No place of the signer stays empty because batches are of another size. */
     @Test
-    void sign_batchesOfOtherSizes_areDividedAndEachDoneOnceWithAllOfIt() throws Exception {
+    void sign_batchesOfOtherSizes_areDividedAndHandedOnAsFarAsSigned() throws Exception {
         signer.most = 8;
         sign(Lane.DEFAULT); // takes the thread
         signer.begun.await();
         List<Integer> signedBefore = new CopyOnWriteArrayList<>();
         List<Attempt> all = new ArrayList<>();
-        CountDownLatch four = new CountDownLatch(4);
+        List<Attempt> told = new CopyOnWriteArrayList<>();
+        CountDownLatch twenty = new CountDownLatch(20);
         for (int batch = 0; batch < 4; batch++) {
             List<Attempt> five = IntStream.range(batch * 5, batch * 5 + 5)
                     .mapToObj(i -> attempt("m" + i)).toList();
             all.addAll(five);
-            pool.sign(Lane.DEFAULT, five, Runnable::run, () -> {
+            pool.sign(Lane.DEFAULT, five, Runnable::run, some -> {
                 signedBefore.add(signer.order.size());
-                four.countDown();
+                told.addAll(some);
+                each(twenty).accept(some);
             });
         }
         signer.goOn.countDown();
-        assertThat(four.await(DeliveryFixture.PATIENCE_SECONDS, TimeUnit.SECONDS)).isTrue();
+        assertThat(twenty.await(DeliveryFixture.PATIENCE_SECONDS, TimeUnit.SECONDS)).isTrue();
         assertThat(signer.together).containsExactly(1, 8, 8, 4);
         assertThat(signer.order.subList(1, 21)).containsExactlyElementsOf(
                 IntStream.range(0, 20).mapToObj(i -> "m" + i).toList());
-        assertThat(signedBefore).containsExactly(6, 11, 16, 21);
-        assertThat(all).extracting(one -> one.signature().signedBy())
-                .containsOnly("s1@example.com");
+        assertThat(signedBefore).containsExactly(6, 9, 11, 16, 17, 21);
+        assertThat(told).containsExactlyElementsOf(all)
+                .extracting(one -> one.signature().signedBy()).containsOnly("s1@example.com");
         assertThat(pool.passed()).isEqualTo(21);
     }
 
@@ -181,14 +188,14 @@ class SigningPoolTest {
         signer.most = 8;
         try (SigningPool two = new SigningPool(signer, 2, TimeSource.system(),
                 new DeliveryMeters(new Metrics()))) {
-            CountDownLatch one = new CountDownLatch(1);
+            CountDownLatch sixteen = new CountDownLatch(16);
             two.sign(Lane.DEFAULT, IntStream.range(0, 16).mapToObj(i -> attempt("m" + i)).toList(),
-                    Runnable::run, one::countDown);
+                    Runnable::run, each(sixteen));
             DeliveryFixture.await(() -> signer.together.size() == 2);
             assertThat(two.busy()).isTrue();
-            assertThat(one.getCount()).isEqualTo(1);
+            assertThat(sixteen.getCount()).isEqualTo(16);
             signer.goOn.countDown();
-            assertThat(one.await(DeliveryFixture.PATIENCE_SECONDS, TimeUnit.SECONDS)).isTrue();
+            assertThat(sixteen.await(DeliveryFixture.PATIENCE_SECONDS, TimeUnit.SECONDS)).isTrue();
             assertThat(signer.together).containsExactly(8, 8);
         }
     }
@@ -261,7 +268,7 @@ class SigningPoolTest {
             for (int i = 0; i < 2; i++) {
                 Attempt attempt = attempt("x");
                 CountDownLatch signed = new CountDownLatch(1);
-                one.sign(Lane.DEFAULT, List.of(attempt), Runnable::run, signed::countDown);
+                one.sign(Lane.DEFAULT, List.of(attempt), Runnable::run, each(signed));
                 assertThat(signed.await(DeliveryFixture.PATIENCE_SECONDS, TimeUnit.SECONDS))
                         .isTrue();
                 assertThat(attempt.whyUnsigned().isPresent()).isEqualTo(i == 0);
@@ -283,7 +290,7 @@ class SigningPoolTest {
                 new DeliveryMeters(new Metrics()))) {
             Attempt attempt = attempt("x");
             CountDownLatch signed = new CountDownLatch(1);
-            one.sign(Lane.DEFAULT, List.of(attempt), Runnable::run, signed::countDown);
+            one.sign(Lane.DEFAULT, List.of(attempt), Runnable::run, each(signed));
             assertThat(signed.await(DeliveryFixture.PATIENCE_SECONDS, TimeUnit.SECONDS)).isTrue();
             assertThat(attempt.whyUnsigned()).isPresent();
         }
@@ -301,10 +308,10 @@ class SigningPoolTest {
         assertThat(pool.reserve(Lane.DEFAULT, 1)).isEqualTo(1);
         pool.sign(Lane.DEFAULT, List.of(attempt("y")), task -> {
             throw new IllegalStateException("a loop");
-        }, () -> {});
+        }, all -> {});
         CountDownLatch last = new CountDownLatch(1);
         Attempt third = attempt("z");
-        pool.sign(Lane.DEFAULT, List.of(third), Runnable::run, last::countDown);
+        pool.sign(Lane.DEFAULT, List.of(third), Runnable::run, each(last));
         signer.goOn.countDown();
         assertThat(last.await(DeliveryFixture.PATIENCE_SECONDS, TimeUnit.SECONDS)).isTrue();
         DeliveryFixture.await(() -> !pool.busy());
@@ -322,7 +329,7 @@ class SigningPoolTest {
         List<Integer> signedBefore = new CopyOnWriteArrayList<>();
         CountDownLatch three = new CountDownLatch(3);
         for (int i = 0; i < 3; i++) {
-            pool.sign(Lane.DEFAULT, List.of(attempt("n" + i)), Runnable::run, () -> {
+            pool.sign(Lane.DEFAULT, List.of(attempt("n" + i)), Runnable::run, all -> {
                 signedBefore.add(order.size());
                 three.countDown();
             });
@@ -344,7 +351,7 @@ class SigningPoolTest {
                 CountDownLatch both = new CountDownLatch(2);
                 if (large) {
                     two.sign(Lane.DEFAULT, List.of(attempt("x".repeat(300_000))), Runnable::run,
-                            both::countDown);
+                            each(both));
                 } else {
                     sign(two, Lane.DEFAULT, both);
                 }
@@ -364,19 +371,22 @@ class SigningPoolTest {
         signer.goOn.countDown();
         Attempt first = attempt("n");
         CountDownLatch one = new CountDownLatch(1);
-        pool.sign(Lane.DEFAULT, List.of(first), Runnable::run, one::countDown);
+        pool.sign(Lane.DEFAULT, List.of(first), Runnable::run, each(one));
         assertThat(one.await(DeliveryFixture.PATIENCE_SECONDS, TimeUnit.SECONDS)).isTrue();
         assertThat(pool.mustSign(TestMail.another(first, 1))).isTrue();
     }
 
     @Test
     void sign_closed_isDoneUnsigned() {
+        signer.most = 8;
         signer.goOn.countDown();
         pool.close();
-        Attempt late = attempt("late");
-        pool.sign(Lane.DEFAULT, List.of(late), Runnable::run, done::countDown);
-        assertThat(done.getCount()).isEqualTo(ROOM);
-        assertThat(late.whyUnsigned()).isPresent();
+        assertThat(pool.reserve(Lane.DEFAULT, 20)).isEqualTo(20);
+        List<Attempt> late = IntStream.range(0, 20).mapToObj(i -> attempt("late")).toList();
+        pool.sign(Lane.DEFAULT, late, Runnable::run, each(done));
+        assertThat(done.getCount()).isEqualTo(ROOM + 1 - 20);
+        assertThat(late).allMatch(one -> one.whyUnsigned().isPresent());
         assertThat(signer.order).isEmpty();
+        assertThat(pool.reserve(Lane.DEFAULT, ROOM)).isEqualTo(ROOM);
     }
 }

@@ -4,6 +4,7 @@ package io.mailrace.dkim;
 import java.math.BigInteger;
 import java.security.interfaces.RSAPrivateCrtKey;
 import java.security.spec.RSAKeyGenParameterSpec;
+import java.util.Arrays;
 import java.util.Optional;
 
 /**
@@ -25,10 +26,13 @@ final class WideKey {
         private final long[] cube;
         private final long inverse;
         private final byte[] exponent;
+        /** Of the last message; mostly all have the same. */
+        private volatile Upper upper;
 
         private Half(BigInteger prime, BigInteger exponent) {
             this.prime = prime;
             BigInteger r = BigInteger.ONE.shiftLeft(R_BITS);
+            upper = Upper.of(new byte[WideRsa.OCTETS], prime);
             modulus = limbs(prime);
             one = limbs(r.mod(prime));
             square = limbs(r.multiply(r).mod(prime));
@@ -44,6 +48,18 @@ final class WideKey {
 
         BigInteger prime() {
             return prime;
+        }
+
+        /** A message modulo the prime, by numbers and ways nothing else uses. */
+        BigInteger residue(byte[] message) {
+            Upper known = upper;
+            if (!known.is(message)) {
+                known = Upper.of(message, prime);
+                upper = known;
+            }
+            BigInteger sum = known.residue.add(new BigInteger(1, message,
+                    message.length - Upper.BELOW, Upper.BELOW));
+            return sum.compareTo(prime) < 0 ? sum : sum.subtract(prime);
         }
 
         long[] modulus() {
@@ -73,6 +89,34 @@ final class WideKey {
         /** The exponent, {@value #WINDOW_BITS} bits at a time, lowest first. */
         byte[] exponent() {
             return exponent;
+        }
+    }
+
+    /**
+     * What a message begins with, and that modulo a prime. Of a PKCS #1 message all but the hash is
+     * always the same (RFC 8017 9.2), and to divide it each time would take as long as all else
+     * that is not done for eight at once.
+     */
+    private static final class Upper {
+        /** Octets that come after it; as a number below any prime. */
+        static final int BELOW = 32;
+
+        private final byte[] octets;
+        private final BigInteger residue;
+
+        private Upper(byte[] octets, BigInteger residue) {
+            this.octets = octets;
+            this.residue = residue;
+        }
+
+        static Upper of(byte[] message, BigInteger prime) {
+            byte[] octets = Arrays.copyOf(message, message.length - BELOW);
+            return new Upper(octets, new BigInteger(1, octets).shiftLeft(BELOW * Byte.SIZE)
+                    .mod(prime));
+        }
+
+        boolean is(byte[] message) {
+            return Arrays.equals(octets, 0, octets.length, message, 0, message.length - BELOW);
         }
     }
 

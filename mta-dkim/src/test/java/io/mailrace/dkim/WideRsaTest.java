@@ -17,6 +17,8 @@ import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
+import java.util.function.Consumer;
+import java.util.function.Function;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Nested;
@@ -130,6 +132,68 @@ class WideRsaTest {
             assertThat(signatures[0]).hasSize(WideRsa.OCTETS).isEqualTo(signatures[4]);
             assertThat(Arrays.asList(signatures).subList(1, 4))
                     .allMatch(signature -> signature.length == 0);
+        }
+
+        /** Whatever constant is broken: nothing that is right in one half only is given out. */
+        @Test
+        void sign_aConstantBrokenOrZero_givesNothing() {
+            byte[] message = octets(BigInteger.TWO.pow(2000).add(BigInteger.TEN));
+            List<Function<WideKey.Half, long[]>> constants = List.of(WideKey.Half::modulus,
+                    WideKey.Half::one, WideKey.Half::square, WideKey.Half::cube);
+            for (Function<WideKey, WideKey.Half> which : List.<Function<WideKey, WideKey.Half>>of(
+                    WideKey::p, WideKey::q)) {
+                for (var constant : constants) {
+                    assertGivesNothing(message, key -> Arrays.fill(
+                            constant.apply(which.apply(key)), 0));
+                    assertGivesNothing(message, key -> {
+                        constant.apply(which.apply(key))[7] ^= 16;
+                    });
+                }
+                assertGivesNothing(message, key -> {
+                    Arrays.fill(which.apply(key).square(), 0);
+                    Arrays.fill(which.apply(key).cube(), 0);
+                });
+                assertGivesNothing(message, key -> {
+                    which.apply(key).exponent()[9] ^= 1;
+                });
+            }
+            for (var constant : List.<Function<WideKey, long[]>>of(WideKey::coefficient,
+                    WideKey::negative)) {
+                assertGivesNothing(message, key -> Arrays.fill(constant.apply(key), 0));
+                assertGivesNothing(message, key -> {
+                    constant.apply(key)[0] ^= 1;
+                });
+            }
+        }
+
+        private void assertGivesNothing(byte[] message, Consumer<WideKey> fault) {
+            WideKey broken = wide(keys.getFirst());
+            fault.accept(broken);
+            WideKey sound = wide(keys.getFirst());
+            byte[][] signatures = new WideRsa().sign(new WideKey[]{sound, broken},
+                    new byte[][]{message, message});
+            assertThat(signatures[0]).hasSize(WideRsa.OCTETS);
+            assertThat(signatures[1]).isEmpty();
+        }
+
+        @Test
+        void residue_isTheRemainder_whateverCameBefore() {
+            long seed = new Random().nextLong();
+            Random random = new Random(seed);
+            RSAPrivateCrtKey key = keys.getFirst();
+            WideKey.Half half = wide(key).p();
+            BigInteger p = key.getPrimeP();
+            List<BigInteger> messages = new ArrayList<>(List.of(BigInteger.ZERO, BigInteger.ONE, p,
+                    p.subtract(BigInteger.ONE), p.shiftLeft(1024), key.getModulus()));
+            for (int i = 0; i < 20; i++) {
+                BigInteger upper = new BigInteger(1792, random).shiftLeft(256);
+                messages.add(upper.add(new BigInteger(256, random)));
+                messages.add(upper.add(new BigInteger(256, random)));
+            }
+            for (BigInteger message : messages) {
+                assertThat(half.residue(octets(message))).as("seed %d", seed)
+                        .isEqualTo(message.mod(p));
+            }
         }
 
         private RSAPrivateCrtKey changed(RSAPrivateCrtKey k, int p, int q, int joining)

@@ -22,7 +22,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
 /**
- * A daemon with a heap of 256 MB, an honest client that hands in messages of 10 KB at a steady
+ * A daemon with a small heap, an honest client that hands in messages of 10 KB at a steady
  * rate, and beside it one attack after the other. Exit code 0 only if during each attack 99 of 100
  * messages were taken within the bound, the daemon lived to the end and stopped in order, and every
  * message that was answered with 250 arrived unaltered.
@@ -46,9 +46,10 @@ public final class AttackProgram implements Callable<Integer> {
      * @param share of the attackers of the full version, in percent
      * @param slowData how long the slow senders last: more than the half minute they are given
      * @param boundMillis for 99 of 100 messages
+     * @param heapMegabytes of the daemon
      */
     public record Plan(List<Kind> kinds, int share, Duration each, Duration slowData,
-            int perSecond, long boundMillis, boolean keep) {}
+            int perSecond, long boundMillis, int heapMegabytes, boolean keep) {}
 
     /** What happened during one attack, or before any. */
     public record Row(String attack, int lines, HonestClient.Account honest, long heapBytes,
@@ -73,6 +74,8 @@ public final class AttackProgram implements Callable<Integer> {
     private int rate;
     @Option(names = "--bound", defaultValue = "1000", description = "p99 in milliseconds.")
     private long bound;
+    @Option(names = "--heap", defaultValue = "256", description = "The daemon's, in megabytes.")
+    private int heap;
     @Option(names = "--only", description = "One attack: ${COMPLETION-CANDIDATES}.")
     private List<Kind> only = new ArrayList<>();
     @Option(names = "--keep", description = "Keeps the folder with spool and log.")
@@ -86,7 +89,7 @@ public final class AttackProgram implements Callable<Integer> {
     public Integer call() throws Exception {
         var plan = new Plan(only.isEmpty() ? Arrays.asList(Kind.values()) : only, share,
                 Duration.ofSeconds(seconds), Duration.ofSeconds(Math.max(seconds, 45)), rate,
-                bound, keep);
+                bound, heap, keep);
         return run(plan, System.out).holds() ? 0 : 1;
     }
 
@@ -95,7 +98,7 @@ public final class AttackProgram implements Callable<Integer> {
             throws IOException, InterruptedException {
         try (var folder = TemporaryFolder.make(plan.keep());
                 var network = SinkNetwork.start(1);
-                var daemon = start(folder, network)) {
+                var daemon = start(plan, folder, network)) {
             if (plan.keep()) {
                 out.println("folder " + folder.path());
             }
@@ -105,8 +108,8 @@ public final class AttackProgram implements Callable<Integer> {
         }
     }
 
-    private static DaemonProcess start(TemporaryFolder folder, SinkNetwork network)
-            throws IOException {
+    private static DaemonProcess start(Plan plan, TemporaryFolder folder,
+            SinkNetwork network) throws IOException {
         UserFile users = UserFile.open(folder.path().resolve("users"));
         users.add(USER, PASSWORD.toCharArray());
         users.add(Attackers.USER, Attackers.PASSWORD.toCharArray());
@@ -124,7 +127,7 @@ public final class AttackProgram implements Callable<Integer> {
                 """.formatted(folder.path(), network.dnsPort(), network.port());
         return DaemonProcess.start(folder.path(), configuration,
                 new InetSocketAddress(InetAddress.getLoopbackAddress(), 0),
-                List.of("-Xmx256m"));
+                List.of("-Xmx" + plan.heapMegabytes() + "m"));
     }
 
     /** One run with its state. */
@@ -225,9 +228,9 @@ public final class AttackProgram implements Callable<Integer> {
 
         private void print(Outcome outcome) throws IOException {
             out.printf(Locale.ROOT, "%n%,d acknowledged, %,d missing, %,d corrupt; heap limit "
-                    + "256 MB, peak resident %,d MB, exit code %d%n", outcome.acknowledged(),
-                    outcome.missing(), outcome.corrupt(), outcome.peakMemoryKilobytes() >> 10,
-                    outcome.exitCode());
+                    + "%d MB, peak resident %,d MB, exit code %d%n", outcome.acknowledged(),
+                    outcome.missing(), outcome.corrupt(), plan.heapMegabytes(),
+                    outcome.peakMemoryKilobytes() >> 10, outcome.exitCode());
             daemon.log().lines().filter(line -> line.contains("intake=")
                     || line.contains("OutOfMemory")).limit(20).forEach(out::println);
             out.println(outcome.holds() ? "OK" : "FAILED");

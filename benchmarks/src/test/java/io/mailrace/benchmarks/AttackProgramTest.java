@@ -20,7 +20,7 @@ class AttackProgramTest {
         var text = new ByteArrayOutputStream();
         Duration each = Duration.ofSeconds(3);
         Outcome outcome = AttackProgram.run(
-                new Plan(List.of(Kind.values()), 10, each, each, 10, 10_000, false),
+                new Plan(List.of(Kind.values()), 10, each, each, 10, 10_000, 256, false),
                 new PrintStream(text, true, StandardCharsets.UTF_8));
         String said = text.toString(StandardCharsets.UTF_8);
         assertThat(outcome.holds()).describedAs(said).isTrue();

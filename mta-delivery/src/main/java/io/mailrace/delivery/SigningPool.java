@@ -51,11 +51,12 @@ final class SigningPool implements AutoCloseable {
     /** What one lane has taken of its room, and who waits for more. */
     private record Room(AtomicInteger reserved, Queue<Runnable> wishes) {}
 
-    /** What one dispatcher wants signed, less what threads have taken of it. Guarded by waiting. */
+    /** What one dispatcher wants signed, less what threads have taken of it. */
     private static final class Batch {
-        final Lane lane;
+        private final Lane lane;
         private final Executor loop;
         private final Consumer<List<Attempt>> done;
+        /** Guarded by waiting. */
         private List<Attempt> rest;
 
         Batch(Lane lane, List<Attempt> attempts, Executor loop, Consumer<List<Attempt>> done) {
@@ -65,46 +66,25 @@ final class SigningPool implements AutoCloseable {
             rest = List.copyOf(attempts);
         }
 
-        int size() {
-            return rest.size();
-        }
-
-        /** Takes out the first ones, not more than there are. */
+        /** Takes out the first ones, not more than there are. Holding waiting. */
         Part take(int most) {
-            int size = Math.min(most, rest.size());
-            Part part = new Part(lane, rest.subList(0, size), loop, done);
-            rest = rest.subList(size, rest.size());
+            int taken = Math.min(most, rest.size());
+            Part part = new Part(this, rest.subList(0, taken));
+            rest = rest.subList(taken, rest.size());
             return part;
         }
     }
 
     /** Of one batch what one thread signs. Confined to that. */
     private static final class Part {
-        final Lane lane;
-        final List<Attempt> attempts;
-        private final Executor loop;
-        private final Consumer<List<Attempt>> done;
+        private final Batch batch;
+        private final List<Attempt> attempts;
         private int open;
 
-        Part(Lane lane, List<Attempt> attempts, Executor loop, Consumer<List<Attempt>> done) {
-            this.lane = lane;
+        Part(Batch batch, List<Attempt> attempts) {
+            this.batch = batch;
             this.attempts = attempts;
-            this.loop = loop;
-            this.done = done;
             open = attempts.size();
-        }
-
-        /** One more is known of; whether it was the last. */
-        boolean told() {
-            return --open == 0;
-        }
-
-        void end() {
-            try {
-                loop.execute(() -> done.accept(attempts));
-            } catch (RuntimeException | Error stopped) {
-                LOG.debug("event loop stopped before its mail was signed", stopped);
-            }
         }
     }
 
@@ -238,7 +218,7 @@ final class SigningPool implements AutoCloseable {
                 threads.execute(this::work);
             }
         } catch (RejectedExecutionException stopping) {
-            // No task for the last one; which of them stay unsigned does not matter.
+            // Nobody may come any more; which of all that wait stay unsigned does not matter.
             for (Group left = take(); !left.isEmpty(); left = take()) {
                 left.attempts().forEach((attempt, part) -> {
                     attempt.unsigned(SmtpReply.of(451, "4.3.2", "the service stops"));
@@ -320,9 +300,9 @@ final class SigningPool implements AutoCloseable {
         Map<Attempt, Part> next = new LinkedHashMap<>();
         synchronized (waiting) {
             for (Batch batch = waiting.poll(); batch != null; batch = waiting.poll()) {
-                Part part = batch.take(most == 1 ? batch.size() : most - next.size());
+                Part part = batch.take(most == 1 ? batch.rest.size() : most - next.size());
                 part.attempts.forEach(attempt -> next.put(attempt, part));
-                if (batch.size() > 0) {
+                if (!batch.rest.isEmpty()) {
                     waiting.addFirst(batch.lane, batch);
                 }
                 if (next.size() >= most) {
@@ -336,10 +316,17 @@ final class SigningPool implements AutoCloseable {
         return new Group(next, next.size() <= QUICK_ATTEMPTS && bytes <= QUICK_BYTES);
     }
 
+    /** One more of a part is known of; with the last one the part is done. */
     private void told(Part part) {
-        if (part.told()) {
-            release(part.lane, part.attempts.size());
-            part.end();
+        if (--part.open > 0) {
+            return;
+        }
+        Batch batch = part.batch;
+        release(batch.lane, part.attempts.size());
+        try {
+            batch.loop.execute(() -> batch.done.accept(part.attempts));
+        } catch (RuntimeException | Error stopped) {
+            LOG.debug("event loop stopped before its mail was signed", stopped);
         }
     }
 

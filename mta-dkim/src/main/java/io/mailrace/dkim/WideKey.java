@@ -26,7 +26,7 @@ final class WideKey {
         private final long[] cube;
         private final long inverse;
         private final byte[] exponent;
-        /** Of the last message; mostly all have the same. */
+        /** Of the latest message that had another one. */
         private volatile Upper upper;
 
         private Half(BigInteger prime, BigInteger exponent) {
@@ -50,7 +50,7 @@ final class WideKey {
             return prime;
         }
 
-        /** A message modulo the prime, by numbers and ways nothing else uses. */
+        /** A message modulo the prime, by another way than signatures go. */
         BigInteger residue(byte[] message) {
             Upper known = upper;
             if (!known.is(message)) {

@@ -135,7 +135,8 @@ final class RsaSigning {
         }
         // Rounded down by half, for the code of both is still warming up.
         long needed = Math.max(2, Math.round((double) together / Math.max(1, one)));
-        String figures = "one takes " + one / 1000 + " us, eight " + together / 1000 + " us";
+        String figures = "one takes " + one / 1000 + " us, eight " + together / 1000 + " us with "
+                + WideCalls.usable().getFirst().code().name();
         if (needed > MOST_NEEDED) {
             return figures;
         }

@@ -4,7 +4,7 @@ package io.mailrace.dkim;
 import java.io.ByteArrayOutputStream;
 
 /**
- * Writes the few x86-64 instructions of {@link WideCode} as bytes: 512-bit vectors of eight
+ * Writes the few x86-64 instructions of {@link IfmaCode} as bytes: 512-bit vectors of eight
  * 64-bit elements, each with the EVEX prefix (Intel SDM volume 2, 2.7), operands in Intel's order.
  * Vector registers are numbers from 0 to 31. One thread.
  */

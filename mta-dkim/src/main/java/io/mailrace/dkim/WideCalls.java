@@ -15,115 +15,136 @@ import java.lang.invoke.MethodHandle;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * {@link WideCode} in executable memory, callable. Nothing is mapped before {@link #obstacle} has
- * found the processor able; then it stays until the process ends, never writable and executable
- * at the same time. The calls check nothing: {@link WideRsa} owns the addresses. Any thread.
+ * A {@link WideCode} in executable memory, callable. Nothing is mapped before the processor is
+ * found able; then it stays until the process ends, never writable and executable at the same time.
+ * The calls check nothing: {@link WideRsa} owns the addresses. Any thread.
  */
 final class WideCalls {
     private static final Path CPU_INFO = Path.of("/proc/cpuinfo");
-    /** The kernel lists them only when it also keeps the registers over a change of threads. */
-    private static final List<String> NEEDED = List.of("avx512f", "avx512ifma");
+    /** The quickest first. */
+    private static final List<WideCode> CODES = List.of(new IfmaCode(), new FmaCode());
 
-    private WideCalls() {}
+    private final WideCode code;
+    private final MethodHandle multiply;
+    private final MethodHandle square;
+    private final MethodHandle add;
+    private final MethodHandle select;
 
-    /** Why it cannot be used on this machine, or null; then the other methods may be called. */
+    private WideCalls(WideCode code) {
+        this.code = code;
+        long[] at = Mapping.map(code.multiply(), code.square(), code.add(), code.select());
+        multiply = Mapping.function(at[0], 5);
+        square = Mapping.function(at[1], 5);
+        add = Mapping.function(at[2], 3);
+        select = Mapping.function(at[3], 3);
+    }
+
+    /** Why there is none for this machine, or null. */
     static @Nullable String obstacle() {
-        return Found.OBSTACLE;
+        return Found.CALLS.isEmpty() ? Found.OBSTACLE : null;
+    }
+
+    /** All that this machine can do, the quickest first. */
+    static List<WideCalls> usable() {
+        return Found.CALLS;
     }
 
     /** Looked for once, for a class that could not be made gives another reason the next time. */
     private static final class Found {
-        static final @Nullable String OBSTACLE = find();
+        static final List<WideCalls> CALLS;
+        static final String OBSTACLE;
 
-        private static @Nullable String find() {
-            if (!System.getProperty("os.name").equals("Linux")
-                    || !System.getProperty("os.arch").equals("amd64")) {
-                return "only for Linux on x86-64";
+        static {
+            List<WideCalls> calls = new ArrayList<>();
+            String obstacle = "only for Linux on x86-64";
+            if (System.getProperty("os.name").equals("Linux")
+                    && System.getProperty("os.arch").equals("amd64")) {
+                try {
+                    Set<String> flags = flags();
+                    for (WideCode code : CODES) {
+                        if (flags.containsAll(code.needs())) {
+                            calls.add(new WideCalls(code));
+                        } else {
+                            obstacle = "the processor has no " + code.name();
+                        }
+                    }
+                } catch (IOException | UncheckedIOException unreadable) {
+                    obstacle = "the processor is unknown: " + unreadable;
+                } catch (RuntimeException | Error refused) {
+                    obstacle = refused.getCause() == null ? refused.toString()
+                            : String.valueOf(refused.getCause().getMessage());
+                }
             }
-            try {
-                String missing = missing();
-                return missing != null || Mapped.MULTIPLY != null ? missing : "not mapped";
-            } catch (IOException | UncheckedIOException unreadable) {
-                return "the processor is unknown: " + unreadable;
-            } catch (RuntimeException | Error refused) {
-                return refused.getCause() == null ? refused.toString()
-                        : String.valueOf(refused.getCause().getMessage());
-            }
+            CALLS = List.copyOf(calls);
+            OBSTACLE = obstacle;
         }
 
-        private static @Nullable String missing() throws IOException {
+        /** The kernel lists only what it keeps the registers of over a change of threads. */
+        private static Set<String> flags() throws IOException {
             try (var lines = Files.lines(CPU_INFO, StandardCharsets.ISO_8859_1)) {
-                List<String> flags = lines.filter(line -> line.startsWith("flags")).findFirst()
-                        .map(line -> Arrays.asList(line.split("\\s+"))).orElse(List.of());
-                return NEEDED.stream().filter(flag -> !flags.contains(flag)).findFirst()
-                        .map(flag -> "the processor has no " + flag).orElse(null);
+                return lines.filter(line -> line.startsWith("flags")).findFirst()
+                        .map(line -> Set.copyOf(List.of(line.split("\\s+")))).orElse(Set.of());
             }
         }
     }
 
-    static void multiply(long result, long a, long b, long modulus, long inverse) {
+    WideCode code() {
+        return code;
+    }
+
+    void multiply(long result, long a, long b, long modulus, long inverse) {
         try {
-            Mapped.MULTIPLY.invokeExact(result, a, b, modulus, inverse);
+            multiply.invokeExact(result, a, b, modulus, inverse);
         } catch (Throwable impossible) {
             throw new AssertionError(impossible);
         }
     }
 
-    static void square(long result, long a, long modulus, long inverse, long scratch) {
+    void square(long result, long a, long modulus, long inverse, long scratch) {
         try {
-            Mapped.SQUARE.invokeExact(result, a, modulus, inverse, scratch);
+            square.invokeExact(result, a, modulus, inverse, scratch);
         } catch (Throwable impossible) {
             throw new AssertionError(impossible);
         }
     }
 
-    static void add(long result, long a, long b) {
+    void add(long result, long a, long b) {
         try {
-            Mapped.ADD.invokeExact(result, a, b);
+            add.invokeExact(result, a, b);
         } catch (Throwable impossible) {
             throw new AssertionError(impossible);
         }
     }
 
-    static void select(long result, long table, long which) {
+    void select(long result, long table, long which) {
         try {
-            Mapped.SELECT.invokeExact(result, table, which);
+            select.invokeExact(result, table, which);
         } catch (Throwable impossible) {
             throw new AssertionError(impossible);
         }
     }
 
-    /** Made on first use; what fails here is an obstacle. */
+    /** What fails here is an obstacle. */
     @SuppressWarnings("restricted") // the launchers allow it; where not, that is an obstacle, too
-    private static final class Mapped {
+    private static final class Mapping {
         private static final int READ_WRITE = 3;
         private static final int READ_EXECUTE = 5;
         private static final int PRIVATE_ANONYMOUS = 0x22;
         private static final int FUNCTION_ALIGNMENT = 64;
 
         private static final Linker LINKER = Linker.nativeLinker();
-        private static final MethodHandle MULTIPLY;
-        private static final MethodHandle SQUARE;
-        private static final MethodHandle ADD;
-        private static final MethodHandle SELECT;
 
-        static {
-            byte[][] functions = {WideCode.multiply(), WideCode.square(), WideCode.add(),
-                    WideCode.select()};
-            long[] at = map(functions);
-            MULTIPLY = function(at[0], 5);
-            SQUARE = function(at[1], 5);
-            ADD = function(at[2], 3);
-            SELECT = function(at[3], 3);
-        }
+        private Mapping() {}
 
         /** The addresses of the functions. */
-        private static long[] map(byte[][] functions) {
+        static long[] map(byte[]... functions) {
             long[] at = new long[functions.length];
             long length = 0;
             for (int i = 0; i < functions.length; i++) {
@@ -163,7 +184,7 @@ final class WideCalls {
         }
 
         /** Critical: they return at once and call nothing, so a collection can wait for them. */
-        private static MethodHandle function(long address, int arguments) {
+        static MethodHandle function(long address, int arguments) {
             ValueLayout[] addresses = new ValueLayout[arguments];
             Arrays.fill(addresses, JAVA_LONG);
             return LINKER.downcallHandle(MemorySegment.ofAddress(address),

@@ -24,7 +24,7 @@ final class WideKey {
         private final long[] one;
         private final long[] square;
         private final long[] cube;
-        private final long inverse;
+        private final long[] inverse;
         private final byte[] exponent;
         /** Of the latest message that had another one. */
         private volatile Upper upper;
@@ -37,8 +37,8 @@ final class WideKey {
             one = limbs(r.mod(prime));
             square = limbs(r.multiply(r).mod(prime));
             cube = limbs(r.multiply(r).multiply(r).mod(prime));
-            BigInteger limb = BigInteger.ONE.shiftLeft(WideCode.LIMB_BITS);
-            inverse = prime.negate().modInverse(limb).longValueExact();
+            inverse = Arrays.copyOf(limbs(prime.negate().modInverse(
+                    BigInteger.ONE.shiftLeft(2 * WideCode.LIMB_BITS))), 2);
             this.exponent = new byte[WINDOWS];
             for (int i = 0; i < this.exponent.length; i++) {
                 this.exponent[i] = exponent.shiftRight(i * WINDOW_BITS)
@@ -81,8 +81,8 @@ final class WideKey {
             return cube;
         }
 
-        /** -1 / prime mod 2^52. */
-        long inverse() {
+        /** -1 / prime mod 2^104, two limbs. */
+        long[] inverse() {
             return inverse;
         }
 

@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * Eight RSA private operations with keys of 2048 bits at once: RSASP1 by the Chinese remainder
  * theorem (RFC 8017 5.2.1), with the arithmetic of {@link WideCode}. Each may have another key.
- * One thread at a time; only where {@link WideCalls#obstacle} found none.
+ * One thread at a time; only where {@link WideCalls#obstacle} is none.
  */
 final class WideRsa {
     /* Secrets and time. The exponents are walked in windows of fixed length; all entries of the
@@ -35,7 +35,7 @@ final class WideRsa {
     /** Octets of a signature and of what is signed. */
     static final int OCTETS = 256;
 
-    private static final int NUMBER_BYTES = WideCode.LIMBS * VectorAssembler.VECTOR;
+    private static final int NUMBER_BYTES = WideCode.LIMBS * WideCode.ROW;
     private static final long LIMB_MASK = (1L << WideCode.LIMB_BITS) - 1;
     /** The public exponent is 2^16 + 1. */
     private static final int PUBLIC_SQUARINGS = 16;
@@ -67,11 +67,11 @@ final class WideRsa {
         static final long CUBE = SQUARE + NUMBER_BYTES;
         static final long ONE = CUBE + NUMBER_BYTES;
         static final long INVERSE = ONE + NUMBER_BYTES;
-        static final long WINDOWS = INVERSE + VectorAssembler.VECTOR;
-        static final long BYTES = WINDOWS + (long) WideKey.WINDOWS * VectorAssembler.VECTOR;
+        static final long WINDOWS = INVERSE + 2 * WideCode.ROW;
+        static final long BYTES = WINDOWS + (long) WideKey.WINDOWS * WideCode.ROW;
     }
 
-    private final MemorySegment memory = Arena.ofAuto().allocate(END, VectorAssembler.VECTOR);
+    private final MemorySegment memory = Arena.ofAuto().allocate(END, WideCode.ROW);
     private final long base = memory.address();
     private final byte[] padded = new byte[Long.BYTES + OCTETS];
     private final byte[] joined = new byte[Math.ceilDiv(WideCode.LIMBS * WideCode.LIMB_BITS,
@@ -80,7 +80,16 @@ final class WideRsa {
     /** The keys that stand in memory; mostly the next are the same. */
     private final @Nullable WideKey[] standing = new WideKey[WIDTH];
 
+    private final WideCalls calls;
+    private final WideCode code;
+
     WideRsa() {
+        this(WideCalls.usable().getFirst());
+    }
+
+    WideRsa(WideCalls calls) {
+        this.calls = calls;
+        code = calls.code();
         for (int i = 0; i < WIDTH; i++) {
             set(PLAIN_ONE, 0, i, 1);
         }
@@ -147,9 +156,10 @@ final class WideRsa {
         set(half + KeyPlace.SQUARE, i, numbers.square());
         set(half + KeyPlace.CUBE, i, numbers.cube());
         set(half + KeyPlace.ONE, i, numbers.one());
-        set(half + KeyPlace.INVERSE, 0, i, numbers.inverse());
+        set(half + KeyPlace.INVERSE, i, numbers.inverse());
         for (int window = 0; window < WideKey.WINDOWS; window++) {
-            set(half + KeyPlace.WINDOWS, window, i, numbers.exponent()[window]);
+            memory.set(ValueLayout.JAVA_LONG, at(half + KeyPlace.WINDOWS, window, i),
+                    numbers.exponent()[window]);
         }
     }
 
@@ -188,7 +198,7 @@ final class WideRsa {
     private void enter(long result, long half) {
         multiply(VALUE, LOW, half + KeyPlace.SQUARE, half);
         multiply(FACTOR, HIGH, half + KeyPlace.CUBE, half);
-        WideCalls.add(base + result, base + VALUE, base + FACTOR);
+        calls.add(base + result, base + VALUE, base + FACTOR);
     }
 
     /**
@@ -198,7 +208,7 @@ final class WideRsa {
     private byte[][] join(WideKey[] keys) {
         multiply(FACTOR, POWER_P, COEFFICIENT, P);
         multiply(POWER_P, VALUE, NEGATIVE, P);
-        WideCalls.add(base + FACTOR, base + FACTOR, base + POWER_P);
+        calls.add(base + FACTOR, base + FACTOR, base + POWER_P);
         multiply(FACTOR, FACTOR, PLAIN_ONE, P);
         byte[][] signatures = new byte[keys.length][];
         for (int i = 0; i < keys.length; i++) {
@@ -230,18 +240,18 @@ final class WideRsa {
     }
 
     private void multiply(long result, long a, long b, long half) {
-        WideCalls.multiply(base + result, base + a, base + b, base + half + KeyPlace.MODULUS,
+        calls.multiply(base + result, base + a, base + b, base + half + KeyPlace.MODULUS,
                 base + half + KeyPlace.INVERSE);
     }
 
     private void square(long number, long half) {
-        WideCalls.square(base + number, base + number, base + half + KeyPlace.MODULUS,
+        calls.square(base + number, base + number, base + half + KeyPlace.MODULUS,
                 base + half + KeyPlace.INVERSE, base + SCRATCH);
     }
 
     private void select(long result, long half, int window) {
-        WideCalls.select(base + result, base + TABLE, base + half + KeyPlace.WINDOWS
-                + (long) window * VectorAssembler.VECTOR);
+        calls.select(base + result, base + TABLE, base + half + KeyPlace.WINDOWS
+                + (long) window * WideCode.ROW);
     }
 
     private void set(long number, int which, long[] limbs) {
@@ -251,11 +261,11 @@ final class WideRsa {
     }
 
     private void set(long number, int limb, int which, long bits) {
-        memory.set(ValueLayout.JAVA_LONG, at(number, limb, which), bits);
+        memory.set(ValueLayout.JAVA_LONG, at(number, limb, which), code.inMemory(bits));
     }
 
     private static long at(long number, int limb, int which) {
-        return number + (long) limb * VectorAssembler.VECTOR + (long) which * Long.BYTES;
+        return number + (long) limb * WideCode.ROW + (long) which * Long.BYTES;
     }
 
     /** Bits 52 * index to 52 * index + 51 of what {@link #padded} holds. */
@@ -275,7 +285,7 @@ final class WideRsa {
         int have = 0;
         int at = joined.length;
         for (int limb = 0; limb < WideCode.LIMBS; limb++) {
-            bits |= memory.get(ValueLayout.JAVA_LONG, at(number, limb, which)) << have;
+            bits |= code.limb(memory.get(ValueLayout.JAVA_LONG, at(number, limb, which))) << have;
             have += WideCode.LIMB_BITS;
             while (have >= Byte.SIZE) {
                 joined[--at] = (byte) bits;

@@ -23,6 +23,8 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.provider.MethodSource;
 
 class WideRsaTest {
     private static final int BITS = WideCode.LIMBS * WideCode.LIMB_BITS;
@@ -64,16 +66,28 @@ class WideRsaTest {
         assertThat(WideCalls.obstacle()).isEqualTo(obstacle);
     }
 
+    static List<WideCalls> usable() {
+        String obstacle = WideCalls.obstacle();
+        assumeTrue(obstacle == null, "skipped: " + obstacle);
+        return WideCalls.usable();
+    }
+
+    /** With each code that the processor can execute. */
     @Nested
+    @ParameterizedClass
+    @MethodSource("io.mailrace.dkim.WideRsaTest#usable")
     class WhereTheProcessorCan {
         private static List<RSAPrivateCrtKey> keys = List.of();
         /** The same objects in all calls: what stands in memory already is not placed again. */
         private final IdentityHashMap<RSAPrivateCrtKey, WideKey> wide = new IdentityHashMap<>();
+        private final WideCalls calls;
+
+        WhereTheProcessorCan(WideCalls calls) {
+            this.calls = calls;
+        }
 
         @BeforeAll
-        static void able() {
-            String obstacle = WideCalls.obstacle();
-            assumeTrue(obstacle == null, "skipped: " + obstacle);
+        static void generate() {
             keys = IntStream.range(0, WideRsa.WIDTH).mapToObj(i -> key(2048)).toList();
         }
 
@@ -97,7 +111,7 @@ class WideRsaTest {
         void sign_anyNumberOfKeysAndMessages_givesWhatTheDefinitionSays() {
             long seed = new Random().nextLong();
             Random random = new Random(seed);
-            WideRsa rsa = new WideRsa();
+            WideRsa rsa = new WideRsa(calls);
             for (int round = 0; round < 24; round++) {
                 int count = 1 + round % WideRsa.WIDTH;
                 List<RSAPrivateCrtKey> with = new ArrayList<>();
@@ -117,7 +131,7 @@ class WideRsaTest {
             List<BigInteger> messages = List.of(BigInteger.ZERO, BigInteger.ONE,
                     n.subtract(BigInteger.ONE), key.getPrimeP(), key.getPrimeQ(),
                     R.subtract(BigInteger.ONE), R, n.shiftRight(1));
-            assertSigns(new WideRsa(), messages.stream().map(m -> key).toList(), messages, 0);
+            assertSigns(new WideRsa(calls), messages.stream().map(m -> key).toList(), messages, 0);
         }
 
         /** Wrong in one half only: given out, it would tell the primes. */
@@ -127,7 +141,7 @@ class WideRsaTest {
             WideKey[] with = {wide(good), wide(changed(good, 1, 0, 0)),
                     wide(changed(good, 0, 1, 0)), wide(changed(good, 0, 0, 1)), wide(good)};
             byte[] message = octets(BigInteger.TWO.pow(2000).add(BigInteger.TEN));
-            byte[][] signatures = new WideRsa().sign(with,
+            byte[][] signatures = new WideRsa(calls).sign(with,
                     new byte[][]{message, message, message, message, message});
             assertThat(signatures[0]).hasSize(WideRsa.OCTETS).isEqualTo(signatures[4]);
             assertThat(Arrays.asList(signatures).subList(1, 4))
@@ -170,7 +184,7 @@ class WideRsaTest {
             WideKey broken = wide(keys.getFirst());
             fault.accept(broken);
             WideKey sound = wide(keys.getFirst());
-            byte[][] signatures = new WideRsa().sign(new WideKey[]{sound, broken},
+            byte[][] signatures = new WideRsa(calls).sign(new WideKey[]{sound, broken},
                     new byte[][]{message, message});
             assertThat(signatures[0]).hasSize(WideRsa.OCTETS);
             assertThat(signatures[1]).isEmpty();
@@ -208,63 +222,79 @@ class WideRsaTest {
                             k.getCrtCoefficient().subtract(BigInteger.valueOf(joining))));
         }
 
-        /** Every limb full: no column may overflow, no carry be lost. */
+        /** Limbs full and empty, eight different numbers: no column overflows, no carry is lost. */
         @Test
         void arithmetic_limbsOfAnySize_isExact() {
             long seed = new Random().nextLong();
             Random random = new Random(seed);
-            for (int round = 0; round < 200; round++) {
-                BigInteger full = R.subtract(BigInteger.ONE);
-                BigInteger m = round == 0
-                        ? full
-                        : new BigInteger(BITS, random).setBit(0).setBit(BITS - 1);
-                BigInteger a = round < 2 ? m.subtract(BigInteger.ONE) : below(m, random);
-                BigInteger b = round < 3 ? m.subtract(BigInteger.ONE) : below(m, random);
-                Numbers numbers = new Numbers(6);
-                numbers.set(0, a);
-                numbers.set(1, b);
-                numbers.set(2, m);
-                numbers.set(3, m.negate().modInverse(BigInteger.ONE.shiftLeft(
-                        WideCode.LIMB_BITS)));
-                WideCalls.multiply(numbers.at(4), numbers.at(0), numbers.at(1), numbers.at(2),
+            Numbers numbers = new Numbers(calls.code(), 6);
+            BigInteger limbs = BigInteger.ONE.shiftLeft(2 * WideCode.LIMB_BITS);
+            for (int round = 0; round < 100; round++) {
+                BigInteger[] a = new BigInteger[WideRsa.WIDTH];
+                BigInteger[] b = new BigInteger[WideRsa.WIDTH];
+                BigInteger[] m = new BigInteger[WideRsa.WIDTH];
+                for (int i = 0; i < WideRsa.WIDTH; i++) {
+                    m[i] = round == 0
+                            ? R.shiftRight(1).subtract(BigInteger.ONE)
+                            : extreme(random).shiftRight(1).setBit(0).setBit(BITS - 2);
+                    a[i] = round < 2 ? m[i].subtract(BigInteger.ONE) : extreme(random).mod(m[i]);
+                    b[i] = round < 3 ? m[i].subtract(BigInteger.ONE) : extreme(random).mod(m[i]);
+                    numbers.set(0, i, a[i]);
+                    numbers.set(1, i, b[i]);
+                    numbers.set(2, i, m[i]);
+                    numbers.set(3, i, m[i].negate().modInverse(limbs));
+                }
+                calls.multiply(numbers.at(4), numbers.at(0), numbers.at(1), numbers.at(2),
                         numbers.at(3));
-                BigInteger expected = a.multiply(b).multiply(R.modInverse(m)).mod(m);
                 for (int i = 0; i < WideRsa.WIDTH; i++) {
                     BigInteger found = numbers.get(4, i);
-                    assertThat(found.mod(m)).as("seed %d round %d", seed, round)
-                            .isEqualTo(expected);
-                    assertThat(found).isLessThanOrEqualTo(a.multiply(b).divide(R).add(m));
+                    assertThat(found.mod(m[i])).as("seed %d round %d", seed, round)
+                            .isEqualTo(a[i].multiply(b[i]).multiply(R.modInverse(m[i])).mod(m[i]));
+                    assertThat(found).isLessThanOrEqualTo(
+                            a[i].multiply(b[i]).divide(R).add(m[i]));
                 }
-                WideCalls.square(numbers.at(4), numbers.at(0), numbers.at(2), numbers.at(3),
+                calls.square(numbers.at(0), numbers.at(0), numbers.at(2), numbers.at(3),
                         numbers.at(5));
-                BigInteger squared = a.multiply(a).multiply(R.modInverse(m)).mod(m);
                 for (int i = 0; i < WideRsa.WIDTH; i++) {
-                    assertThat(numbers.get(4, i).mod(m)).as("seed %d round %d", seed, round)
-                            .isEqualTo(squared);
+                    assertThat(numbers.get(0, i).mod(m[i])).as("seed %d round %d", seed, round)
+                            .isEqualTo(a[i].multiply(a[i]).multiply(R.modInverse(m[i])).mod(m[i]));
+                    numbers.set(0, i, a[i].shiftRight(1));
+                    numbers.set(1, i, b[i].shiftRight(1));
                 }
-                BigInteger half = a.shiftRight(1);
-                numbers.set(0, half);
-                numbers.set(1, b.shiftRight(1));
-                WideCalls.add(numbers.at(4), numbers.at(0), numbers.at(1));
-                assertThat(numbers.get(4, 3)).isEqualTo(half.add(b.shiftRight(1)));
+                calls.add(numbers.at(4), numbers.at(0), numbers.at(1));
+                for (int i = 0; i < WideRsa.WIDTH; i++) {
+                    assertThat(numbers.get(4, i)).as("seed %d round %d", seed, round)
+                            .isEqualTo(a[i].shiftRight(1).add(b[i].shiftRight(1)));
+                }
             }
         }
 
-        private BigInteger below(BigInteger m, Random random) {
-            return new BigInteger(BITS, random).mod(m);
+        /** A number whose limbs are often all ones, or zero. */
+        private BigInteger extreme(Random random) {
+            BigInteger number = BigInteger.ZERO;
+            for (int limb = 0; limb < WideCode.LIMBS; limb++) {
+                BigInteger bits = switch (random.nextInt(4)) {
+                    case 0 -> BigInteger.ZERO;
+                    case 1 -> BigInteger.ONE.shiftLeft(WideCode.LIMB_BITS)
+                            .subtract(BigInteger.ONE);
+                    default -> new BigInteger(WideCode.LIMB_BITS, random);
+                };
+                number = number.shiftLeft(WideCode.LIMB_BITS).or(bits);
+            }
+            return number;
         }
 
         @Test
         void select_eachEntryInEachPlace_isTaken() {
-            Numbers numbers = new Numbers(WideCode.TABLE + 2);
+            Numbers numbers = new Numbers(calls.code(), WideCode.TABLE + 2);
             for (int entry = 0; entry < WideCode.TABLE; entry++) {
                 numbers.set(entry, R.subtract(BigInteger.valueOf(entry + 1)));
             }
             for (int shift = 0; shift < WideCode.TABLE; shift++) {
                 for (int i = 0; i < WideRsa.WIDTH; i++) {
-                    numbers.set(WideCode.TABLE, i, 0, (shift + i) % WideCode.TABLE);
+                    numbers.setPlain(WideCode.TABLE, i, 0, (shift + i) % WideCode.TABLE);
                 }
-                WideCalls.select(numbers.at(WideCode.TABLE + 1), numbers.at(0),
+                calls.select(numbers.at(WideCode.TABLE + 1), numbers.at(0),
                         numbers.at(WideCode.TABLE));
                 for (int i = 0; i < WideRsa.WIDTH; i++) {
                     assertThat(numbers.get(WideCode.TABLE + 1, i)).isEqualTo(
@@ -274,39 +304,47 @@ class WideRsaTest {
         }
     }
 
-    /** Eight of each number, the way of {@link WideCode}. */
+    /** Eight of each number, the way of a {@link WideCode}. */
     private static final class Numbers {
-        private static final int BYTES = WideCode.LIMBS * VectorAssembler.VECTOR;
+        private static final int BYTES = WideCode.LIMBS * WideCode.ROW;
+        private final WideCode code;
         private final MemorySegment memory;
 
-        Numbers(int count) {
-            memory = Arena.ofAuto().allocate((long) count * BYTES, VectorAssembler.VECTOR);
+        Numbers(WideCode code, int count) {
+            this.code = code;
+            memory = Arena.ofAuto().allocate((long) count * BYTES, WideCode.ROW);
         }
 
         long at(int number) {
             return memory.address() + (long) number * BYTES;
         }
 
-        void set(int number, int which, int limb, long bits) {
+        void setPlain(int number, int which, int limb, long bits) {
             memory.set(ValueLayout.JAVA_LONG,
                     (long) number * BYTES + limb * 64L + which * 8L, bits);
         }
 
         void set(int number, BigInteger value) {
-            long mask = (1L << WideCode.LIMB_BITS) - 1;
             for (int which = 0; which < WideRsa.WIDTH; which++) {
-                for (int limb = 0; limb < WideCode.LIMBS; limb++) {
-                    set(number, which, limb,
-                            value.shiftRight(limb * WideCode.LIMB_BITS).longValue() & mask);
-                }
+                set(number, which, value);
+            }
+        }
+
+        void set(int number, int which, BigInteger value) {
+            long mask = (1L << WideCode.LIMB_BITS) - 1;
+            for (int limb = 0; limb < WideCode.LIMBS; limb++) {
+                setPlain(number, which, limb, code.inMemory(
+                        value.shiftRight(limb * WideCode.LIMB_BITS).longValue() & mask));
             }
         }
 
         BigInteger get(int number, int which) {
             BigInteger value = BigInteger.ZERO;
             for (int limb = WideCode.LIMBS - 1; limb >= 0; limb--) {
-                value = value.shiftLeft(WideCode.LIMB_BITS).add(BigInteger.valueOf(memory.get(
-                        ValueLayout.JAVA_LONG, (long) number * BYTES + limb * 64L + which * 8L)));
+                long found = code.limb(memory.get(ValueLayout.JAVA_LONG,
+                        (long) number * BYTES + limb * 64L + which * 8L));
+                assertThat(found).isBetween(0L, (1L << WideCode.LIMB_BITS) - 1);
+                value = value.shiftLeft(WideCode.LIMB_BITS).add(BigInteger.valueOf(found));
             }
             return value;
         }

@@ -19,14 +19,24 @@ record CapacityModel(Costs costs, Assumptions assumptions, List<Machine> machine
     /** Received, and sent once. Each byte crosses the network card twice, once each way. */
     private static final double SMTP_OVERHEAD = 1.1;
 
+    /** How a processor computes RSA: eight at once by one of two codes, or one by one. */
+    enum Rsa {
+        IFMA, FMA, PLAIN
+    }
+
     /** What a message costs on one core of the reference machine. */
     record Costs(String where, double messageMicros, double dkimRestMicros, double rsaIfmaMicros,
-            double rsaPlainMicros, double size, double written, int batch) {
+            double rsaFmaMicros, double rsaPlainMicros, double size, double written, int batch) {
 
-        double micros(boolean signed, boolean ifma) {
-            return messageMicros + (signed
-                    ? dkimRestMicros + (ifma ? rsaIfmaMicros : rsaPlainMicros)
-                    : 0);
+        double micros(boolean signed, Rsa rsa) {
+            if (!signed) {
+                return messageMicros;
+            }
+            return messageMicros + dkimRestMicros + switch (rsa) {
+                case IFMA -> rsaIfmaMicros;
+                case FMA -> rsaFmaMicros;
+                case PLAIN -> rsaPlainMicros;
+            };
         }
     }
 
@@ -39,7 +49,7 @@ record CapacityModel(Costs costs, Assumptions assumptions, List<Machine> machine
      * @param speed of one core, the reference machine being 1
      * @param steady which part of its CPU it has for long
      */
-    record Machine(String name, int vcpus, int threadsPerCore, boolean ifma, double speed,
+    record Machine(String name, int vcpus, int threadsPerCore, Rsa rsa, double speed,
             double syncMillis, double diskMbyte, double networkMbit, double steady) {
 
         /** Cores of the reference machine that it is worth. */
@@ -85,8 +95,9 @@ record CapacityModel(Costs costs, Assumptions assumptions, List<Machine> machine
         ConfigReader measured = root.section("measured");
         var costs = new Costs(measured.string("where"), number(measured, "message-micros"),
                 number(measured, "dkim-rest-micros"), number(measured, "rsa-ifma-micros"),
-                number(measured, "rsa-plain-micros"), number(measured, "size"),
-                number(measured, "written"), (int) number(measured, "batch"));
+                number(measured, "rsa-fma-micros"), number(measured, "rsa-plain-micros"),
+                number(measured, "size"), number(measured, "written"),
+                (int) number(measured, "batch"));
         ConfigReader assumed = root.section("assumed");
         var assumptions = new Assumptions(number(assumed, "use"),
                 number(assumed, "hyper-threading"), (int) number(assumed, "sessions"));
@@ -95,7 +106,7 @@ record CapacityModel(Costs costs, Assumptions assumptions, List<Machine> machine
         for (String name : all.keys()) {
             ConfigReader one = all.section(name);
             machines.add(new Machine(name, (int) number(one, "vcpus"),
-                    (int) number(one, "threads-per-core"), one.flag("ifma"),
+                    (int) number(one, "threads-per-core"), one.choice("rsa", Rsa.class),
                     number(one, "speed"), number(one, "sync-millis"), number(one, "disk-mbyte"),
                     number(one, "network-mbit"), number(one, "steady")));
         }
@@ -115,7 +126,7 @@ record CapacityModel(Costs costs, Assumptions assumptions, List<Machine> machine
     /** What the machine does with so many cores of the reference machine's kind. */
     Capacity of(Machine machine, boolean signed) {
         double cpu = machine.cores(assumptions) * assumptions.use() * MICROS
-                / costs.micros(signed, machine.ifma());
+                / costs.micros(signed, machine.rsa());
         return new Capacity(cpu, syncBound(machine.syncMillis(), assumptions.sessions()),
                 machine.diskMbyte() * 1e6 / costs.written(),
                 machine.networkMbit() * 1e6 / 8 / (costs.size() * SMTP_OVERHEAD));
@@ -148,7 +159,7 @@ record CapacityModel(Costs costs, Assumptions assumptions, List<Machine> machine
                         ? String.format(Locale.ROOT, " x %.2f", assumptions.hyperThreading())
                         : "",
                 machine.speed(), machine.cores(assumptions), machine.cores(assumptions),
-                assumptions.use(), costs.micros(signed, machine.ifma()), capacity.cpu(),
+                assumptions.use(), costs.micros(signed, machine.rsa()), capacity.cpu(),
                 costs.batch(), machine.syncMillis(), assumptions.sessions(),
                 machine.syncMillis(), capacity.sync(), machine.diskMbyte(), costs.written(),
                 capacity.disk(), machine.networkMbit(), costs.size(), SMTP_OVERHEAD,

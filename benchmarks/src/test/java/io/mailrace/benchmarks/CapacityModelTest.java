@@ -10,6 +10,7 @@ import io.mailrace.benchmarks.CapacityModel.Bound;
 import io.mailrace.benchmarks.CapacityModel.Capacity;
 import io.mailrace.benchmarks.CapacityModel.Costs;
 import io.mailrace.benchmarks.CapacityModel.Machine;
+import io.mailrace.benchmarks.CapacityModel.Rsa;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -21,38 +22,41 @@ import org.junit.jupiter.api.io.TempDir;
 class CapacityModelTest {
     private static final Path FOLDER = Path.of(System.getProperty("mailrace.root", ".."),
             "benchmarks");
-    private static final Costs COSTS = new Costs("here", 100, 20, 200, 400, 10_000, 12_500, 256);
+    private static final Costs COSTS = new Costs("here", 100, 20, 200, 300, 400, 10_000, 12_500,
+            256);
     private static final CapacityModel MODEL = new CapacityModel(COSTS,
             new Assumptions(0.8, 1.25, 300), List.of());
 
-    private static Machine machine(boolean ifma, double sync, double disk, double network) {
-        return new Machine("m", 4, 2, ifma, 0.5, sync, disk, network, 0.2);
+    private static Machine machine(Rsa rsa, double sync, double disk, double network) {
+        return new Machine("m", 4, 2, rsa, 0.5, sync, disk, network, 0.2);
     }
 
     @Test
     void of_fastDisk_isCpu() {
         // 2 cores x 1.25 x 0.5 = 1.25 of the reference; x 0.8 x 1e6 / 520
-        Capacity capacity = MODEL.of(machine(false, 0.1, 1000, 10_000), true);
+        Capacity capacity = MODEL.of(machine(Rsa.PLAIN, 0.1, 1000, 10_000), true);
         assertThat(capacity.cpu()).isCloseTo(1.25 * 0.8e6 / 520, within(1e-6));
         assertThat(capacity.bound()).isEqualTo(Bound.CPU);
         assertThat(capacity.perHour()).isCloseTo(capacity.cpu() * 3600, within(1e-6));
         assertThat(capacity.steady(0.2).perSecond()).isCloseTo(capacity.cpu() / 5, within(1e-6));
-        assertThat(MODEL.of(machine(true, 0.1, 1000, 10_000), true).cpu())
+        assertThat(MODEL.of(machine(Rsa.IFMA, 0.1, 1000, 10_000), true).cpu())
                 .isCloseTo(1.25 * 0.8e6 / 320, within(1e-6));
-        assertThat(MODEL.of(machine(true, 0.1, 1000, 10_000), false).cpu())
+        assertThat(MODEL.of(machine(Rsa.FMA, 0.1, 1000, 10_000), true).cpu())
+                .isCloseTo(1.25 * 0.8e6 / 420, within(1e-6));
+        assertThat(MODEL.of(machine(Rsa.IFMA, 0.1, 1000, 10_000), false).cpu())
                 .isCloseTo(10_000, within(1e-6));
     }
 
     @Test
     void of_eachBoundInTurn_isTheLeast() {
         // 10 MB/s / 12,500
-        assertThat(MODEL.of(machine(true, 0.1, 10, 10_000), false))
+        assertThat(MODEL.of(machine(Rsa.IFMA, 0.1, 10, 10_000), false))
                 .matches(c -> c.bound() == Bound.DISK && Math.abs(c.perSecond() - 800) < 1e-6);
         // 88 Mbit/s / 8 / 11,000
-        assertThat(MODEL.of(machine(true, 0.1, 1000, 88), false))
+        assertThat(MODEL.of(machine(Rsa.IFMA, 0.1, 1000, 88), false))
                 .matches(c -> c.bound() == Bound.NETWORK && Math.abs(c.perSecond() - 1000) < 1e-6);
         // 300 clients x 1000 / (1.5 x 100 ms), less than 256 x 1000 / 100
-        assertThat(MODEL.of(machine(true, 100, 1000, 10_000), false))
+        assertThat(MODEL.of(machine(Rsa.IFMA, 100, 1000, 10_000), false))
                 .matches(c -> c.bound() == Bound.SYNC && Math.abs(c.perSecond() - 2000) < 1e-6);
     }
 
@@ -87,7 +91,7 @@ class CapacityModelTest {
 
     @Test
     void shown_ofAMachine_isTheArithmetic() {
-        assertThat(MODEL.shown(machine(false, 0.1, 1000, 10_000), true))
+        assertThat(MODEL.shown(machine(Rsa.PLAIN, 0.1, 1000, 10_000), true))
                 .contains("4 vCPU / 2 x 1.25 x speed 0.50 = 1.25", "/ 520 us = 1,923/s",
                         "CPU: 1,923/s = 6,923,077 messages per hour");
     }

@@ -30,7 +30,7 @@ final class FmaCode implements WideCode {
 
     @Override
     public byte[] multiply() {
-        return new FmaFunction().product();
+        return new FmaFunction().multiply();
     }
 
     @Override
@@ -40,11 +40,11 @@ final class FmaCode implements WideCode {
 
     @Override
     public byte[] add() {
-        return new FmaFunction().sum();
+        return new FmaFunction().add();
     }
 
     @Override
     public byte[] select() {
-        return new FmaFunction().selection();
+        return new FmaFunction().select();
     }
 }

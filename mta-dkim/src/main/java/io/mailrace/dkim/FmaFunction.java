@@ -17,14 +17,13 @@ import java.util.stream.IntStream;
 final class FmaFunction {
     /* Products. Floating-point numbers hold 53 bits, and to multiply, add and round once is as
      * quick as anything these processors multiply with. Rounded to zero, 2^104 + a * b cuts off
-     * what is below 2^52: the lower bits of that number are the high half of the product. What it
-     * was above a * b is exact (2^104 + 2^52 less it), and a * b added to that is 2^52 and the low
-     * half. So a product is four instructions and two additions for four numbers, where integers,
-     * with a multiplication of 32 bits, would take more than two times as many.
+     * what is below 2^52: the lower bits of that number are the high half of the product. 2^104 +
+     * 2^52 less that number is exact, and with a * b added it is 2^52 and the low half. No number
+     * is so small that processors take longer for it: each is zero or at least one.
      *
-     * Columns. The sums are added up bit by bit, as integers, with the exponents above the lower 52
-     * bits. How many a column gets is known, so it begins with that many exponents less than zero,
-     * and when it has got all, it is the number.
+     * Columns. The bits of these numbers are added as integers, exponents and all. How many a
+     * column gets is known, so it begins with so many exponents less than zero, and when it has
+     * got all, it is the number.
      *
      * Waiting. The next limb of a quotient depends on what the one before added, through a dozen
      * instructions that wait for each other. So two limbs come at a time, by an inverse of two
@@ -38,7 +37,7 @@ final class FmaFunction {
     /** Eight numbers are two halves of four; the second half of a row follows the first. */
     private static final int HALVES = ROW / VECTOR;
     /** Half of the limbs of a number. */
-    private static final int SHORT = LIMBS / 2;
+    private static final int HALF_LIMBS = LIMBS / 2;
 
     private static final long MASK = (1L << LIMB_BITS) - 1;
     /** Of numbers from here to 2^53 the lower bits are the number less 2^52. */
@@ -60,15 +59,15 @@ final class FmaFunction {
     private static final int S2 = 8;
     /** Registers from here on are for the step of a row that is computed. */
     private static final int STEP = 9;
-    private static final int STEP_REGISTERS = 7;
+    private static final int STEP_REGISTERS = 6;
     private static final int NONE = -1;
     /** So many steps of a row have room for two other instructions. */
     private static final int QUICK = 5;
     /** Of limbs, in one turn of a loop. */
     private static final int SQUARES = 4;
 
-    /** The frame: columns of one half, then of the other; two more than there are, for rows. */
-    private static final int COLUMNS = (2 * LIMBS + 2) * VECTOR;
+    /** The frame has the columns of one half, so many octets, and then those of the other. */
+    private static final int COLUMNS = 2 * LIMBS * VECTOR;
     private static final Base FRAME = Base.R11;
     private static final Base COLUMN = Base.R10;
     private static final Base HALF_COUNT = Base.R9;
@@ -78,7 +77,7 @@ final class FmaFunction {
     private final Place low = code.constant(LOW);
     private final Place mask = code.constant(MASK);
 
-    byte[] product() {
+    byte[] multiply() {
         begin(2);
         int half = code.position();
         code.count(COUNT, LIMBS / 2);
@@ -104,26 +103,26 @@ final class FmaFunction {
     byte[] square() {
         begin(1);
         int half = code.position();
-        code.address(Base.R8, Base.RSI, SHORT * ROW);
-        code.count(COUNT, SHORT / 2);
+        code.address(Base.R8, Base.RSI, HALF_LIMBS * ROW);
+        code.count(COUNT, HALF_LIMBS / 2);
         int between = code.position();
         code.load(Y0, at(Base.RSI, 0));
         code.load(Y1, at(Base.RSI, ROW));
-        rows(new Rows(Base.R8, 0, SHORT, SHORT * VECTOR, false), List.of());
+        rows(new Rows(Base.R8, 0, HALF_LIMBS, HALF_LIMBS * VECTOR, false), List.of());
         code.address(Base.RSI, Base.RSI, 2 * ROW);
         code.address(COLUMN, COLUMN, 2 * VECTOR);
         code.repeat(COUNT, between);
-        code.address(COLUMN, COLUMN, SHORT * VECTOR);
+        code.address(COLUMN, COLUMN, HALF_LIMBS * VECTOR);
         code.count(COUNT, 2);
         int within = code.position();
-        for (int i = 0; i < SHORT; i += 2) {
+        for (int i = 0; i < HALF_LIMBS; i += 2) {
             corner(i);
         }
-        code.address(Base.RSI, Base.RSI, -SHORT * ROW);
-        code.address(COLUMN, COLUMN, -2 * SHORT * VECTOR);
+        code.address(Base.RSI, Base.RSI, -HALF_LIMBS * ROW);
+        code.address(COLUMN, COLUMN, -2 * HALF_LIMBS * VECTOR);
         code.repeat(COUNT, within);
-        code.address(Base.RSI, Base.RSI, SHORT * ROW);
-        code.address(COLUMN, COLUMN, 2 * SHORT * VECTOR);
+        code.address(Base.RSI, Base.RSI, HALF_LIMBS * ROW);
+        code.address(COLUMN, COLUMN, 2 * HALF_LIMBS * VECTOR);
         code.count(COUNT, LIMBS / SQUARES);
         int squares = code.position();
         for (int i = 0; i < SQUARES; i++) {
@@ -150,7 +149,7 @@ final class FmaFunction {
         Place column = at(COLUMN, (2 * i + 1) * VECTOR);
         code.add(STEP + 2, STEP + 2, column);
         code.store(column, STEP + 2);
-        int limbs = SHORT - 2 - i;
+        int limbs = HALF_LIMBS - 2 - i;
         if (limbs > 0) {
             rows(new Rows(Base.RSI, (i + 2) * ROW, limbs, (2 * i + 2) * VECTOR, false), STEP + 1,
                     List.of());
@@ -171,15 +170,14 @@ final class FmaFunction {
         code.multiplyAdd(low, limb, limb);
         for (int upper = 0; upper < 2; upper++) {
             Place column = at(COLUMN, (2 * i + upper) * VECTOR);
-            int twice = STEP + 4 + upper;
-            code.load(twice, column);
-            code.add(twice, twice, twice);
-            code.add(twice, twice, upper == 0 ? low : high);
-            code.store(column, twice);
+            int sum = upper == 0 ? low : high;
+            code.add(sum, sum, column);
+            code.add(sum, sum, column);
+            code.store(column, sum);
         }
     }
 
-    /** Fills the columns of both halves with what they will get too much, so many times. */
+    /** Fills the columns of both halves with what they will get too much, negative. */
     private void begin(int times) {
         code.begin(FRAME, HALVES * COLUMNS);
         code.load(C_HIGH, code.constant(HIGH));
@@ -223,16 +221,15 @@ final class FmaFunction {
         int afterNext = NONE;
         for (int j = 0; j < rows.limbs; j++) {
             int[] free = registersBut(next, afterNext);
-            int limb = free[0];
-            int high0 = free[1];
-            int low0 = free[2];
-            int high1 = free[3];
-            int low1 = free[4];
-            code.load(limb, at(rows.number, rows.octets + j * ROW));
+            Place limb = at(rows.number, rows.octets + j * ROW);
+            int high0 = free[0];
+            int low0 = free[1];
+            int high1 = free[2];
+            int low1 = free[3];
+            code.load(high1, limb);
             code.move(high0, C_HIGH);
-            code.multiplyAdd(high0, Y0, limb);
-            code.move(high1, C_HIGH);
-            code.multiplyAdd(high1, Y1, limb);
+            code.multiplyAdd(high0, Y0, high1);
+            code.multiplyThenAdd(high1, Y1, C_HIGH);
             code.subtractDouble(low0, C_BOTH, high0);
             code.multiplyAdd(low0, Y0, limb);
             code.subtractDouble(low1, C_BOTH, high1);
@@ -305,7 +302,7 @@ final class FmaFunction {
         return code.bytes();
     }
 
-    /** What a column and the carry of the limb before leave. */
+    /** Limb j of the result: what its column and the carry leave; then sets the carry. */
     private void storeLimb(int j, int column, int carry, int half) {
         if (j > 0) {
             code.add(column, column, carry);
@@ -370,7 +367,7 @@ final class FmaFunction {
                 () -> toDouble(NEXT1));
     }
 
-    byte[] sum() {
+    byte[] add() {
         Place minus = code.constant(Double.doubleToRawLongBits(-0x1p52));
         Place twice = code.constant(-2 * LOW);
         int carry = 15;
@@ -396,14 +393,14 @@ final class FmaFunction {
     }
 
     /** Ten limbs of four numbers at a time, so many as there are registers for. */
-    byte[] selection() {
-        int entry = SHORT;
-        int taken = SHORT + 1;
-        int masked = SHORT + 2;
+    byte[] select() {
+        int entry = HALF_LIMBS;
+        int taken = HALF_LIMBS + 1;
+        int masked = HALF_LIMBS + 2;
         Place one = code.constant(1);
         for (int quarter = 0; quarter < 2 * HALVES; quarter++) {
             int half = quarter % 2 * VECTOR;
-            int octets = quarter / 2 * SHORT * ROW + half;
+            int octets = quarter / 2 * HALF_LIMBS * ROW + half;
             for (int j = 0; j <= entry; j++) {
                 code.zero(j);
             }
@@ -411,14 +408,14 @@ final class FmaFunction {
             code.count(COUNT, TABLE);
             int start = code.position();
             code.compareEqual(taken, entry, at(Base.RDX, half));
-            for (int j = 0; j < SHORT; j++) {
+            for (int j = 0; j < HALF_LIMBS; j++) {
                 code.and(masked + j % 3, taken, at(COLUMN, j * ROW));
                 code.or(j, j, masked + j % 3);
             }
             code.add(entry, entry, one);
             code.address(COLUMN, COLUMN, LIMBS * ROW);
             code.repeat(COUNT, start);
-            for (int j = 0; j < SHORT; j++) {
+            for (int j = 0; j < HALF_LIMBS; j++) {
                 code.store(at(Base.RDI, octets + j * ROW), j);
             }
         }

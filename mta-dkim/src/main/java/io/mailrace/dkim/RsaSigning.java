@@ -56,7 +56,7 @@ final class RsaSigning {
 
     /**
      * Prepares the keys; with {@code rsa-wide = auto} this measures for a tenth of a second, and
-     * tries each key, which takes a fifth of a millisecond.
+     * tries each key, which takes a fraction of a millisecond.
      */
     RsaSigning(RsaEngine engine, DkimConfig.Wide wide, Collection<DkimKey.Rsa> rsaKeys,
             TimeSource time) {
@@ -136,7 +136,7 @@ final class RsaSigning {
         // Rounded down by half, for the code of both is still warming up.
         long needed = Math.max(2, Math.round((double) together / Math.max(1, one)));
         String figures = "one takes " + one / 1000 + " us, eight " + together / 1000 + " us with "
-                + WideCalls.usable().getFirst().code().name();
+                + WideCalls.best().code().name();
         if (needed > MOST_NEEDED) {
             return figures;
         }

@@ -10,7 +10,8 @@ import java.util.List;
 /**
  * Writes the few x86-64 instructions of {@link FmaFunction} as bytes: 256-bit vectors of four
  * 64-bit elements, each with the VEX prefix of three octets (Intel SDM volume 2, 2.3), operands in
- * Intel's order. Vector registers are numbers from 0 to 15. Constants stand behind the code. One thread.
+ * Intel's order. Vector registers are numbers from 0 to 15. Constants stand behind the code. One
+ * thread.
  */
 final class ShortVectorAssembler {
     /** The octets of a vector register. */
@@ -41,7 +42,8 @@ final class ShortVectorAssembler {
     private static final int MAP_0F = 1;
     private static final int MAP_0F38 = 2;
     private static final int PREFIX_66 = 1;
-    private static final int ROUND_TO_ZERO = 0x6000;
+    /** MXCSR: rounding to zero, all exceptions masked. */
+    private static final int ROUND_TO_ZERO = 0x7F80;
     /** Below RBP: where the caller's rounding is kept, and where ours is loaded from. */
     private static final int CALLERS_ROUNDING = -4;
     private static final int OWN_ROUNDING = -8;
@@ -155,6 +157,11 @@ final class ShortVectorAssembler {
         operands(MAP_0F38, 1, 0xB8, to, a, b);
     }
 
+    /** Floating-point numbers: to = to * a + b, rounded once. */
+    void multiplyThenAdd(int to, int a, int b) {
+        operands(MAP_0F38, 1, 0xA8, to, a, b);
+    }
+
     /**
      * Begins a function whose floating-point numbers are rounded to zero.
      *
@@ -167,10 +174,8 @@ final class ShortVectorAssembler {
         write(0x48, 0x83, 0xE4, 0xC0); // and rsp, -64
         write(0x48 | frame.number >>> 3, 0x89, 0xE0 | frame.number & 7); // mov frame, rsp
         write(0x0F, 0xAE, 0x5D, CALLERS_ROUNDING); // stmxcsr
-        write(0x8B, 0x45, CALLERS_ROUNDING); // mov eax
-        write(0x0D); // or eax
+        write(0xC7, 0x45, OWN_ROUNDING); // mov dword
         int32(ROUND_TO_ZERO);
-        write(0x89, 0x45, OWN_ROUNDING); // mov from eax
         write(0x0F, 0xAE, 0x55, OWN_ROUNDING); // ldmxcsr
     }
 

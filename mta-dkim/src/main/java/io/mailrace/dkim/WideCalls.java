@@ -15,10 +15,8 @@ import java.lang.invoke.MethodHandle;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -29,7 +27,7 @@ import org.jspecify.annotations.Nullable;
 final class WideCalls {
     private static final Path CPU_INFO = Path.of("/proc/cpuinfo");
     /** The quickest first. */
-    private static final List<WideCode> CODES = List.of(new IfmaCode(), new FmaCode());
+    static final List<WideCode> CODES = List.of(new IfmaCode(), new FmaCode());
 
     private final WideCode code;
     private final MethodHandle multiply;
@@ -37,7 +35,8 @@ final class WideCalls {
     private final MethodHandle add;
     private final MethodHandle select;
 
-    private WideCalls(WideCode code) {
+    /** Maps the code, for as long as the process lives; only where {@link #obstacle} is none. */
+    WideCalls(WideCode code) {
         this.code = code;
         long[] at = Mapping.map(code.multiply(), code.square(), code.add(), code.select());
         multiply = Mapping.function(at[0], 5);
@@ -46,52 +45,64 @@ final class WideCalls {
         select = Mapping.function(at[3], 3);
     }
 
-    /** Why there is none for this machine, or null. */
+    /** Why there is none for this machine, or null; then there is {@link #best}. */
     static @Nullable String obstacle() {
-        return Found.CALLS.isEmpty() ? Found.OBSTACLE : null;
+        return Found.BEST == null ? Found.OBSTACLE : null;
     }
 
-    /** All that this machine can do, the quickest first. */
-    static List<WideCalls> usable() {
-        return Found.CALLS;
+    /**
+     * The first of {@link #CODES} that this machine can do.
+     *
+     * @throws IllegalStateException where there is an {@link #obstacle}
+     */
+    static WideCalls best() {
+        WideCalls best = Found.BEST;
+        if (best == null) {
+            throw new IllegalStateException(Found.OBSTACLE);
+        }
+        return best;
+    }
+
+    /** Why this machine cannot do what the code is made of, or null. */
+    static @Nullable String obstacle(WideCode code) {
+        if (!System.getProperty("os.name").equals("Linux")
+                || !System.getProperty("os.arch").equals("amd64")) {
+            return "only for Linux on x86-64";
+        }
+        try (var lines = Files.lines(CPU_INFO, StandardCharsets.ISO_8859_1)) {
+            // The kernel lists only what it keeps the registers of over a change of threads.
+            boolean able = lines.filter(line -> line.startsWith("flags")).findFirst()
+                    .filter(line -> List.of(line.split("\\s+")).containsAll(code.needs()))
+                    .isPresent();
+            return able ? null : "the processor has no " + code.name();
+        } catch (IOException | UncheckedIOException unreadable) {
+            return "the processor is unknown: " + unreadable;
+        }
     }
 
     /** Looked for once, for a class that could not be made gives another reason the next time. */
     private static final class Found {
-        static final List<WideCalls> CALLS;
+        static final @Nullable WideCalls BEST;
         static final String OBSTACLE;
 
         static {
-            List<WideCalls> calls = new ArrayList<>();
-            String obstacle = "only for Linux on x86-64";
-            if (System.getProperty("os.name").equals("Linux")
-                    && System.getProperty("os.arch").equals("amd64")) {
-                try {
-                    Set<String> flags = flags();
-                    for (WideCode code : CODES) {
-                        if (flags.containsAll(code.needs())) {
-                            calls.add(new WideCalls(code));
-                        } else {
-                            obstacle = "the processor has no " + code.name();
-                        }
+            WideCalls best = null;
+            String obstacle = "no code";
+            for (WideCode code : CODES) {
+                String missing = obstacle(code);
+                if (missing == null) {
+                    try {
+                        best = new WideCalls(code);
+                        break;
+                    } catch (RuntimeException | Error refused) {
+                        missing = refused.getCause() == null ? refused.toString()
+                                : String.valueOf(refused.getCause().getMessage());
                     }
-                } catch (IOException | UncheckedIOException unreadable) {
-                    obstacle = "the processor is unknown: " + unreadable;
-                } catch (RuntimeException | Error refused) {
-                    obstacle = refused.getCause() == null ? refused.toString()
-                            : String.valueOf(refused.getCause().getMessage());
                 }
+                obstacle = missing;
             }
-            CALLS = List.copyOf(calls);
+            BEST = best;
             OBSTACLE = obstacle;
-        }
-
-        /** The kernel lists only what it keeps the registers of over a change of threads. */
-        private static Set<String> flags() throws IOException {
-            try (var lines = Files.lines(CPU_INFO, StandardCharsets.ISO_8859_1)) {
-                return lines.filter(line -> line.startsWith("flags")).findFirst()
-                        .map(line -> Set.copyOf(List.of(line.split("\\s+")))).orElse(Set.of());
-            }
         }
     }
 

@@ -7,7 +7,7 @@ import java.util.List;
  * The machine code of {@link WideRsa} for a kind of processor: arithmetic on eight numbers of 1040
  * bits at once. A number is {@value #LIMBS} limbs of 52 bits, lowest first; row i of it holds limb
  * i of all eight, {@value #ROW} octets. No branch and no address depends on a number. Each function
- * follows the System V calling convention and takes addresses of rows.
+ * follows the System V calling convention and takes addresses of rows, multiples of {@value #ROW}.
  */
 sealed interface WideCode permits IfmaCode, FmaCode {
     int LIMBS = 20;

@@ -22,8 +22,8 @@ final class WideRsa {
      * table are read for each; nothing branches on a number. Only the last multiplication and
      * addition that join the halves, and comparisons with a prime or a message, are BigInteger's,
      * whose time may depend on numbers. No blinding: that time is a small part of the time of
-     * eight signatures, and who submits mail chooses a hash at most. The memory is not wiped: the
-     * keys stand in the heap anyway.
+     * eight signatures, and who submits mail chooses a hash at most. Neither the memory nor the
+     * stack is wiped: the keys stand in the heap anyway.
      *
      * Faults. A signature that is right modulo one prime and wrong modulo the other gives the key
      * away. So the octets that would be given out are raised to the public exponent modulo each
@@ -84,7 +84,7 @@ final class WideRsa {
     private final WideCode code;
 
     WideRsa() {
-        this(WideCalls.usable().getFirst());
+        this(WideCalls.best());
     }
 
     WideRsa(WideCalls calls) {
@@ -260,8 +260,8 @@ final class WideRsa {
         }
     }
 
-    private void set(long number, int limb, int which, long bits) {
-        memory.set(ValueLayout.JAVA_LONG, at(number, limb, which), code.inMemory(bits));
+    private void set(long number, int limb, int which, long value) {
+        memory.set(ValueLayout.JAVA_LONG, at(number, limb, which), code.inMemory(value));
     }
 
     private static long at(long number, int limb, int which) {

@@ -52,6 +52,8 @@ class ShortVectorAssemblerTest {
                 .isEqualTo("c4 41 75 5c f9");
         assertThat(code(c -> c.multiplyAdd(8, 6, 15))) // vfmadd231pd ymm8, ymm6, ymm15
                 .isEqualTo("c4 42 cd b8 c7");
+        assertThat(code(c -> c.multiplyThenAdd(8, 6, 15))) // vfmadd213pd ymm8, ymm6, ymm15
+                .isEqualTo("c4 42 cd a8 c7");
         assertThat(code(c -> c.multiplyAdd(4, 6, at(Base.R8, 0x40))))
                 .isEqualTo("c4 c2 cd b8 60 40"); // vfmadd231pd ymm4, ymm6, [r8+0x40]
     }
@@ -72,10 +74,10 @@ class ShortVectorAssemblerTest {
     @Test
     void function_setsRoundingAndFrame_andRestoresThem() {
         // push rbp; mov rbp, rsp; sub rsp, 0xc0; and rsp, -64; mov r11, rsp; stmxcsr [rbp-4];
-        // mov eax, [rbp-4]; or eax, 0x6000; mov [rbp-8], eax; ldmxcsr [rbp-8]
+        // mov dword [rbp-8], 0x7f80; ldmxcsr [rbp-8]
         assertThat(code(c -> c.begin(Base.R11, 64))).isEqualTo("55 48 89 e5"
-                + " 48 81 ec c0 00 00 00 48 83 e4 c0 49 89 e3 0f ae 5d fc 8b 45 fc"
-                + " 0d 00 60 00 00 89 45 f8 0f ae 55 f8");
+                + " 48 81 ec c0 00 00 00 48 83 e4 c0 49 89 e3 0f ae 5d fc"
+                + " c7 45 f8 80 7f 00 00 0f ae 55 f8");
         // ldmxcsr [rbp-4]; mov rsp, rbp; pop rbp; vzeroupper; ret
         assertThat(code(ShortVectorAssembler::end)).isEqualTo(
                 "0f ae 55 fc 48 89 ec 5d c5 f8 77 c3");

@@ -103,6 +103,7 @@ final class FmaFunction {
     byte[] square() {
         begin(1);
         int half = code.position();
+        // The scratch, R8, is not needed.
         code.address(Base.R8, Base.RSI, HALF_LIMBS * ROW);
         code.count(COUNT, HALF_LIMBS / 2);
         int between = code.position();
@@ -142,10 +143,7 @@ final class FmaFunction {
         code.load(Y0, at(Base.RSI, i * ROW));
         code.load(Y1, at(Base.RSI, (i + 1) * ROW));
         // What is next to each other has no partner in the second row.
-        code.move(STEP + 1, C_HIGH);
-        code.multiplyAdd(STEP + 1, Y0, Y1);
-        code.subtractDouble(STEP + 2, C_BOTH, STEP + 1);
-        code.multiplyAdd(STEP + 2, Y0, Y1);
+        product(STEP + 1, STEP + 2, Y0, Y1);
         Place column = at(COLUMN, (2 * i + 1) * VECTOR);
         code.add(STEP + 2, STEP + 2, column);
         code.store(column, STEP + 2);
@@ -158,16 +156,20 @@ final class FmaFunction {
         }
     }
 
+    private void product(int high, int low, int a, int b) {
+        code.move(high, C_HIGH);
+        code.multiplyAdd(high, a, b);
+        code.subtractDouble(low, C_BOTH, high);
+        code.multiplyAdd(low, a, b);
+    }
+
     /** What the two columns hold twice, and the square of limb i. */
     private void doubledWithSquare(int i) {
         int limb = STEP + i % 2;
         int high = STEP + 2;
         int low = STEP + 3;
         code.load(limb, at(Base.RSI, i * ROW));
-        code.move(high, C_HIGH);
-        code.multiplyAdd(high, limb, limb);
-        code.subtractDouble(low, C_BOTH, high);
-        code.multiplyAdd(low, limb, limb);
+        product(high, low, limb, limb);
         for (int upper = 0; upper < 2; upper++) {
             Place column = at(COLUMN, (2 * i + upper) * VECTOR);
             int sum = upper == 0 ? low : high;

@@ -308,7 +308,10 @@ class WideRsaTest {
             }
         }
 
-        /** A little more than one: Java rounds it up, and rounding to zero would not. */
+        /**
+         * A little more than one: Java rounds it up, and rounding to zero would not. One that no
+         * compiler knows, or the sum would be made before.
+         */
         @Test
         void calls_leaveTheRoundingOfTheCaller() {
             double one = new Random().nextInt(1, 2);

@@ -140,7 +140,7 @@ final class Batch implements AutoCloseable {
         log.committed(mark, contents.changes());
         for (Operation.NewMail mail : mails) {
             byte[] bytes = mail.fresh();
-            if (bytes != null) {
+            if (bytes != null && sendsSoon(mail)) {
                 fresh.put(mail.id().value(), bytes);
             }
         }
@@ -152,6 +152,16 @@ final class Batch implements AutoCloseable {
             queue.publish(change.departures, change.arrivals, change.held);
         });
         dropped.forEach(table::remove);
+    }
+
+    private boolean sendsSoon(Operation.NewMail mail) {
+        for (Operation.NewEnvelope one : mail.envelopes()) {
+            Entry entry = one.entry();
+            if (queues.queue(entry.envelope().queue()).sendsSoon(entry.place())) {
+                return true;
+            }
+        }
+        return false;
     }
 
     private void memo(Operation.Memo memo) throws RocksDBException {

@@ -11,23 +11,40 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Bytes of contents of one chunk accepted lately, so that the first attempt reads no disk. Holds at
- * most {@code maxBytes}. What is sent next is what is oldest, so when there is no more room a new
- * content is not kept, rather than in place of one that came in the last seconds. Written by
- * {@code spool-commit}, read by any thread.
+ * most {@code maxBytes}. Where all mail waits its turn, what is oldest is sent next: when there is
+ * no more room a new content is not kept, rather than in place of one that came shortly before. But
+ * mail that others overtake (its receiver does not answer, say) makes room for those who do.
+ * Written by {@code spool-commit}, read by any thread.
  */
 final class FreshContents {
     private static final int SLACK = 10_000;
     /** After this long without a first attempt, others need the room more. */
     private static final long PATIENCE_NANOS = Duration.ofSeconds(10).toNanos();
+    /** Overtaken is what has waited twice as long as others do until they are sent, and so long. */
+    private static final long OVERTAKEN_NANOS = Duration.ofMillis(500).toNanos();
+    /** One of so many is what a content that was sent counts in {@link #meanWaitNanos}. */
+    private static final int MEAN_OF = 64;
 
     private record Arrival(long id, long nanos) {}
 
+    private static final class Kept {
+        private final byte[] bytes;
+        private final long sinceNanos;
+
+        Kept(byte[] bytes, long sinceNanos) {
+            this.bytes = bytes;
+            this.sinceNanos = sinceNanos;
+        }
+    }
+
     private final TimeSource time;
-    private final Map<Long, byte[]> contents = new ConcurrentHashMap<>();
+    private final Map<Long, Kept> contents = new ConcurrentHashMap<>();
     /** In order, some of them gone already. Confined to {@code spool-commit}. */
     private final Queue<Arrival> order = new ArrayDeque<>();
     private final long maxBytes;
     private volatile long bytes;
+    /** Of those sent lately, from their arrival on. Confined to {@code spool-commit}. */
+    private long meanWaitNanos = PATIENCE_NANOS;
 
     FreshContents(long maxBytes, TimeSource time) {
         this.time = time;
@@ -40,7 +57,8 @@ final class FreshContents {
     }
 
     byte @Nullable [] get(long id) {
-        return contents.get(id);
+        Kept kept = contents.get(id);
+        return kept == null ? null : kept.bytes;
     }
 
     void put(long id, byte[] content) {
@@ -48,16 +66,17 @@ final class FreshContents {
             return;
         }
         long now = time.nanos();
+        long patience = Math.min(PATIENCE_NANOS, 2 * meanWaitNanos + OVERTAKEN_NANOS);
         Arrival oldest = order.peek();
         while (bytes + content.length > maxBytes && oldest != null
-                && (now - oldest.nanos > PATIENCE_NANOS || !contents.containsKey(oldest.id))) {
-            drop(order.remove().id);
+                && (now - oldest.nanos > patience || !contents.containsKey(oldest.id))) {
+            remove(order.remove().id);
             oldest = order.peek();
         }
         if (bytes + content.length > maxBytes) {
             return;
         }
-        contents.put(id, content);
+        contents.put(id, new Kept(content, now));
         order.add(new Arrival(id, now));
         count(content.length);
         if (order.size() > 2 * contents.size() + SLACK) {
@@ -65,11 +84,20 @@ final class FreshContents {
         }
     }
 
+    /** Its first attempt is over. */
     void drop(long id) {
-        byte[] content = contents.remove(id);
-        if (content != null) {
-            count(-content.length);
+        Kept kept = remove(id);
+        if (kept != null) {
+            meanWaitNanos += (time.nanos() - kept.sinceNanos - meanWaitNanos) / MEAN_OF;
         }
+    }
+
+    private @Nullable Kept remove(long id) {
+        Kept kept = contents.remove(id);
+        if (kept != null) {
+            count(-kept.bytes.length);
+        }
+        return kept;
     }
 
     long bytes() {

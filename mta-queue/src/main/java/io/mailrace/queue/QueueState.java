@@ -42,6 +42,7 @@ final class QueueState implements MailQueue {
     static final int ASIDE = 5000;
     private static final int PARKED_WINDOW = 16;
     private static final long LOAD_RETRY_MILLIS = 1000;
+    private static final long SOON_MILLIS = 1000;
     /** What {@link QueueTable#act} is asked to do once the monitor is free. */
     static final int NOTIFY = 1;
     static final int LOAD = 2;
@@ -388,6 +389,12 @@ final class QueueState implements MailQueue {
 
     synchronized boolean isParked() {
         return table.now() < parkedUntilMillis;
+    }
+
+    /** Whether what arrives now can be sent at once or shortly after, as far as is known here. */
+    synchronized boolean sendsSoon(Place arriving) {
+        long soon = table.now() + SOON_MILLIS;
+        return parkedUntilMillis <= soon && arriving.dueEpochMillis() <= soon;
     }
 
     /** Nothing in it and nobody waiting for it for that long. */

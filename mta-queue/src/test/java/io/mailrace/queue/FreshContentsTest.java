@@ -57,6 +57,41 @@ final class FreshContentsTest {
         assertThat(fresh.bytes()).isEqualTo(30);
     }
 
+    /** A receiver that does not answer must not have the room while others are sent at once. */
+    @Test
+    void overtaken_makesRoomForNew() {
+        put(1);
+        put(2);
+        for (long id = 10; id < 1000; id++) {
+            put(id);
+            time.advance(Duration.ofMillis(2));
+            fresh.drop(id);
+        }
+        put(1000);
+        put(1001);
+        assertThat(fresh.get(1)).isNull();
+        assertThat(fresh.get(1000)).isNotNull();
+        assertThat(fresh.get(1001)).isNotNull();
+        assertThat(fresh.bytes()).isEqualTo(30);
+    }
+
+    /** Nobody is overtaken where everybody waits: the oldest is sent next. */
+    @Test
+    void allWaitAlike_keepsTheOldest() {
+        put(1);
+        put(2);
+        put(3);
+        for (long id = 4; id < 1000; id++) {
+            time.advance(Duration.ofSeconds(3));
+            fresh.drop(id - 3);
+            put(id);
+        }
+        time.advance(Duration.ofSeconds(2));
+        put(1000);
+        assertThat(fresh.get(997)).isNotNull();
+        assertThat(fresh.get(1000)).isNull();
+    }
+
     @Test
     void largerThanAll_isNotKeptAndDrivesNothingOut() {
         put(1);

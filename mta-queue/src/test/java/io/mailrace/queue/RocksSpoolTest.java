@@ -14,6 +14,7 @@ import io.mailrace.core.Event;
 import io.mailrace.core.LintMode;
 import io.mailrace.core.LintReport;
 import io.mailrace.core.LintRule;
+import io.mailrace.core.MailOptions;
 import io.mailrace.core.Recipient;
 import io.mailrace.core.RecipientOutcome;
 import io.mailrace.core.SpoolId;
@@ -31,6 +32,8 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** The promises of {@link Spool} and {@link MailQueue}, kept by the spool on RocksDB. */
 class RocksSpoolTest {
+    private static final String FRESH = "spool_fresh_content_bytes";
+
     @TempDir
     Path directory;
 
@@ -76,6 +79,29 @@ class RocksSpoolTest {
             assertThatThrownBy(() -> fixture.read(envelope)).isInstanceOf(SpoolException.class);
             assertThat(fixture.events(id)).hasSize(2)
                     .hasOnlyElementsOfTypes(Event.Received.class, Event.Attempted.class);
+        }
+    }
+
+    /** Memory is for what is sent now; the rest is read back when its time comes. */
+    @Test
+    void accept_notSentSoon_isNotHeldInMemory() {
+        try (SpoolFixture fixture = new SpoolFixture(directory)) {
+            byte[] content = message("waits");
+            fixture.accept(content, "a@parked.test");
+            fixture.settle(fixture.take("parked.test"), deferred());
+            fixture.queue("parked.test").park(fixture.time.epochMillis() + 60_000, "quiet");
+            fixture.accept(content, "b@parked.test");
+            Submission plain = SpoolFixture.submission(content, "app@example.com",
+                    new Recipient(SpoolFixture.address("a@later.test")));
+            fixture.accept(content, new Submission(plain.sender(), plain.recipients(),
+                    MailOptions.NONE.withRelease(fixture.time.epochMillis() + 60_000),
+                    plain.facts(), plain.tenant(), plain.from()));
+            assertThat(fixture.metrics.snapshot()).containsEntry(FRESH, 0L);
+            fixture.accept(content, "c@parked.test", "a@open.test");
+            assertThat(fixture.metrics.snapshot()).containsEntry(FRESH, (long) content.length);
+            fixture.time.advance(Duration.ofMinutes(1));
+            assertThat(fixture.read(fixture.take("later.test"))).isEqualTo(content);
+            assertThat(fixture.read(fixture.take("parked.test"))).isEqualTo(content);
         }
     }
 

@@ -228,10 +228,10 @@ final class FmaFunction {
             int low0 = free[1];
             int high1 = free[2];
             int low1 = free[3];
-            code.load(high1, limb);
             code.move(high0, C_HIGH);
-            code.multiplyAdd(high0, Y0, high1);
-            code.multiplyThenAdd(high1, Y1, C_HIGH);
+            code.multiplyAdd(high0, Y0, limb);
+            code.move(high1, C_HIGH);
+            code.multiplyAdd(high1, Y1, limb);
             code.subtractDouble(low0, C_BOTH, high0);
             code.multiplyAdd(low0, Y0, limb);
             code.subtractDouble(low1, C_BOTH, high1);

@@ -157,11 +157,6 @@ final class ShortVectorAssembler {
         operands(MAP_0F38, 1, 0xB8, to, a, b);
     }
 
-    /** Floating-point numbers: to = to * a + b, rounded once. */
-    void multiplyThenAdd(int to, int a, int b) {
-        operands(MAP_0F38, 1, 0xA8, to, a, b);
-    }
-
     /**
      * Begins a function whose floating-point numbers are rounded to zero.
      *

@@ -138,14 +138,15 @@ final class Batch implements AutoCloseable {
     /** Makes memory follow what is now on disk. */
     void publish(FreshContents fresh, QueueTable table, SpoolLog log) {
         log.committed(mark, contents.changes());
+        for (long id : settled) {
+            fresh.drop(id);
+        }
+        // Before the queues have it, and with it those who send.
         for (Operation.NewMail mail : mails) {
             byte[] bytes = mail.fresh();
             if (bytes != null && sendsSoon(mail)) {
                 fresh.put(mail.id().value(), bytes);
             }
-        }
-        for (long id : settled) {
-            fresh.drop(id);
         }
         changes.forEach((queue, change) -> {
             queue.named = true;

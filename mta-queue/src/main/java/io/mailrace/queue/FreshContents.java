@@ -13,17 +13,19 @@ import org.jspecify.annotations.Nullable;
  * Bytes of contents of one chunk accepted lately, so that the first attempt reads no disk. Holds at
  * most {@code maxBytes}. Where all mail waits its turn, what is oldest is sent next: when there is
  * no more room a new content is not kept, rather than in place of one that came shortly before. But
- * mail that others overtake (its receiver does not answer, say) makes room for those who do.
+ * mail that others overtake (its receiver does not answer, say) gets a small part of the room only.
  * Written by {@code spool-commit}, read by any thread.
  */
 final class FreshContents {
     private static final int SLACK = 10_000;
     /** After this long without a first attempt, others need the room more. */
     private static final long PATIENCE_NANOS = Duration.ofSeconds(10).toNanos();
-    /** Overtaken is what has waited twice as long as others do until they are sent, and so long. */
+    /** Overtaken is what has waited longer than twice the mean wait of others and this. */
     private static final long OVERTAKEN_NANOS = Duration.ofMillis(500).toNanos();
-    /** One of so many is what a content that was sent counts in {@link #meanWaitNanos}. */
+    /** One of so many is what a content counts in {@link #meanWaitNanos}. */
     private static final int MEAN_OF = 64;
+    /** One of so many octets may be of mail that is overtaken; less than holds up intake. */
+    private static final int SHARE_OVERTAKEN = 8;
 
     private record Arrival(long id, long nanos) {}
 
@@ -43,7 +45,11 @@ final class FreshContents {
     private final Queue<Arrival> order = new ArrayDeque<>();
     private final long maxBytes;
     private volatile long bytes;
-    /** Of those sent lately, from their arrival on. Confined to {@code spool-commit}. */
+    /**
+     * Of those that went lately, from their arrival on. What went because it was overtaken counts
+     * with its age: where all have to wait longer than before, nobody is overtaken. Confined to
+     * {@code spool-commit}.
+     */
     private long meanWaitNanos = PATIENCE_NANOS;
 
     FreshContents(long maxBytes, TimeSource time) {
@@ -66,13 +72,7 @@ final class FreshContents {
             return;
         }
         long now = time.nanos();
-        long patience = Math.min(PATIENCE_NANOS, 2 * meanWaitNanos + OVERTAKEN_NANOS);
-        Arrival oldest = order.peek();
-        while (bytes + content.length > maxBytes && oldest != null
-                && (now - oldest.nanos > patience || !contents.containsKey(oldest.id))) {
-            remove(order.remove().id);
-            oldest = order.peek();
-        }
+        makeRoom(content.length, now);
         if (bytes + content.length > maxBytes) {
             return;
         }
@@ -84,20 +84,32 @@ final class FreshContents {
         }
     }
 
-    /** Its first attempt is over. */
-    void drop(long id) {
-        Kept kept = remove(id);
-        if (kept != null) {
-            meanWaitNanos += (time.nanos() - kept.sinceNanos - meanWaitNanos) / MEAN_OF;
+    private void makeRoom(int length, long now) {
+        long patience = Math.min(PATIENCE_NANOS, 2 * meanWaitNanos + OVERTAKEN_NANOS);
+        for (Arrival oldest = order.peek(); oldest != null; oldest = order.peek()) {
+            boolean isGone = !contents.containsKey(oldest.id);
+            boolean isOvertaken = now - oldest.nanos > patience
+                    && bytes + length > maxBytes / SHARE_OVERTAKEN;
+            if (!isGone && !isOvertaken) {
+                return;
+            }
+            order.remove();
+            remove(oldest.id, now);
         }
     }
 
-    private @Nullable Kept remove(long id) {
+    /** It was sent, or goes to others later; nothing happens where it is not here. */
+    void drop(long id) {
+        remove(id, time.nanos());
+    }
+
+    private void remove(long id, long now) {
         Kept kept = contents.remove(id);
         if (kept != null) {
             count(-kept.bytes.length);
+            long waited = Math.min(PATIENCE_NANOS, now - kept.sinceNanos);
+            meanWaitNanos += (waited - meanWaitNanos) / MEAN_OF;
         }
-        return kept;
     }
 
     long bytes() {

@@ -391,10 +391,11 @@ final class QueueState implements MailQueue {
         return table.now() < parkedUntilMillis;
     }
 
-    /** Whether what arrives now can be sent at once or shortly after, as far as is known here. */
+    /** Whether new mail can be sent at once or shortly after, as far as is known here. */
     synchronized boolean sendsSoon(Place arriving) {
-        long soon = table.now() + SOON_MILLIS;
-        return parkedUntilMillis <= soon && arriving.dueEpochMillis() <= soon;
+        long latest = Math.max(arriving.dueEpochMillis(),
+                Math.max(parkedUntilMillis, untriedUntilMillis));
+        return latest <= table.now() + SOON_MILLIS;
     }
 
     /** Nothing in it and nobody waiting for it for that long. */

@@ -57,39 +57,57 @@ final class FreshContentsTest {
         assertThat(fresh.bytes()).isEqualTo(30);
     }
 
+    private void sendQuickly(long from, long to) {
+        for (long id = from; id < to; id++) {
+            put(id);
+            time.advance(Duration.ofMillis(2));
+            fresh.drop(id);
+        }
+    }
+
     /** A receiver that does not answer must not have the room while others are sent at once. */
     @Test
     void overtaken_makesRoomForNew() {
         put(1);
         put(2);
-        for (long id = 10; id < 1000; id++) {
-            put(id);
-            time.advance(Duration.ofMillis(2));
-            fresh.drop(id);
-        }
+        sendQuickly(10, 1000);
         put(1000);
         put(1001);
         assertThat(fresh.get(1)).isNull();
+        assertThat(fresh.get(2)).isNull();
         assertThat(fresh.get(1000)).isNotNull();
         assertThat(fresh.get(1001)).isNotNull();
-        assertThat(fresh.bytes()).isEqualTo(30);
+        assertThat(fresh.bytes()).isEqualTo(20);
     }
 
-    /** Nobody is overtaken where everybody waits: the oldest is sent next. */
+    /** Nobody is overtaken where all wait longer than before: the oldest is sent next. */
     @Test
-    void allWaitAlike_keepsTheOldest() {
-        put(1);
-        put(2);
-        put(3);
-        for (long id = 4; id < 1000; id++) {
-            time.advance(Duration.ofSeconds(3));
-            fresh.drop(id - 3);
+    void allHaveToWait_keepsTheOldest() {
+        sendQuickly(0, 1000);
+        int found = 0;
+        for (long id = 1000; id < 2000; id++) {
             put(id);
+            time.advance(Duration.ofSeconds(1));
+            if (id >= 1900 && fresh.get(id - 4) != null) {
+                found++;
+            }
+            fresh.drop(id - 4);
         }
-        time.advance(Duration.ofSeconds(2));
-        put(1000);
-        assertThat(fresh.get(997)).isNotNull();
-        assertThat(fresh.get(1000)).isNull();
+        // Five wait, there is room for three.
+        assertThat(found).isBetween(50, 75);
+    }
+
+    /** Mail to many goes when the last of them has it, perhaps after days. */
+    @Test
+    void oneGoneAfterDays_changesLittle() {
+        sendQuickly(10, 1000);
+        put(1);
+        time.advance(Duration.ofDays(2));
+        fresh.drop(1);
+        put(2);
+        sendQuickly(1000, 1500);
+        put(1500);
+        assertThat(fresh.get(2)).isNull();
     }
 
     @Test

@@ -32,8 +32,6 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** The promises of {@link Spool} and {@link MailQueue}, kept by the spool on RocksDB. */
 class RocksSpoolTest {
-    private static final String FRESH = "spool_fresh_content_bytes";
-
     @TempDir
     Path directory;
 
@@ -86,23 +84,31 @@ class RocksSpoolTest {
     @Test
     void accept_notSentSoon_isNotHeldInMemory() {
         try (SpoolFixture fixture = new SpoolFixture(directory)) {
-            byte[] content = message("waits");
-            fixture.accept(content, "a@parked.test");
+            fixture.accept(message("first"), "a@parked.test", "a@untried.test");
             fixture.settle(fixture.take("parked.test"), deferred());
-            fixture.queue("parked.test").park(fixture.time.epochMillis() + 60_000, "quiet");
-            fixture.accept(content, "b@parked.test");
-            Submission plain = SpoolFixture.submission(content, "app@example.com",
+            long minute = fixture.time.epochMillis() + 60_000;
+            fixture.queue("parked.test").park(minute, "quiet");
+            fixture.queue("untried.test").parkUntried(minute, "warms up");
+            long before = fresh(fixture);
+            fixture.accept(message("parked"), "b@parked.test");
+            fixture.accept(message("untried"), "b@untried.test");
+            Submission plain = SpoolFixture.submission(message("later"), "app@example.com",
                     new Recipient(SpoolFixture.address("a@later.test")));
-            fixture.accept(content, new Submission(plain.sender(), plain.recipients(),
-                    MailOptions.NONE.withRelease(fixture.time.epochMillis() + 60_000),
-                    plain.facts(), plain.tenant(), plain.from()));
-            assertThat(fixture.metrics.snapshot()).containsEntry(FRESH, 0L);
-            fixture.accept(content, "c@parked.test", "a@open.test");
-            assertThat(fixture.metrics.snapshot()).containsEntry(FRESH, (long) content.length);
-            fixture.time.advance(Duration.ofMinutes(1));
-            assertThat(fixture.read(fixture.take("later.test"))).isEqualTo(content);
-            assertThat(fixture.read(fixture.take("parked.test"))).isEqualTo(content);
+            fixture.accept(message("later"), new Submission(plain.sender(), plain.recipients(),
+                    MailOptions.NONE.withRelease(minute), plain.facts(), plain.tenant(),
+                    plain.from()));
+            assertThat(fresh(fixture)).isEqualTo(before);
+            fixture.time.advance(Duration.ofMillis(59_500));
+            fixture.accept(message("x"), "c@parked.test");
+            assertThat(fresh(fixture)).isEqualTo(before + message("x").length);
+            fixture.time.advance(Duration.ofSeconds(1));
+            assertThat(fixture.read(fixture.take("parked.test"))).isEqualTo(message("parked"));
+            assertThat(fixture.read(fixture.take("later.test"))).isEqualTo(message("later"));
         }
+    }
+
+    private static long fresh(SpoolFixture fixture) {
+        return fixture.metrics.snapshot().getOrDefault("spool_fresh_content_bytes", -1L);
     }
 
     @Test

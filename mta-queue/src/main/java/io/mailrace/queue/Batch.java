@@ -36,13 +36,15 @@ final class Batch implements AutoCloseable {
     private final BatchContents contents;
     private final List<Operation> operations = new ArrayList<>();
     private final Map<QueueState, Change> changes = new LinkedHashMap<>();
-    private final List<Operation.NewMail> mails = new ArrayList<>();
+    /** Mail whose bytes somebody may want at once. */
+    private final List<Operation.NewMail> sentSoon = new ArrayList<>();
     private final List<Long> settled = new ArrayList<>();
     private final List<QueueState> dropped = new ArrayList<>();
     /** What names that were added to or removed hold after this batch. */
     private final Map<String, byte[]> sums = new HashMap<>();
     private final long firstSequence;
     private long sequence;
+    private int acceptedMails;
     private long liveBytes;
     private long keptBytes;
     private boolean mustSync;
@@ -142,9 +144,9 @@ final class Batch implements AutoCloseable {
             fresh.drop(id);
         }
         // Before the queues have it, and with it those who send.
-        for (Operation.NewMail mail : mails) {
+        for (Operation.NewMail mail : sentSoon) {
             byte[] bytes = mail.fresh();
-            if (bytes != null && sendsSoon(mail)) {
+            if (bytes != null) {
                 fresh.put(mail.id().value(), bytes);
             }
         }
@@ -153,16 +155,6 @@ final class Batch implements AutoCloseable {
             queue.publish(change.departures, change.arrivals, change.held);
         });
         dropped.forEach(table::remove);
-    }
-
-    private boolean sendsSoon(Operation.NewMail mail) {
-        for (Operation.NewEnvelope one : mail.envelopes()) {
-            Entry entry = one.entry();
-            if (queues.queue(entry.envelope().queue()).sendsSoon(entry.place())) {
-                return true;
-            }
-        }
-        return false;
     }
 
     private void memo(Operation.Memo memo) throws RocksDBException {
@@ -213,7 +205,7 @@ final class Batch implements AutoCloseable {
     }
 
     int acceptedMails() {
-        return mails.size();
+        return acceptedMails;
     }
 
     boolean mustSync() {
@@ -251,8 +243,13 @@ final class Batch implements AutoCloseable {
         if (mail.firstChunk() > 0) {
             rocks.delete(store.handle(Store.Family.STATE), Keys.marker(mail.id()));
         }
+        boolean soon = false;
         for (Operation.NewEnvelope one : mail.envelopes()) {
-            arrive(one);
+            QueueState queue = arrive(one);
+            soon = soon || queue.sendsSoon(one.entry().place());
+        }
+        if (soon) {
+            sentSoon.add(mail);
         }
         liveBytes += mail.envelopes().getFirst().entry().envelope().facts().sizeBytes();
         event(new Operation.Recorded(mail.id(), mail.received()));
@@ -261,17 +258,19 @@ final class Batch implements AutoCloseable {
             event(new Operation.Recorded(mail.id(), lint));
         }
         counts.accepted(mail.id().value(), mail.envelopes().size());
-        mails.add(mail);
+        acceptedMails++;
     }
 
-    private void arrive(Operation.NewEnvelope one) throws RocksDBException {
+    private QueueState arrive(Operation.NewEnvelope one) throws RocksDBException {
         Envelope envelope = one.entry().envelope();
         byte[] record = one.record();
         if (record != null) {
             rocks.put(store.handle(Store.Family.ENVELOPE),
                     Keys.envelope(envelope.id(), envelope.ordinal()), record);
         }
-        arrive(queues.queue(envelope.queue()), one.entry(), one.schedule());
+        QueueState queue = queues.queue(envelope.queue());
+        arrive(queue, one.entry(), one.schedule());
+        return queue;
     }
 
     private void arrive(QueueState queue, Entry entry, byte[] schedule) throws RocksDBException {

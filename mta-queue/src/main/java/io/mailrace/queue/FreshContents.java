@@ -27,8 +27,6 @@ final class FreshContents {
     /** One of so many octets may be of mail that is overtaken; less than holds up intake. */
     private static final int SHARE_OVERTAKEN = 8;
 
-    private record Arrival(long id, long nanos) {}
-
     private static final class Kept {
         private final byte[] bytes;
         private final long sinceNanos;
@@ -42,7 +40,7 @@ final class FreshContents {
     private final TimeSource time;
     private final Map<Long, Kept> contents = new ConcurrentHashMap<>();
     /** In order, some of them gone already. Confined to {@code spool-commit}. */
-    private final Queue<Arrival> order = new ArrayDeque<>();
+    private final Queue<Long> order = new ArrayDeque<>();
     private final long maxBytes;
     private volatile long bytes;
     /**
@@ -77,24 +75,23 @@ final class FreshContents {
             return;
         }
         contents.put(id, new Kept(content, now));
-        order.add(new Arrival(id, now));
+        order.add(id);
         count(content.length);
         if (order.size() > 2 * contents.size() + SLACK) {
-            order.removeIf(one -> !contents.containsKey(one.id));
+            order.removeIf(one -> !contents.containsKey(one));
         }
     }
 
     private void makeRoom(int length, long now) {
         long patience = Math.min(PATIENCE_NANOS, 2 * meanWaitNanos + OVERTAKEN_NANOS);
-        for (Arrival oldest = order.peek(); oldest != null; oldest = order.peek()) {
-            boolean isGone = !contents.containsKey(oldest.id);
-            boolean isOvertaken = now - oldest.nanos > patience
+        for (Long oldest = order.peek(); oldest != null; oldest = order.peek()) {
+            Kept kept = contents.get(oldest);
+            boolean isOvertaken = kept != null && now - kept.sinceNanos > patience
                     && bytes + length > maxBytes / SHARE_OVERTAKEN;
-            if (!isGone && !isOvertaken) {
+            if (kept != null && !isOvertaken) {
                 return;
             }
-            order.remove();
-            remove(oldest.id, now);
+            remove(order.remove(), now);
         }
     }
 

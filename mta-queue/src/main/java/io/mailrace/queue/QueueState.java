@@ -42,6 +42,7 @@ final class QueueState implements MailQueue {
     static final int ASIDE = 5000;
     private static final int PARKED_WINDOW = 16;
     private static final long LOAD_RETRY_MILLIS = 1000;
+    /** Who has to wait longer finds the bytes of his mail on disk. */
     private static final long SOON_MILLIS = 1000;
     /** What {@link QueueTable#act} is asked to do once the monitor is free. */
     static final int NOTIFY = 1;

@@ -76,10 +76,10 @@ final class LogRedo {
                     throw new SpoolException("log of the spool changed while it was read");
                 }
                 try (WriteBatch batch = new WriteBatch(changes)) {
-                    store.write(batch, false);
+                    store.redo(batch);
                 }
             }
-            store.sync();
+            store.redone();
         } catch (RocksDBException refused) {
             throw SpoolException.ofDisk("batches of the log cannot be written: "
                     + refused.getMessage(), refused);

@@ -23,6 +23,8 @@ import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.rocksdb.RocksDBException;
 import org.rocksdb.WriteBatch;
 
@@ -63,6 +65,29 @@ class FaultTest {
         }
 
         @Override
+        public void later(Rows rows) {
+            real.later(rows);
+        }
+
+        @Override
+        public long lateBytes() {
+            return real.lateBytes();
+        }
+
+        @Override
+        public void writeLate() throws RocksDBException {
+            if (failAfterWriting) {
+                failAfterWriting = false;
+                failing = true;
+                real.writeLate();
+            }
+            if (failing) {
+                throw new RocksDBException("No space left on device, in a test");
+            }
+            real.writeLate();
+        }
+
+        @Override
         public void sync() throws RocksDBException {
             real.sync();
         }
@@ -93,9 +118,14 @@ class FaultTest {
     /** A spool and the disk under it. */
     private record Faulty(FaultyDisk disk, SpoolFixture fixture) {}
 
+    /** Each batch goes to the database at once. */
     private Faulty open(String... config) {
+        return open(false, config);
+    }
+
+    private Faulty open(boolean late, String... config) {
         AtomicReference<@Nullable FaultyDisk> disk = new AtomicReference<>();
-        SpoolFixture fixture = new SpoolFixture(directory, new FakeTimeSource(), real -> {
+        SpoolFixture fixture = new SpoolFixture(directory, new FakeTimeSource(), late, real -> {
             FaultyDisk made = new FaultyDisk(real);
             disk.set(made);
             return made;
@@ -209,6 +239,51 @@ class FaultTest {
         }
         try (SpoolFixture after = new SpoolFixture(directory)) {
             assertThat(after.spool.queues().waiting()).isZero();
+        }
+    }
+
+    /** What is in the log is acknowledged; the database refuses it when its turn comes. */
+    @ParameterizedTest
+    @CsvSource({"false, false", "false, true", "true, false", "true, true"})
+    void databaseThatRefusesWhatWaits_losesNothing(boolean byReopening, boolean afterWriting) {
+        Faulty faulty = open(true);
+        SpoolId bounced;
+        try (SpoolFixture fixture = faulty.fixture) {
+            fixture.accept(message("a"), "u@one.test");
+            faulty.disk.healedByReopening = byReopening;
+            faulty.disk.failAfterWriting = afterWriting;
+            faulty.disk.failing = !afterWriting;
+            fixture.accept(message("b"), "u@one.test");
+            fixture.settle(fixture.take("one.test"), delivered());
+            bounced = fixture.accept(message("c"), "u@one.test");
+            letTimePass(fixture);
+            await(() -> fixture.spool.refusal().isPresent());
+            assertThatThrownBy(() -> fixture.accept(message("d"), "u@one.test"))
+                    .hasMessage("not committed");
+            Envelope second = fixture.take("one.test");
+            assertThat(fixture.read(second)).isEqualTo(message("b"));
+            Envelope third = fixture.take("one.test");
+            assertThat(fixture.read(third)).isEqualTo(message("c"));
+            SpoolFixture.Outcome settled = fixture.settle(second, false, delivered());
+            SpoolFixture.Outcome bounce = fixture.settle(third, false, bounced());
+            assertThat(settled.isDone()).isFalse();
+            faulty.disk.failing = byReopening;
+            await(() -> {
+                letTimePass(fixture);
+                return settled.isDone() && bounce.isDone();
+            });
+            assertThat(faulty.disk.reopened).hasValue(byReopening ? 1 : 0);
+            fixture.accept(message("e"), "u@one.test");
+            assertThat(fixture.spool.queues().waiting()).isEqualTo(2);
+            assertThat(fixture.events(bounced)).hasSize(3);
+        }
+        assertThat(SpoolFolder.check(SpoolFixture.config(directory), directory, false,
+                line -> {}).problems()).isZero();
+        try (SpoolFixture after = new SpoolFixture(directory)) {
+            assertThat(after.read(after.take("one.test"))).isEqualTo(message("e"));
+            assertThat(after.events(bounced)).hasSize(3);
+            after.settle(after.take("example.com"), delivered());
+            assertThat(after.spool.queues().waiting()).isEqualTo(1);
         }
     }
 

@@ -17,8 +17,10 @@ interface BatchSink {
      * else waits.
      *
      * @param rows without ranges
+     * @param before number of the batch committed before
+     * @param number of the batch
      */
-    void later(Rows rows);
+    void later(Rows rows, long before, long number);
 
     /** What waits, in bytes of memory; 0 when nothing does. */
     long lateBytes();
@@ -37,7 +39,7 @@ interface BatchSink {
      * waited then.
      *
      * @param newest number of the newest batch it was said to have
-     * @throws SpoolException also when it does not have that any more
+     * @throws SpoolException also when it does not have that any more; then the database is closed
      */
     void reopen(long newest);
 

@@ -21,11 +21,12 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The thread {@code spool-commit}: the only one that writes the database. Takes what waits, at most
- * {@value #MAX_OPERATIONS} operations or about {@value #MAX_BYTES} bytes, writes it as one batch,
- * syncs once, then changes memory and tells everybody. What waits is bounded by its senders: one
- * chunk or message for each session, one settlement for each taken envelope. Long because the order
- * of log, memory and database, and the way back when one of them refuses, are one thing.
+ * The thread {@code spool-commit}: the only one that changes what is stored. Takes what waits,
+ * at most {@value #MAX_OPERATIONS} operations or about {@value #MAX_BYTES} bytes, writes it as
+ * one batch, syncs once, then changes memory and tells everybody. What waits is bounded by its
+ * senders: one chunk or message for each session, one settlement for each taken envelope. Long
+ * because the order of log, memory and database, and the way back when one of them refuses, are
+ * one thing.
  */
 final class CommitThread implements AutoCloseable {
     /*
@@ -89,8 +90,6 @@ final class CommitThread implements AutoCloseable {
     private boolean unsynced;
     private final boolean late;
     private long lateSinceNanos;
-    /** Whether the batch being made has operations that were refused before. */
-    private boolean again;
     /** Batches the database may have though it refused them. */
     private final List<Batch> attempts = new ArrayList<>();
     private int failedTries;
@@ -246,7 +245,6 @@ final class CommitThread implements AutoCloseable {
     private List<Operation> collect() throws InterruptedException {
         List<Operation> operations = new ArrayList<>();
         int bytes = 0;
-        again = brokenWhy.isEmpty() && !kept.isEmpty();
         while (brokenWhy.isEmpty() && !kept.isEmpty() && operations.size() < MAX_OPERATIONS) {
             operations.add(kept.remove());
         }
@@ -406,11 +404,11 @@ final class CommitThread implements AutoCloseable {
         if (syncEach) {
             log.commit(batchNumber, committedNumber, changes, sync);
         }
-        if (late && anchored && !again && !rows.hasRanges()) {
+        if (late && anchored && !rows.hasRanges()) {
             if (sink.lateBytes() == 0) {
                 lateSinceNanos = time.nanos();
             }
-            sink.later(rows);
+            sink.later(rows, committedNumber, batchNumber);
         } else {
             try (WriteBatch whole = new WriteBatch(changes)) {
                 sink.write(whole, syncEach && !anchored);

@@ -12,15 +12,15 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Rows that are committed, because the log has them, and are not in the database yet. Healthy mail
- * is gone before they would get there: what is added and removed meanwhile is never written.
- * Guarded by its monitor.
+ * is gone before they would get there: what is added and removed meanwhile is never written. Any
+ * thread; nobody waits for the disk here.
  */
 final class LateRows {
     /*
      * The database goes from the state before all of these rows to the state after them in one
-     * write. When such a write fails nobody knows whether it is there; writing the same rows, or
-     * later ones, once more must come out right either way. So after a failure no row counts as one
-     * the database has not (doubt).
+     * write; what comes meanwhile goes with the next one. When such a write fails nobody knows
+     * whether it is there; writing the same rows, or later ones, once more must come out right
+     * either way. So after a failure no row counts as one the database has not.
      */
 
     /** What the database is going to have under one key. */
@@ -49,18 +49,35 @@ final class LateRows {
     /** Of one row in memory beside its bytes, about. */
     private static final int ROW_BYTES = 120;
 
-    private final Map<Store.Family, NavigableMap<byte[], Row>> families = new EnumMap<>(
-            Store.Family.class);
-    private long bytes;
+    private Map<Store.Family, NavigableMap<byte[], Row>> waiting = none();
+    /** Those on their way just now. */
+    private Map<Store.Family, NavigableMap<byte[], Row>> leaving = none();
+    private long after;
+    private long newest;
+    private long newestLeaving;
+    private long waitingBytes;
+    private volatile long bytes;
 
-    LateRows() {
+    private static Map<Store.Family, NavigableMap<byte[], Row>> none() {
+        Map<Store.Family, NavigableMap<byte[], Row>> families = new EnumMap<>(Store.Family.class);
         for (Store.Family family : Store.Family.values()) {
             families.put(family, new TreeMap<>(Arrays::compareUnsigned));
         }
+        return families;
     }
 
-    /** @param rows without ranges */
-    synchronized void take(Rows rows) {
+    /**
+     * Takes the rows of one batch.
+     *
+     * @param rows without ranges
+     * @param before number of the batch committed before
+     * @param number of the batch
+     */
+    synchronized void take(Rows rows, long before, long number) {
+        if (bytes == 0) {
+            after = before;
+        }
+        newest = number;
         for (Rows.Change change : rows.changes()) {
             switch (change.act) {
                 case ADD, PUT -> put(change);
@@ -68,45 +85,47 @@ final class LateRows {
                 case REMOVE_RANGE -> throw new IllegalArgumentException("a range cannot wait");
             }
         }
+        count();
     }
 
     private void put(Rows.Change change) {
-        Row row = of(change.family).get(change.key);
+        Row row = of(waiting, change.family).get(change.key);
         if (row == null) {
             row = new Row(change.act == Rows.Act.ADD);
             begin(change, row);
         } else {
-            bytes -= length(row);
+            waitingBytes -= length(row);
         }
         row.value = change.value;
-        bytes += change.value.length;
+        waitingBytes += change.value.length;
     }
 
     private void remove(Rows.Change change) {
-        NavigableMap<byte[], Row> family = of(change.family);
+        NavigableMap<byte[], Row> family = of(waiting, change.family);
         Row row = family.get(change.key);
         if (row == null) {
             begin(change, new Row(false));
             return;
         }
-        bytes -= length(row);
+        waitingBytes -= length(row);
         row.value = null;
         if (row.added) {
             family.remove(change.key);
-            bytes -= ROW_BYTES + change.key.length;
+            waitingBytes -= ROW_BYTES + change.key.length;
         }
     }
 
     private void begin(Rows.Change change, Row row) {
-        of(change.family).put(change.key, row);
-        bytes += ROW_BYTES + change.key.length;
+        of(waiting, change.family).put(change.key, row);
+        waitingBytes += ROW_BYTES + change.key.length;
     }
 
     private static int length(Row row) {
         return row.value == null ? 0 : row.value.length;
     }
 
-    private NavigableMap<byte[], Row> of(Store.Family family) {
+    private static NavigableMap<byte[], Row> of(
+            Map<Store.Family, NavigableMap<byte[], Row>> families, Store.Family family) {
         NavigableMap<byte[], Row> rows = families.get(family);
         if (rows == null) {
             throw new IllegalStateException("no such family: " + family);
@@ -116,7 +135,8 @@ final class LateRows {
 
     /** Null when the database knows better. */
     synchronized @Nullable Row find(Store.Family family, byte[] key) {
-        return of(family).get(key);
+        Row row = of(waiting, family).get(key);
+        return row == null ? of(leaving, family).get(key) : row;
     }
 
     /** In order, from a key (included) to another (excluded). */
@@ -124,20 +144,48 @@ final class LateRows {
         if (Arrays.compareUnsigned(from, to) >= 0) {
             return List.of();
         }
-        List<Seen> rows = new ArrayList<>();
-        of(family).subMap(from, to).forEach((key, row) -> rows.add(new Seen(key, row.value)));
-        return rows;
+        NavigableMap<byte[], Row> rows = of(waiting, family).subMap(from, true, to, false);
+        NavigableMap<byte[], Row> older = of(leaving, family).subMap(from, true, to, false);
+        if (!older.isEmpty()) {
+            NavigableMap<byte[], Row> both = new TreeMap<>(older);
+            both.putAll(rows);
+            rows = both;
+        }
+        List<Seen> seen = new ArrayList<>(rows.size());
+        rows.forEach((key, row) -> seen.add(new Seen(key, row.value)));
+        return seen;
     }
 
-    /** Memory they take, about. */
-    synchronized long bytes() {
+    /** Memory they take, about; 0 when there are none. */
+    long bytes() {
         return bytes;
     }
 
-    /** What must be written. */
-    synchronized Rows rows() {
+    private void count() {
+        bytes = waitingBytes + leaving.values().stream().mapToLong(Map::size).sum() * ROW_BYTES;
+    }
+
+    /** Number of the batch the database had when these rows began to wait. */
+    synchronized long after() {
+        return after;
+    }
+
+    /**
+     * Begins to write: until {@link #left} or {@link #stays} the rows are seen as before.
+     *
+     * @return what must be written, all in one
+     */
+    synchronized Rows leave() {
+        if (leaving.values().stream().anyMatch(rows -> !rows.isEmpty())) {
+            throw new IllegalStateException("two writers at once");
+        }
+        leaving = waiting;
+        newestLeaving = newest;
+        waiting = none();
+        waitingBytes = 0;
+        count();
         Rows rows = new Rows();
-        families.forEach((family, all) -> all.forEach((key, row) -> {
+        leaving.forEach((family, all) -> all.forEach((key, row) -> {
             byte[] value = row.value;
             if (value == null || (family.once() && !row.added)) {
                 rows.remove(family, key);
@@ -150,13 +198,31 @@ final class LateRows {
     }
 
     /** They are in the database. */
-    synchronized void clear() {
-        families.values().forEach(Map::clear);
-        bytes = 0;
+    synchronized void left() {
+        leaving = none();
+        after = newestLeaving;
+        count();
     }
 
-    /** They may be in the database, all or none. */
-    synchronized void doubt() {
-        families.values().forEach(rows -> rows.values().forEach(row -> row.added = false));
+    /** They may be in the database, all or none: they wait again, under what came meanwhile. */
+    synchronized void stays() {
+        Map<Store.Family, NavigableMap<byte[], Row>> newer = waiting;
+        waiting = leaving;
+        leaving = none();
+        newer.forEach((family, rows) -> of(waiting, family).putAll(rows));
+        waitingBytes = 0;
+        waiting.forEach((family, rows) -> rows.forEach((key, row) -> {
+            row.added = false;
+            waitingBytes += ROW_BYTES + key.length + length(row);
+        }));
+        count();
+    }
+
+    /** The database has all of them by other means. */
+    synchronized void clear() {
+        waiting = none();
+        leaving = none();
+        waitingBytes = 0;
+        count();
     }
 }

@@ -11,6 +11,7 @@ import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.locks.ReentrantLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -33,9 +34,9 @@ import org.rocksdb.WriteOptions;
 
 /**
  * The RocksDB database of one spool, and the rows that are on their way into it: whoever reads sees
- * both as one. Any thread reads; only {@code spool-commit} writes, and who makes a copy. After
- * {@link #close} every call raises {@link SpoolException}: the native library would crash instead.
- * Long because all that the one lock guards is here.
+ * both as one. Any thread reads; only {@code spool-commit} writes, and what waits whoever makes a
+ * copy. While it is closed all that needs the database raises {@link SpoolException}: the native
+ * library would crash instead. Long because all that the one lock guards is here.
  */
 final class Store implements BatchSink, AutoCloseable {
     /** 2 added held and kept mail and indexes events by message in buckets, 3 the log. */
@@ -115,8 +116,10 @@ final class Store implements BatchSink, AutoCloseable {
     private final ReentrantReadWriteLock lock = new ReentrantReadWriteLock();
     private final Map<Family, ColumnFamilyHandle> families = new EnumMap<>(Family.class);
     private final Map<Family, Integer> numbers = new EnumMap<>(Family.class);
-    /** Its monitor is held, too, while they go to the database and while a reader begins. */
+    /** Its monitor is held, too, while a reader begins. */
     private final LateRows late = new LateRows();
+    /** Held by whoever brings them to the database. */
+    private final ReentrantLock leaving = new ReentrantLock();
     private @Nullable Opened opened;
 
     /** Unpacked only for the moment of loading: what a killed process left would pile up. */
@@ -219,8 +222,8 @@ final class Store implements BatchSink, AutoCloseable {
     }
 
     @Override
-    public void later(Rows rows) {
-        late.take(rows);
+    public void later(Rows rows, long before, long number) {
+        late.take(rows, before, number);
     }
 
     @Override
@@ -231,25 +234,30 @@ final class Store implements BatchSink, AutoCloseable {
     @Override
     public void writeLate() throws RocksDBException {
         lock.readLock().lock();
+        leaving.lock();
         try {
-            synchronized (late) {
-                if (late.bytes() > 0) {
-                    writeAll(late);
-                }
+            Opened now = current();
+            if (late.bytes() > 0) {
+                writeAll(now);
             }
         } finally {
+            leaving.unlock();
             lock.readLock().unlock();
         }
     }
 
-    private void writeAll(LateRows rows) throws RocksDBException {
-        Opened now = current();
-        try (WriteBatch batch = new WriteBatch(rows.rows().serialized(this::number))) {
+    private void writeAll(Opened now) throws RocksDBException {
+        boolean written = false;
+        Rows rows = late.leave();
+        try (WriteBatch batch = new WriteBatch(rows.serialized(this::number))) {
             now.db().write(unsynced, batch);
-            rows.clear();
-        } catch (RocksDBException refused) {
-            rows.doubt();
-            throw refused;
+            written = true;
+        } finally {
+            if (written) {
+                late.left();
+            } else {
+                late.stays();
+            }
         }
     }
 
@@ -289,30 +297,40 @@ final class Store implements BatchSink, AutoCloseable {
         tuning.stopCompactions();
     }
 
+    /*
+     * Where the database stands before all rows that wait, they are written: that is all or
+     * nothing. Elsewhere only the log can bring it to where they belong; between two batches they
+     * must not be laid over it, nor be read with it.
+     */
     @Override
     public void reopen(long newest) {
         lock.writeLock().lock();
+        boolean whole = false;
         try {
             closeDatabase();
             openDatabase();
-            late.doubt();
-            LogRedo.apply(this, newest);
-            if (progress().batch() >= newest) {
-                // The log had all of them.
-                late.clear();
-            } else {
+            boolean before = late.bytes() > 0 && progress().batch() == late.after();
+            whole = before;
+            if (before) {
                 writeLate();
+                whole = false;
+            } else {
+                LogRedo.apply(this, newest);
             }
             long found = progress().batch();
             if (found < newest) {
-                // Nothing is to be read from what is older than memory.
-                closeDatabase();
                 throw new SpoolException("the database has lost the batches behind " + found
                         + ", and the log does not have them");
             }
+            late.clear();
+            whole = true;
         } catch (RocksDBException refused) {
-            throw unreadable(refused);
+            throw SpoolException.ofDisk("spool cannot be written: " + refused.getMessage(),
+                    refused);
         } finally {
+            if (!whole) {
+                closeDatabase();
+            }
             lock.writeLock().unlock();
         }
     }
@@ -665,6 +683,7 @@ final class Store implements BatchSink, AutoCloseable {
         Opened now = opened;
         opened = null;
         families.clear();
+        numbers.clear();
         if (now != null) {
             for (ColumnFamilyHandle handle : now.handles()) {
                 handle.close();

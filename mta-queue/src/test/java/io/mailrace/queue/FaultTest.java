@@ -14,6 +14,8 @@ import io.mailrace.core.SpoolId;
 import io.mailrace.core.testing.FakeTimeSource;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Random;
@@ -38,7 +40,10 @@ class FaultTest {
         final BatchSink real;
         volatile boolean failing;
         volatile boolean failAfterWriting;
+        volatile boolean failsToSync;
         volatile boolean healedByReopening;
+        volatile boolean opensNothing;
+        final AtomicInteger builtWhileClosed = new AtomicInteger();
         final AtomicInteger reopened = new AtomicInteger();
         volatile CountDownLatch answers = new CountDownLatch(0);
 
@@ -65,8 +70,8 @@ class FaultTest {
         }
 
         @Override
-        public void later(Rows rows) {
-            real.later(rows);
+        public void later(Rows rows, long before, long number) {
+            real.later(rows, before, number);
         }
 
         @Override
@@ -89,6 +94,9 @@ class FaultTest {
 
         @Override
         public void sync() throws RocksDBException {
+            if (failsToSync) {
+                throw new RocksDBException("Input/output error, in a test");
+            }
             real.sync();
         }
 
@@ -99,11 +107,20 @@ class FaultTest {
 
         @Override
         public boolean takesFiles() {
+            if (opensNothing && reopened.get() > 0) {
+                builtWhileClosed.incrementAndGet();
+                return false;
+            }
             return real.takesFiles();
         }
 
         @Override
         public void reopen(long newest) {
+            if (opensNothing) {
+                reopened.incrementAndGet();
+                // which it has never had
+                real.reopen(newest + 1);
+            }
             real.reopen(newest);
             reopened.incrementAndGet();
             failing &= !healedByReopening;
@@ -285,6 +302,79 @@ class FaultTest {
             after.settle(after.take("example.com"), delivered());
             assertThat(after.spool.queues().waiting()).isEqualTo(1);
         }
+    }
+
+    /** Between two tries to open it, batches are made and must get nowhere. */
+    @Test
+    void databaseThatStaysClosed_nothingOfThatTimeIsInTheLog() {
+        Faulty faulty = open(true);
+        try (SpoolFixture fixture = faulty.fixture) {
+            fixture.accept(message("a"), "u@one.test");
+            fixture.accept(message("b"), "u@one.test");
+            fixture.settle(fixture.take("one.test"), delivered());
+            Envelope second = fixture.take("one.test");
+            faulty.disk.opensNothing = true;
+            faulty.disk.failing = true;
+            letTimePass(fixture);
+            await(() -> {
+                letTimePass(fixture);
+                return faulty.disk.reopened.get() > 0;
+            });
+            SpoolFixture.Outcome settled = fixture.settle(second, false, delivered());
+            int before = faulty.disk.builtWhileClosed.get();
+            await(() -> {
+                letTimePass(fixture);
+                return faulty.disk.builtWhileClosed.get() > before + 2;
+            });
+            assertThat(settled.isDone()).isFalse();
+        }
+        try (SpoolFixture after = new SpoolFixture(directory)) {
+            assertThat(after.spool.queues().waiting()).isEqualTo(1);
+            Envelope second = after.take("one.test");
+            assertThat(after.read(second)).isEqualTo(message("b"));
+            after.settle(second, delivered());
+        }
+        assertThat(SpoolFolder.check(SpoolFixture.config(directory), directory, false,
+                line -> {}).problems()).isZero();
+    }
+
+    /** A slot of the log is full, and what waits for the database must be there before the next. */
+    @Test
+    void databaseThatCannotBeSyncedAtTheEndOfASlot_losesNothing() {
+        Faulty faulty = open(true);
+        List<byte[]> accepted = new ArrayList<>();
+        try (SpoolFixture fixture = faulty.fixture) {
+            fixture.accept(message("first"), "u@one.test");
+            accepted.add(message("first"));
+            faulty.disk.failsToSync = true;
+            byte[] content = new byte[20_000];
+            for (int i = 0; i < 50 && fixture.spool.refusal().isEmpty(); i++) {
+                new Random(i).nextBytes(content);
+                try {
+                    fixture.accept(content, "u@one.test");
+                    accepted.add(content.clone());
+                } catch (AssertionError refused) {
+                    assertThat(refused).hasMessage("not committed");
+                }
+            }
+            assertThat(fixture.spool.refusal()).isPresent();
+            faulty.disk.failsToSync = false;
+            await(() -> {
+                letTimePass(fixture);
+                return fixture.spool.refusal().isEmpty();
+            });
+            fixture.accept(message("last"), "u@one.test");
+            accepted.add(message("last"));
+        }
+        assertThat(accepted).hasSizeGreaterThan(5);
+        try (SpoolFixture after = new SpoolFixture(directory)) {
+            for (byte[] one : accepted) {
+                assertThat(after.read(after.take("one.test"))).isEqualTo(one);
+            }
+            assertThat(after.spool.queues().waiting()).isEqualTo(accepted.size());
+        }
+        assertThat(SpoolFolder.check(SpoolFixture.config(directory), directory, false,
+                line -> {}).problems()).isZero();
     }
 
     @Test

@@ -2,6 +2,7 @@
 package io.mailrace.queue;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -11,6 +12,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -71,13 +77,13 @@ class RowsTest {
         rows.add(Store.Family.SCHEDULE, key(1), key(9));
         rows.add(Store.Family.ENVELOPE, key(1), key(9));
         rows.put(Store.Family.ENVELOPE, key(1), key(8));
-        late.take(rows);
+        late.take(rows, 4, 5);
         Rows settled = new Rows();
         settled.remove(Store.Family.SCHEDULE, key(1));
         settled.remove(Store.Family.ENVELOPE, key(1));
-        late.take(settled);
-        assertThat(late.rows().changes()).isEmpty();
+        late.take(settled, 5, 6);
         assertThat(late.bytes()).isZero();
+        assertThat(late.leave().changes()).isEmpty();
     }
 
     @Test
@@ -86,14 +92,18 @@ class RowsTest {
         Rows rows = new Rows();
         rows.add(Store.Family.ENVELOPE, key(1), key(9));
         rows.add(Store.Family.SCHEDULE, key(1), key(9));
-        late.take(rows);
-        late.doubt();
-        assertThat(late.rows().changes()).extracting(change -> change.act)
+        late.take(rows, 4, 5);
+        assertThat(late.leave().changes()).extracting(change -> change.act)
+                .containsExactly(Rows.Act.PUT, Rows.Act.PUT);
+        late.stays();
+        assertThat(late.leave().changes()).extracting(change -> change.act)
                 .containsExactly(Rows.Act.PUT, Rows.Act.REMOVE, Rows.Act.PUT);
         Rows settled = new Rows();
         settled.remove(Store.Family.ENVELOPE, key(1));
-        late.take(settled);
-        assertThat(late.rows().changes()).extracting(change -> change.act)
+        late.take(settled, 5, 6);
+        late.stays();
+        assertThat(late.after()).isEqualTo(4);
+        assertThat(late.leave().changes()).extracting(change -> change.act)
                 .containsExactly(Rows.Act.REMOVE, Rows.Act.REMOVE, Rows.Act.PUT);
     }
 
@@ -105,7 +115,7 @@ class RowsTest {
         Map<Store.Family, Map<Integer, Integer>> model = model();
         try (Store store = open("read")) {
             for (int step = 0; step < 300; step++) {
-                store.later(changes(model, random));
+                store.later(changes(model, random), step, step + 1);
                 switch (random.nextInt(12)) {
                     case 0, 1 -> store.writeLate();
                     case 2 -> store.sync();
@@ -134,33 +144,127 @@ class RowsTest {
         LateRows late = new LateRows();
         try (Store store = open("doubt")) {
             for (int step = 0; step < 300; step++) {
-                late.take(changes(model, random));
+                late.take(changes(model, random), step, step + 1);
                 switch (random.nextInt(8)) {
                     case 0 -> {
-                        write(late, store);
-                        late.clear();
+                        write(late.leave(), store);
+                        take(late, model, random);
+                        late.left();
                     }
                     case 1 -> {
-                        write(late, store);
-                        late.doubt();
+                        write(late.leave(), store);
+                        take(late, model, random);
+                        late.stays();
                     }
-                    case 2 -> late.doubt();
+                    case 2 -> {
+                        late.leave();
+                        take(late, model, random);
+                        late.stays();
+                    }
                     case 3 -> SOME.forEach(store::compact);
                     default -> {
                         // They wait on.
                     }
                 }
             }
-            write(late, store);
+            write(late.leave(), store);
             assertThat(read(store, random)).isEqualTo(model);
             SOME.forEach(store::compact);
             assertThat(read(store, random)).isEqualTo(model);
         }
     }
 
-    private static void write(LateRows late, Store store) throws RocksDBException {
-        try (WriteBatch batch = new WriteBatch(late.rows().serialized(store::number))) {
-            store.write(batch, false);
+    /** What comes while others are on their way. */
+    private static void take(LateRows late, Map<Store.Family, Map<Integer, Integer>> model,
+            Random random) {
+        if (random.nextBoolean()) {
+            late.take(changes(model, random), 1, 2);
+        }
+    }
+
+    private static void write(Rows rows, Store store) throws RocksDBException {
+        try (WriteBatch batch = new WriteBatch(rows.serialized(store::number))) {
+            store.redo(batch);
+        }
+    }
+
+    /** A reader sees the state between two batches, wherever the rows are at that moment. */
+    @Test
+    void readerBesideTheWriter_seesWholeBatches() throws Exception {
+        int batches = 20_000;
+        int alive = 7;
+        try (Store store = open("beside")) {
+            AtomicBoolean writes = new AtomicBoolean(true);
+            CompletableFuture<Void> writer = CompletableFuture.runAsync(() -> {
+                for (int i = 0; i < batches; i++) {
+                    Rows rows = new Rows();
+                    rows.add(Store.Family.SCHEDULE, key(i), key(i));
+                    if (i >= alive) {
+                        rows.remove(Store.Family.SCHEDULE, key(i - alive));
+                    }
+                    store.later(rows, i, i + 1);
+                    if (i % 2 == 0) {
+                        try {
+                            store.writeLate();
+                        } catch (RocksDBException refused) {
+                            throw new CompletionException(refused);
+                        }
+                    }
+                }
+            }).whenComplete((done, failed) -> writes.set(false));
+            int looks = 0;
+            while (writes.get() || looks == 0) {
+                List<Integer> seen = new ArrayList<>();
+                store.scan(Store.Family.SCHEDULE, FIRST, END, (key, value) -> {
+                    seen.add(Keys.intAt(key, 0));
+                    return true;
+                });
+                if (!seen.isEmpty()) {
+                    int last = seen.getLast();
+                    int first = Math.max(0, last - alive + 1);
+                    assertThat(seen).isEqualTo(IntStream.rangeClosed(first, last).boxed().toList());
+                }
+                looks++;
+            }
+            writer.get(1, TimeUnit.MINUTES);
+        }
+    }
+
+    private static Rows progress(long batch, int key) {
+        Rows rows = new Rows();
+        rows.put(Store.Family.STATE, Keys.PROGRESS, new Progress(batch, 0, 0, 0, 0, 0, 1, 0, 0,
+                Progress.LogMark.NONE).encode());
+        rows.add(Store.Family.SCHEDULE, key(key), key(key));
+        return rows;
+    }
+
+    /** Before all that waits, after it, and where it does not belong. */
+    @Test
+    void reopenedDatabase_getsWhatWaitsOnlyWhereItBelongs() throws Exception {
+        try (Store store = open("reopened")) {
+            write(progress(5, 1), store);
+            store.later(progress(7, 2), 5, 7);
+            store.reopen(7);
+            assertThat(store.progress().batch()).isEqualTo(7);
+            assertThat(store.lateBytes()).isZero();
+            assertThat(store.get(Store.Family.SCHEDULE, key(2))).isEqualTo(key(2));
+
+            store.later(progress(8, 3), 7, 8);
+            write(progress(8, 3), store);
+            store.reopen(8);
+            assertThat(store.lateBytes()).isZero();
+            assertThat(store.get(Store.Family.SCHEDULE, key(3))).isEqualTo(key(3));
+
+            store.later(progress(11, 4), 10, 11);
+            assertThatThrownBy(() -> store.reopen(11)).hasMessageContaining("has lost the batches");
+            assertThatThrownBy(store::writeLate).hasMessageContaining("closed");
+            assertThatThrownBy(() -> progress(12, 5).serialized(store::number))
+                    .hasMessageContaining("closed");
+            assertThat(store.lateBytes()).isPositive();
+        }
+        try (Store store = open("reopened")) {
+            assertThat(store.progress().batch()).isEqualTo(8);
+            assertThat(store.get(Store.Family.SCHEDULE, key(4))).isNull();
         }
     }
 

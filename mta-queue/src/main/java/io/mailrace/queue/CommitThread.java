@@ -24,9 +24,8 @@ import org.slf4j.LoggerFactory;
  * The thread {@code spool-commit}: the only one that changes what is stored. Takes what waits,
  * at most {@value #MAX_OPERATIONS} operations or about {@value #MAX_BYTES} bytes, writes it as
  * one batch, syncs once, then changes memory and tells everybody. What waits is bounded by its
- * senders: one chunk or message for each session, one settlement for each taken envelope. Long
- * because the order of log, memory and database, and the way back when one of them refuses, are
- * one thing.
+ * senders: one chunk or message for each session, one settlement for each taken envelope.
+ * Long because the order of log, memory and database, and the way back when one refuses, are one.
  */
 final class CommitThread implements AutoCloseable {
     /*

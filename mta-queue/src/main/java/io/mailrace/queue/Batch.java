@@ -9,12 +9,14 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
+import org.rocksdb.RocksDBException;
+import org.rocksdb.WriteBatch;
 
 /**
  * One group commit being put together: what goes to the disk, and what to do in memory once it is
  * there. Nothing in memory changes before {@link #publish}. Confined to {@code spool-commit}.
  */
-final class Batch {
+final class Batch implements AutoCloseable {
 
     /** What becomes of one queue. */
     private static final class Change {
@@ -30,7 +32,7 @@ final class Batch {
     private final Store store;
     private final Queues queues;
     private final MessageCounts counts;
-    private final Rows rows = new Rows();
+    private final WriteBatch rocks;
     private final BatchContents contents;
     private final List<Operation> operations = new ArrayList<>();
     private final Map<QueueState, Change> changes = new LinkedHashMap<>();
@@ -58,17 +60,18 @@ final class Batch {
     }
 
     /** @param newestEvent sequence of the newest committed event */
-    Batch(Store store, BatchLog log, Queues queues, MessageCounts counts,
-            long newestEvent) {
+    Batch(Store store, BatchLog log, Queues queues, MessageCounts counts, long newestEvent,
+            int sizeHint) {
         this.store = store;
         this.queues = queues;
         this.counts = counts;
-        contents = new BatchContents(store, log.log(), log.used(), rows);
+        rocks = new WriteBatch(sizeHint);
+        contents = new BatchContents(store, log.log(), log.used(), rocks);
         sequence = newestEvent;
         firstSequence = newestEvent;
     }
 
-    void add(Operation operation) {
+    void add(Operation operation) throws RocksDBException {
         switch (operation) {
             case Operation.Accept accept -> {
                 mail(accept.mail());
@@ -89,7 +92,7 @@ final class Batch {
                 memo(memo);
                 mustSync = true;
             }
-            case Operation.SavePosition save -> rows.put(Store.Family.STATE,
+            case Operation.SavePosition save -> rocks.put(store.handle(Store.Family.STATE),
                     Keys.reader(save.reader()), QueueCodec.number(save.sequence()));
             case Operation.TrimEvents trim -> trim(trim);
             case Operation.Quarantine bad -> quarantine(bad);
@@ -109,7 +112,7 @@ final class Batch {
     }
 
     /** Adds counts of queues and the progress; nothing can be added afterwards. */
-    Rows seal(Progress progress) {
+    WriteBatch seal(Progress progress) throws RocksDBException {
         for (Map.Entry<QueueState, Change> each : changes.entrySet()) {
             QueueState queue = each.getKey();
             Change change = each.getValue();
@@ -119,10 +122,10 @@ final class Batch {
                     ? change.oldestMillis
                     : Math.min(queue.oldestMillis(), change.oldestMillis);
             if (!queue.named) {
-                rows.put(Store.Family.STATE,
+                rocks.put(store.handle(Store.Family.STATE),
                         Keys.state(Keys.QUEUE_NAME, queue.number()), QueueCodec.name(queue.key()));
             }
-            rows.put(Store.Family.STATE,
+            rocks.put(store.handle(Store.Family.STATE),
                     Keys.state(Keys.QUEUE_COUNT, queue.number()),
                     QueueCodec.count(new QueueCodec.Count(after, oldest,
                             queue.held() + change.held,
@@ -130,8 +133,8 @@ final class Batch {
                             Math.min(queue.expiryMillis(), change.expiryMillis))));
         }
         contents.seal();
-        rows.put(Store.Family.STATE, Keys.PROGRESS, progress.encode());
-        return rows;
+        rocks.put(store.handle(Store.Family.STATE), Keys.PROGRESS, progress.encode());
+        return rocks;
     }
 
     /** Makes memory follow what is now on disk. */
@@ -154,14 +157,14 @@ final class Batch {
         dropped.forEach(table::remove);
     }
 
-    private void memo(Operation.Memo memo) {
+    private void memo(Operation.Memo memo) throws RocksDBException {
         for (Memos.Change change : memo.changes()) {
             byte[] key = Keys.memo(change.name());
             if (change.value().isPresent()) {
-                rows.put(Store.Family.STATE, key,
+                rocks.put(store.handle(Store.Family.STATE), key,
                         QueueCodec.memo(change.value().get()));
             } else {
-                rows.remove(Store.Family.STATE, key);
+                rocks.delete(store.handle(Store.Family.STATE), key);
                 sums.put(change.name(), NOTHING);
             }
         }
@@ -171,7 +174,7 @@ final class Batch {
     }
 
     /** Reads what is stored once for each name: the sum is exact, for nobody else writes. */
-    private void add(Memos.Addition addition) {
+    private void add(Memos.Addition addition) throws RocksDBException {
         byte[] key = Keys.memo(addition.name());
         byte[] before = sums.get(addition.name());
         if (before == null) {
@@ -180,7 +183,7 @@ final class Batch {
         }
         byte[] after = addition.appliedTo(before);
         sums.put(addition.name(), after);
-        rows.put(Store.Family.STATE, key, QueueCodec.memo(after));
+        rocks.put(store.handle(Store.Family.STATE), key, QueueCodec.memo(after));
     }
 
     List<Operation> operations() {
@@ -227,20 +230,21 @@ final class Batch {
         return sequence > firstSequence;
     }
 
-    private void mail(Operation.NewMail mail) {
+    @Override
+    public void close() {
+        rocks.close();
+    }
+
+    private void mail(Operation.NewMail mail) throws RocksDBException {
         int index = mail.firstChunk();
         for (StoredChunk chunk : mail.chunks()) {
             contents.put(mail.id(), index++, chunk);
         }
         if (mail.firstChunk() > 0) {
-            rows.remove(Store.Family.STATE, Keys.marker(mail.id()));
+            rocks.delete(store.handle(Store.Family.STATE), Keys.marker(mail.id()));
         }
         boolean soon = false;
         for (Operation.NewEnvelope one : mail.envelopes()) {
-            byte[] record = one.record();
-            if (record != null) {
-                rows.add(Store.Family.ENVELOPE, key(one), record);
-            }
             QueueState queue = arrive(one);
             soon = soon || queue.sendsSoon(one.entry().place());
         }
@@ -257,28 +261,20 @@ final class Batch {
         acceptedMails++;
     }
 
-    private static byte[] key(Operation.NewEnvelope one) {
+    private QueueState arrive(Operation.NewEnvelope one) throws RocksDBException {
         Envelope envelope = one.entry().envelope();
-        return Keys.envelope(envelope.id(), envelope.ordinal());
-    }
-
-    private QueueState arrive(Operation.NewEnvelope one) {
-        QueueState queue = queues.queue(one.entry().envelope().queue());
+        byte[] record = one.record();
+        if (record != null) {
+            rocks.put(store.handle(Store.Family.ENVELOPE),
+                    Keys.envelope(envelope.id(), envelope.ordinal()), record);
+        }
+        QueueState queue = queues.queue(envelope.queue());
         arrive(queue, one.entry(), one.schedule());
         return queue;
     }
 
-    /** As {@link #arrive}, but perhaps its record stands there already. */
-    private void arriveAgain(Operation.NewEnvelope one) {
-        byte[] record = one.record();
-        if (record != null) {
-            rows.put(Store.Family.ENVELOPE, key(one), record);
-        }
-        arrive(one);
-    }
-
-    private void arrive(QueueState queue, Entry entry, byte[] schedule) {
-        rows.add(Store.Family.SCHEDULE,
+    private void arrive(QueueState queue, Entry entry, byte[] schedule) throws RocksDBException {
+        rocks.put(store.handle(Store.Family.SCHEDULE),
                 Keys.schedule(queue.number(), entry.place()), schedule);
         Change change = change(queue);
         change.arrivals.add(entry);
@@ -286,26 +282,26 @@ final class Batch {
         change.expiryMillis = Math.min(change.expiryMillis, entry.envelope().expiresEpochMillis());
     }
 
-    private void depart(QueueState queue, Place place) {
-        rows.remove(Store.Family.SCHEDULE,
+    private void depart(QueueState queue, Place place) throws RocksDBException {
+        rocks.singleDelete(store.handle(Store.Family.SCHEDULE),
                 Keys.schedule(queue.number(), place));
         change(queue).departures.add(place);
     }
 
-    private void chunk(Operation.Chunk chunk) {
+    private void chunk(Operation.Chunk chunk) throws RocksDBException {
         if (chunk.index() == 0) {
-            rows.add(Store.Family.STATE, Keys.marker(chunk.id()),
+            rocks.put(store.handle(Store.Family.STATE), Keys.marker(chunk.id()),
                     QueueCodec.number(0));
         }
         contents.putEarly(chunk.id(), chunk.index(), chunk.value());
     }
 
-    private void discard(Operation.Discard discard) {
+    private void discard(Operation.Discard discard) throws RocksDBException {
         contents.remove(discard.id(), discard.chunks());
-        rows.remove(Store.Family.STATE, Keys.marker(discard.id()));
+        rocks.delete(store.handle(Store.Family.STATE), Keys.marker(discard.id()));
     }
 
-    private void settle(Operation.Settle settle) {
+    private void settle(Operation.Settle settle) throws RocksDBException {
         SpoolId id = new SpoolId(settle.place().id());
         byte[] envelopeKey = Keys.envelope(id, settle.place().ordinal());
         if (settle.held()) {
@@ -317,7 +313,7 @@ final class Batch {
         if (rest != null) {
             byte[] record = rest.record();
             if (record != null) {
-                rows.put(Store.Family.ENVELOPE, envelopeKey, record);
+                rocks.put(store.handle(Store.Family.ENVELOPE), envelopeKey, record);
             }
             arrive(settle.queue(), rest.entry(), rest.schedule());
             if (settle.envelopesOfMessage() == 1) {
@@ -325,7 +321,7 @@ final class Batch {
                 settled.add(id.value());
             }
         } else {
-            rows.remove(Store.Family.ENVELOPE, envelopeKey);
+            rocks.delete(store.handle(Store.Family.ENVELOPE), envelopeKey);
             if (counts.isLast(id.value(), settle.envelopesOfMessage())) {
                 endContent(id, settle.contentBytes(), settle.keepUntil());
             }
@@ -342,49 +338,49 @@ final class Batch {
     }
 
     /** The last envelope is gone: the content goes too, or is kept for a while. */
-    private void endContent(SpoolId id, long sizeBytes, long keepUntil) {
+    private void endContent(SpoolId id, long sizeBytes, long keepUntil) throws RocksDBException {
         liveBytes -= sizeBytes;
         settled.add(id.value());
         if (keepUntil == 0) {
             contents.remove(id, Content.chunksOf(sizeBytes));
         } else {
             keptBytes += sizeBytes;
-            rows.put(Store.Family.KEPT, Keys.kept(keepUntil, id.value()),
+            rocks.put(store.handle(Store.Family.KEPT), Keys.kept(keepUntil, id.value()),
                     QueueCodec.number(sizeBytes));
         }
     }
 
-    private void forget(Operation.Forget forget) {
+    private void forget(Operation.Forget forget) throws RocksDBException {
         keptBytes -= forget.contentBytes();
         contents.remove(forget.id(), Content.chunksOf(forget.contentBytes()));
-        rows.remove(Store.Family.KEPT,
+        rocks.delete(store.handle(Store.Family.KEPT),
                 Keys.kept(forget.keptUntil(), forget.id().value()));
     }
 
-    private void hold(Operation.Hold hold) {
+    private void hold(Operation.Hold hold) throws RocksDBException {
         depart(hold.queue(), hold.place());
-        rows.put(Store.Family.HELD, Keys.held(hold.queue().number(),
+        rocks.put(store.handle(Store.Family.HELD), Keys.held(hold.queue().number(),
                 hold.place().id(), hold.place().ordinal()), hold.record());
         change(hold.queue()).held++;
         event(hold.event());
     }
 
-    private void release(Operation.Release release) {
+    private void release(Operation.Release release) throws RocksDBException {
         unhold(release.queue(), release.envelope().entry().place());
-        arriveAgain(release.envelope());
+        arrive(release.envelope());
         event(release.event());
     }
 
-    private void unhold(QueueState queue, Place place) {
-        rows.remove(Store.Family.HELD,
+    private void unhold(QueueState queue, Place place) throws RocksDBException {
+        rocks.delete(store.handle(Store.Family.HELD),
                 Keys.held(queue.number(), place.id(), place.ordinal()));
         change(queue).held--;
     }
 
-    private void move(Operation.Move move) {
+    private void move(Operation.Move move) throws RocksDBException {
         depart(move.queue(), move.place());
         for (Operation.NewEnvelope one : move.to()) {
-            arriveAgain(one);
+            arrive(one);
         }
         if (move.to().size() > 1) {
             counts.split(move.place().id(), move.to().size() - 1);
@@ -392,37 +388,37 @@ final class Batch {
         event(move.event());
     }
 
-    private void quarantine(Operation.Quarantine bad) {
+    private void quarantine(Operation.Quarantine bad) throws RocksDBException {
         byte[] key = Keys.schedule(bad.queue().number(), bad.place());
-        rows.put(Store.Family.STATE, Keys.quarantine(key),
+        rocks.put(store.handle(Store.Family.STATE), Keys.quarantine(key),
                 QueueCodec.quarantine(bad.schedule(), bad.why()));
         depart(bad.queue(), bad.place());
     }
 
-    private void event(Operation.Recorded event) {
+    private void event(Operation.Recorded event) throws RocksDBException {
         sequence++;
-        rows.add(Store.Family.EVENT, Keys.event(sequence), event.record());
+        rocks.put(store.handle(Store.Family.EVENT), Keys.event(sequence), event.record());
         SpoolId id = event.id();
         if (id != null) {
-            rows.add(Store.Family.EVENT_OF, Keys.eventOf(id.value(), sequence),
+            rocks.put(store.handle(Store.Family.EVENT_OF), Keys.eventOf(id.value(), sequence),
                     NOTHING);
         }
     }
 
-    private void trim(Operation.TrimEvents trim) {
-        rows.removeRange(Store.Family.EVENT, Keys.event(0),
+    private void trim(Operation.TrimEvents trim) throws RocksDBException {
+        rocks.deleteRange(store.handle(Store.Family.EVENT), Keys.event(0),
                 Keys.event(trim.beforeSequence()));
-        rows.removeRange(Store.Family.EVENT_OF, Keys.eventBucket(0),
+        rocks.deleteRange(store.handle(Store.Family.EVENT_OF), Keys.eventBucket(0),
                 Keys.eventBucket(Keys.bucketOf(trim.beforeSequence())));
     }
 
-    private void drop(QueueState queue) {
+    private void drop(QueueState queue) throws RocksDBException {
         if (queue.idleFor(0) && !changes.containsKey(queue)) {
             // whatever comes of this batch, mail that arrives later writes the name again
             queue.named = false;
-            rows.remove(Store.Family.STATE,
+            rocks.delete(store.handle(Store.Family.STATE),
                     Keys.state(Keys.QUEUE_NAME, queue.number()));
-            rows.remove(Store.Family.STATE,
+            rocks.delete(store.handle(Store.Family.STATE),
                     Keys.state(Keys.QUEUE_COUNT, queue.number()));
             dropped.add(queue);
         }

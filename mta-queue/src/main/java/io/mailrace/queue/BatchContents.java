@@ -5,6 +5,8 @@ import io.mailrace.core.SpoolId;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
+import org.rocksdb.RocksDBException;
+import org.rocksdb.WriteBatch;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -20,59 +22,54 @@ final class BatchContents {
     private final Store store;
     private final SpoolLog log;
     private final boolean logged;
-    private final Rows rows;
+    private final WriteBatch rocks;
     private final Map<Integer, SpoolLog.Live> changes = new HashMap<>();
     /** Where chunks are after this batch that it touches more than once; empty: in no slot. */
     private final Map<Chunk, Optional<LogPlace>> moved = new HashMap<>();
 
-    BatchContents(Store store, SpoolLog log, boolean logged, Rows rows) {
+    BatchContents(Store store, SpoolLog log, boolean logged, WriteBatch rocks) {
         this.store = store;
         this.log = log;
         this.logged = logged;
-        this.rows = rows;
+        this.rocks = rocks;
     }
 
     /** Adds the chunk of a message that is accepted in this batch. */
-    void put(SpoolId id, int index, StoredChunk value) {
+    void put(SpoolId id, int index, StoredChunk value) throws RocksDBException {
         if (logged) {
-            begin(id, index, value);
+            append(id, index, value);
         } else {
-            rows.add(Store.Family.CONTENT, Keys.content(id, index), value.joined());
+            rocks.put(store.handle(Store.Family.CONTENT), Keys.content(id, index),
+                    value.joined());
         }
     }
 
     /** Adds a chunk of a message that may be given up in the same batch. */
-    void putEarly(SpoolId id, int index, StoredChunk value) {
+    void putEarly(SpoolId id, int index, StoredChunk value) throws RocksDBException {
         if (logged) {
-            moved.put(new Chunk(id.value(), index), Optional.of(begin(id, index, value)));
+            moved.put(new Chunk(id.value(), index), Optional.of(append(id, index, value)));
         } else {
             put(id, index, value);
         }
     }
 
-    private LogPlace begin(SpoolId id, int index, StoredChunk value) {
-        LogPlace place = append(id, index, value);
-        rows.add(Store.Family.IN_LOG, Keys.content(id, index), place.encode());
-        return place;
-    }
-
-    /** Puts bytes into the log; whoever calls notes where they are. */
-    private LogPlace append(SpoolId id, int index, StoredChunk value) {
+    private LogPlace append(SpoolId id, int index, StoredChunk value) throws RocksDBException {
         LogPlace place = log.append(id.value(), index, value);
+        rocks.put(store.handle(Store.Family.IN_LOG), Keys.content(id, index), place.encode());
         count(place, 1);
         return place;
     }
 
-    void remove(SpoolId id, int chunks) {
+    void remove(SpoolId id, int chunks) throws RocksDBException {
         for (int index = 0; index < chunks; index++) {
             byte[] key = Keys.content(id, index);
             if (!leaveLog(id, index, key)) {
-                rows.remove(Store.Family.CONTENT, key);
+                rocks.singleDelete(store.handle(Store.Family.CONTENT), key);
             }
         }
     }
 
-    private boolean leaveLog(SpoolId id, int index, byte[] key) {
+    private boolean leaveLog(SpoolId id, int index, byte[] key) throws RocksDBException {
         try {
             Optional<LogPlace> place = place(id, index, key);
             if (place.isEmpty()) {
@@ -83,10 +80,10 @@ final class BatchContents {
             // Settled mail must not be kept by that. Where all is closed, what follows fails.
             LOG.error("place of a content in the log cannot be read, its slot is not freed id={}"
                     + " reason=\"{}\"", id, damaged.getMessage());
-            rows.remove(Store.Family.IN_LOG, key);
+            rocks.delete(store.handle(Store.Family.IN_LOG), key);
             return false;
         }
-        rows.remove(Store.Family.IN_LOG, key);
+        rocks.delete(store.handle(Store.Family.IN_LOG), key);
         moved.put(new Chunk(id.value(), index), Optional.empty());
         return true;
     }
@@ -102,23 +99,21 @@ final class BatchContents {
     }
 
     /** Writes chunks again that are neither gone nor moved by now. */
-    void relocate(Operation.Relocate chunks) {
+    void relocate(Operation.Relocate chunks) throws RocksDBException {
         for (Operation.Moving chunk : chunks.moving()) {
-            byte[] key = Keys.content(chunk.id(), chunk.index());
-            Optional<LogPlace> place = place(chunk.id(), chunk.index(), key);
+            Optional<LogPlace> place = place(chunk.id(), chunk.index(),
+                    Keys.content(chunk.id(), chunk.index()));
             if (logged && place.isPresent() && place.get().equals(chunk.from())) {
                 count(chunk.from(), -1);
-                LogPlace to = append(chunk.id(), chunk.index(), chunk.value());
-                rows.put(Store.Family.IN_LOG, key, to.encode());
-                moved.put(new Chunk(chunk.id().value(), chunk.index()), Optional.of(to));
+                putEarly(chunk.id(), chunk.index(), chunk.value());
             }
         }
     }
 
     /** Adds what is needed of each slot after this batch. */
-    void seal() {
+    void seal() throws RocksDBException {
         for (Map.Entry<Integer, SpoolLog.Live> change : changes.entrySet()) {
-            rows.put(Store.Family.STATE, Keys.state(Keys.SLOT, change.getKey()),
+            rocks.put(store.handle(Store.Family.STATE), Keys.state(Keys.SLOT, change.getKey()),
                     QueueCodec.live(log.live(change.getKey()).plus(change.getValue())));
         }
     }

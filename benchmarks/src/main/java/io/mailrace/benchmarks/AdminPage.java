@@ -15,6 +15,7 @@ import java.util.concurrent.locks.LockSupport;
 
 /** Asks a daemon over its admin socket, at most two seconds each time. Any thread. */
 record AdminPage(Path socket) {
+    private static final int TRIES = 15;
     private static final long LIMIT_NANOS = TimeUnit.SECONDS.toNanos(2);
     private static final long POLL_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
     private static final int MAX_BYTES = 8 << 20;
@@ -52,6 +53,23 @@ record AdminPage(Path socket) {
     /** The sum of a metric over its labels; empty when nobody answers or it is not there. */
     OptionalLong metric(String name) {
         return metricIn(get("/metrics").orElse(""), name);
+    }
+
+    /**
+     * As {@link #metric}, of a daemon that runs: on a busy machine an answer may take its time.
+     *
+     * @throws IOException when it does not come in half a minute
+     */
+    long present(String name) throws IOException {
+        long deadline = System.nanoTime() + TRIES * LIMIT_NANOS;
+        while (System.nanoTime() < deadline) {
+            OptionalLong value = metric(name);
+            if (value.isPresent()) {
+                return value.getAsLong();
+            }
+            LockSupport.parkNanos(POLL_NANOS);
+        }
+        throw new IOException("no answer to a question for " + name);
     }
 
     static OptionalLong metricIn(String page, String name) {

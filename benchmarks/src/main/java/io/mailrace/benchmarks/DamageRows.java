@@ -67,7 +67,7 @@ final class DamageRows {
             file.write(bytes);
         }
         lab.restart();
-        lab.check(lab.daemon().admin().metric("spool_lost_batches_total").orElse(-1) == 0,
+        lab.check(lab.daemon().admin().present("spool_lost_batches_total") == 0,
                 "says that batches are lost");
         lab.recovered("garbage ignored");
         lab.send(AFTER);
@@ -84,7 +84,7 @@ final class DamageRows {
         lab.restart();
         List<String> lines = lab.logLines("took batches from the log");
         lab.check(lines.size() == 1, "nothing is said to be taken from the log");
-        lab.check(lab.daemon().admin().metric("spool_lost_batches_total").orElse(-1) == 0,
+        lab.check(lab.daemon().admin().present("spool_lost_batches_total") == 0,
                 "says that batches are lost");
         lab.send(AFTER);
         lab.network().refuse(false);
@@ -104,7 +104,7 @@ final class DamageRows {
         byte[] damaged = Files.readAllBytes(log);
         lab.allowLoss();
         lab.restart();
-        long told = lab.daemon().admin().metric("spool_lost_batches_total").orElse(-1);
+        long told = lab.daemon().admin().present("spool_lost_batches_total");
         List<String> lines = lab.logLines("committed batches");
         lab.check(told > 0, "spool_lost_batches_total is " + told);
         lab.check(lines.stream().anyMatch(l -> l.contains("ERROR")), "no ERROR in the log");
@@ -155,7 +155,7 @@ final class DamageRows {
         FaultLab.await(FaultLab.PATIENCE, () -> lab.missing() <= 1);
         List<String> told = lab.daemon().log().substring(logged).lines()
                 .filter(l -> l.contains("ERROR") || l.contains("WARN")).toList();
-        long aside = lab.daemon().admin().metric("spool_envelopes_quarantined_total").orElse(-1);
+        long aside = lab.daemon().admin().present("spool_envelopes_quarantined_total");
         lab.check(!told.isEmpty(), "the damage is not told in the log");
         lab.check(lab.missing() > 0, "the damage hit no mail");
         lab.check(family.equals("schedule") || lab.missing() <= MAIL / 3,

@@ -4,6 +4,7 @@ package io.mailrace.benchmarks;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.mailrace.core.TimeSource;
+import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.BitSet;
@@ -73,8 +74,8 @@ class WarmupCrashTest {
         return TimeUnit.MILLISECONDS.toHours(TimeSource.system().epochMillis());
     }
 
-    private static long used(DaemonProcess daemon) {
-        return daemon.admin().metric("warmup_used_messages").orElse(0);
+    private static long used(DaemonProcess daemon) throws IOException {
+        return daemon.admin().present("warmup_used_messages");
     }
 
     /** The queues, and why they wait. */
@@ -93,7 +94,7 @@ class WarmupCrashTest {
     private static String log(DaemonProcess daemon) {
         try {
             return daemon.log();
-        } catch (java.io.IOException unreadable) {
+        } catch (IOException unreadable) {
             return unreadable.toString();
         }
     }

@@ -16,6 +16,8 @@ import org.jspecify.annotations.Nullable;
  */
 record LogEntry(Kind kind, int length, long number, long second, long run) {
     static final int HEAD_BYTES = 36;
+    /** What follows the head of a slot: the run of the batch before. */
+    static final int RUN_BYTES = 8;
     private static final int MAGIC = 0x4d524c00;
     private static final int SUMMED = HEAD_BYTES - RecordWriter.CRC_BYTES;
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.mailrace.queue;
 
+import io.mailrace.core.TimeSource;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.ClosedChannelException;
@@ -8,10 +9,13 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -38,6 +42,27 @@ class LogFiles implements AutoCloseable {
 
     LogFiles(Path folder) {
         this.folder = folder;
+    }
+
+    /**
+     * Gives the log of a spool another name, for a person, when there is one.
+     *
+     * @throws SpoolException when the disk refuses
+     */
+    static Optional<Path> setAside(Path spool) {
+        Path log = spool.resolve(FOLDER);
+        if (!Files.exists(log)) {
+            return Optional.empty();
+        }
+        Path aside = spool.resolve("log-replaced-" + TimeSource.system().epochMillis());
+        try {
+            Files.move(log, aside, StandardCopyOption.ATOMIC_MOVE);
+            Folders.sync(spool);
+            return Optional.of(aside);
+        } catch (IOException refused) {
+            throw SpoolException.ofDisk("log of the spool cannot be set aside: " + refused,
+                    refused);
+        }
     }
 
     Path file(int slot) {
@@ -110,6 +135,15 @@ class LogFiles implements AutoCloseable {
         ByteBuffer bytes = ByteBuffer.allocate(LogEntry.HEAD_BYTES);
         read(slot, offset, bytes);
         return LogEntry.read(bytes.flip());
+    }
+
+    /** The run a slot goes on from; empty where it does not say. Its first batch sums it. */
+    OptionalLong runBefore(int slot, LogEntry head) {
+        ByteBuffer run = ByteBuffer.allocate(LogEntry.RUN_BYTES);
+        read(slot, LogEntry.HEAD_BYTES, run);
+        return head.length() == LogEntry.RUN_BYTES && !run.hasRemaining()
+                ? OptionalLong.of(run.getLong(0))
+                : OptionalLong.empty();
     }
 
     /**

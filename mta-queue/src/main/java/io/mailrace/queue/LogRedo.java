@@ -6,7 +6,7 @@ import java.util.Deque;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.NavigableMap;
+import java.util.OptionalLong;
 import java.util.Set;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
@@ -22,24 +22,16 @@ import org.slf4j.LoggerFactory;
  */
 final class LogRedo {
     /*
-     * The database names the place of its newest batch. What follows in that slot came later; where
-     * it ends, the slot that begins with a later batch goes on. Each batch names the one committed
-     * before it. So the way back from the newest to the one the database has is what was committed;
-     * batches beside that way were refused by the database and reported as failed.
+     * The database names the place of its newest batch. What follows it in the log is read run by
+     * run: the rest of that of the newest batch, then those that say that they go on from where
+     * another ends. The number of a batch alone does not tell: after a loss numbers are given a
+     * second time. A run that begins where another one does committed nothing, or it would have
+     * been taken before the other one began.
      */
     private static final Logger LOG = LoggerFactory.getLogger(LogRedo.class);
 
-    /**
-     * A batch that is not in the database.
-     *
-     * @param from where it begins
-     * @param offset of its head, behind its chunks
-     */
-    private record Found(int slot, long from, long offset, LogEntry head) {}
-
     private final LogFiles files;
     private final Progress progress;
-    private final NavigableMap<Long, Found> found = new TreeMap<>();
 
     private LogRedo(LogFiles files, Progress progress) {
         this.files = files;
@@ -47,9 +39,9 @@ final class LogRedo {
     }
 
     /** Numbers of the committed batches the database lacks, in order. */
-    static List<Long> missing(LogFiles files, Progress progress) {
-        return new LogRedo(files, progress).find(Long.MAX_VALUE).stream()
-                .map(batch -> batch.head.number()).toList();
+    static List<Long> missing(LogFiles files, Progress progress, long newest) {
+        return new LogRedo(files, progress).find(newest).stream()
+                .map(batch -> batch.head().number()).toList();
     }
 
     /**
@@ -64,14 +56,14 @@ final class LogRedo {
             return;
         }
         LogFiles files = store.log();
-        Deque<Found> missing = new LogRedo(files, progress).find(newest);
+        Deque<LogRun.Found> missing = new LogRedo(files, progress).find(newest);
         if (missing.isEmpty()) {
             return;
         }
         secure(files, missing);
         try {
-            for (Found one : missing) {
-                byte[] changes = files.changes(one.slot, one.from, one.offset, one.head);
+            for (LogRun.Found one : missing) {
+                byte[] changes = one.changes(files);
                 if (changes == null) {
                     throw new SpoolException("log of the spool changed while it was read");
                 }
@@ -85,23 +77,23 @@ final class LogRedo {
                     + refused.getMessage(), refused);
         }
         LOG.info("took batches from the log that the database lacked count={} newest={}",
-                missing.size(), missing.getLast().head.number());
+                missing.size(), missing.getLast().head().number());
     }
 
     /**
      * What was read may be in the memory of the machine only: a process died before its sync, or a
      * sync failed. The database must not rely on it before it is on the disk.
      */
-    private static void secure(LogFiles files, Deque<Found> missing) {
+    private static void secure(LogFiles files, Deque<LogRun.Found> missing) {
         Map<Integer, Long> ends = new TreeMap<>();
-        missing.forEach(one -> ends.merge(one.slot, one.head.end(one.offset), Math::max));
+        missing.forEach(one -> ends.merge(one.slot(), one.end(), Math::max));
         ends.forEach(files::writeAgain);
     }
 
-    /** Notes that no batch of the log is newer than the database. */
+    /** Notes that no batch of the log is newer than the database, in a batch that is in none. */
     static void leave(Store store) throws RocksDBException {
         Progress progress = readable(store);
-        if (progress != null && !progress.log().isNone()) {
+        if (progress != null) {
             try (WriteBatch batch = new WriteBatch()) {
                 batch.put(store.handle(Store.Family.STATE), Keys.PROGRESS,
                         progress.withoutLog().encode());
@@ -124,11 +116,34 @@ final class LogRedo {
         }
     }
 
-    private Deque<Found> find(long newest) {
+    /** The batches from the one the database has to the newest that can be reached from it. */
+    private Deque<LogRun.Found> find(long newest) {
+        Deque<LogRun.Found> way = new ArrayDeque<>();
+        Set<Long> runs = new HashSet<>();
+        long batch = progress.batch();
+        long run = progress.log().run();
+        runs.add(run);
+        Deque<LogRun.Found> more = behindMark(newest);
+        if (more.isEmpty()) {
+            more = ofLaterRun(batch, run, runs, newest);
+        }
+        while (!more.isEmpty()) {
+            way.addAll(more);
+            batch = more.getLast().head().number();
+            run = more.getLast().head().run();
+            runs.add(run);
+            more = ofLaterRun(batch, run, runs, newest);
+        }
+        files.close();
+        return way;
+    }
+
+    private Deque<LogRun.Found> behindMark(long newest) {
         Progress.LogMark mark = progress.log();
         if (mark.isNone()) {
             return new ArrayDeque<>();
         }
+        LogRun run = new LogRun(files, mark.run(), progress.batch());
         LogEntry anchor = files.head(mark.slot(), mark.offset());
         if (anchor == null || anchor.kind() != LogEntry.Kind.BATCH
                 || anchor.number() != progress.batch() || anchor.run() != mark.run()) {
@@ -136,70 +151,29 @@ final class LogRedo {
             LOG.warn("the log of the spool does not hold the newest batch of its database"
                     + " batch={}", progress.batch());
         } else {
-            follow(mark.slot(), anchor.end(mark.offset()));
+            run.read(mark.slot(), anchor.end(mark.offset()));
         }
-        Set<Integer> seen = new HashSet<>(Set.of(mark.slot()));
-        for (@Nullable
-        Integer next = next(seen); next != null; next = next(seen)) {
-            seen.add(next);
-            follow(next, 0);
-        }
-        files.close();
-        return wayTo(newest);
+        return run.way(newest);
     }
 
-    /** Reads a slot on from an offset for as long as later batches follow. */
-    private void follow(int slot, long from) {
-        long begins = from;
-        long offset = from;
-        while (true) {
-            LogEntry head = files.head(slot, offset);
-            if (head == null || head.run() != progress.log().run()) {
-                return;
-            }
-            if (head.kind() == LogEntry.Kind.BATCH) {
-                if (head.number() <= highest()
-                        || files.changes(slot, begins, offset, head) == null) {
-                    return;
-                }
-                found.put(head.number(), new Found(slot, begins, offset, head));
-                begins = head.end(offset);
-            }
-            offset = head.end(offset);
-        }
-    }
-
-    private long highest() {
-        return found.isEmpty() ? progress.batch() : found.lastKey();
-    }
-
-    /** The slot that goes on: of those that begin later, the first. */
-    private @Nullable Integer next(Set<Integer> seen) {
-        @Nullable
-        Integer best = null;
-        long first = Long.MAX_VALUE;
+    /**
+     * What the process committed that began where a batch ends.
+     *
+     * @param run of that batch; 0 when it is in no log
+     * @param not these runs do not follow
+     */
+    private Deque<LogRun.Found> ofLaterRun(long batch, long run, Set<Long> not, long newest) {
         for (int slot : files.slots()) {
-            LogEntry head = seen.contains(slot) ? null : files.head(slot, 0);
-            if (head != null && head.kind() == LogEntry.Kind.SLOT
-                    && head.run() == progress.log().run() && head.number() > highest()
-                    && head.number() < first) {
-                best = slot;
-                first = head.number();
+            LogEntry head = files.head(slot, 0);
+            if (head == null || head.kind() != LogEntry.Kind.SLOT || head.second() != batch
+                    || not.contains(head.run())
+                    || !files.runBefore(slot, head).equals(OptionalLong.of(run))) {
+                continue;
             }
-        }
-        return best;
-    }
-
-    /** The batches from the one the database has to the newest that can be reached from it. */
-    private Deque<Found> wayTo(long newest) {
-        for (long last : found.headMap(newest, true).descendingKeySet()) {
-            Deque<Found> way = new ArrayDeque<>();
-            long at = last;
-            for (Found batch = found.get(at); batch != null; batch = found.get(at)) {
-                way.addFirst(batch);
-                at = batch.head.second();
-            }
-            if (at == progress.batch()) {
+            LogRun later = new LogRun(files, head.run(), batch);
+            later.read(slot, 0);
+            Deque<LogRun.Found> way = later.way(newest);
+            if (!way.isEmpty()) {
                 return way;
             }
         }

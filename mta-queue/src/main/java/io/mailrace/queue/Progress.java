@@ -49,9 +49,10 @@ record Progress(long batch, long newestEvent, long spoolEpochMillis, long newest
                         : new LogMark(in.i64(), in.number(), in.i64())));
     }
 
-    /** The same for a copy without the log. */
+    /** The next batch, without anything new: for a copy without the log. */
     Progress withoutLog() {
-        return new Progress(batch, newestEvent, spoolEpochMillis, newestId, steppedAtEpochMillis,
+        return new Progress(batch + 1, newestEvent, spoolEpochMillis, newestId,
+                steppedAtEpochMillis,
                 stepMillis, nextQueueNumber, liveBytes, keptBytes, LogMark.NONE);
     }
 }

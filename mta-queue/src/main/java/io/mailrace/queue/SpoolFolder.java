@@ -90,7 +90,7 @@ public final class SpoolFolder {
 
     private static int missing(Store store) {
         try {
-            return LogRedo.missing(store.log(), store.progress()).size();
+            return LogRedo.missing(store.log(), store.progress(), Long.MAX_VALUE).size();
         } catch (SpoolException damaged) {
             // Told by the check.
             return 0;
@@ -209,10 +209,7 @@ public final class SpoolFolder {
         Folders.remove(half);
         try {
             copy(backup.resolve(DB), half);
-            if (Files.exists(log)) {
-                Files.move(log, target.resolve("log-replaced-"
-                        + TimeSource.system().epochMillis()), StandardCopyOption.ATOMIC_MOVE);
-            }
+            LogFiles.setAside(target);
             if (Files.exists(backup.resolve(LogFiles.FOLDER))) {
                 copy(backup.resolve(LogFiles.FOLDER), log);
             }

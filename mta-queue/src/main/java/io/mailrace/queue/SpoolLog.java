@@ -64,7 +64,8 @@ final class SpoolLog implements AutoCloseable {
     private final ByteBuffer buffer = ByteBuffer.allocateDirect(BUFFER_BYTES);
     private @Nullable FileChannel out;
     private volatile int head = -1;
-    private int anchor = -1;
+    /** Where the newest committed batch stands: that slot is the anchor. */
+    private Progress.LogMark newest = Progress.LogMark.NONE;
     /** Highest number given out: one that was removed does not come back, a reader may have it. */
     private int highest = -1;
     /** Slots the disk refused lately. */
@@ -91,7 +92,7 @@ final class SpoolLog implements AutoCloseable {
         }
         slots.putAll(stored);
         highest = slots.keySet().stream().mapToInt(slot -> slot).max().orElse(-1);
-        anchor(progress.log());
+        newest = progress.log();
     }
 
     /** The slots in which something is needed, as a database has it. */
@@ -145,13 +146,15 @@ final class SpoolLog implements AutoCloseable {
         unsynced = false;
         buffer.clear();
         sum.reset();
-        head(new LogEntry(LogEntry.Kind.SLOT, 0, first, before, run));
+        head(new LogEntry(LogEntry.Kind.SLOT, LogEntry.RUN_BYTES, first, before, run));
+        ByteBuffer.wrap(small).putLong(newest.run());
+        put(small, LogEntry.RUN_BYTES);
     }
 
     private int next(Set<Integer> not) {
         for (Map.Entry<Integer, Live> slot : slots.entrySet()) {
             int number = slot.getKey();
-            if (isFree(slot) && !isPinned(number) && number != anchor && !not.contains(number)
+            if (isFree(slot) && !isPinned(number) && !isAnchor(number) && !not.contains(number)
                     && !refused.contains(number)) {
                 return number;
             }
@@ -218,13 +221,13 @@ final class SpoolLog implements AutoCloseable {
         }
     }
 
-    private void anchor(Progress.LogMark newest) {
-        anchor = newest.isNone() ? -1 : newest.slot();
+    private boolean isAnchor(int slot) {
+        return !newest.isNone() && newest.slot() == slot;
     }
 
     /** The batch that stands there is in the database: this is needed from now on. */
     void committed(Progress.LogMark mark, Map<Integer, Live> changes) {
-        anchor(mark);
+        newest = mark;
         changes.forEach((slot, change) -> slots.merge(slot, change, Live::plus));
     }
 
@@ -284,7 +287,7 @@ final class SpoolLog implements AutoCloseable {
     /** Removes files nothing of which is needed, but for some. Only when the database is synced. */
     void trim(int keep) {
         List<Integer> free = new ArrayList<>();
-        slots.entrySet().stream().filter(this::isFree).filter(slot -> slot.getKey() != anchor)
+        slots.entrySet().stream().filter(this::isFree).filter(slot -> !isAnchor(slot.getKey()))
                 .filter(slot -> !isPinned(slot.getKey()))
                 .forEach(slot -> free.add(slot.getKey()));
         while (free.size() > keep) {

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
+import java.io.RandomAccessFile;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
@@ -14,6 +15,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.Set;
+import java.util.zip.CRC32C;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -33,8 +35,9 @@ class LogRedoTest {
                 return channel;
             }
         };
-        final SpoolLog log = new SpoolLog(files, SpoolFixture.SLOT_BYTES);
+        SpoolLog log = new SpoolLog(files, SpoolFixture.SLOT_BYTES);
         Progress.LogMark first = Progress.LogMark.NONE;
+        Progress.LogMark newest = Progress.LogMark.NONE;
 
         void turn(long next, long before) {
             log.turn(next, before, Set.of());
@@ -52,11 +55,27 @@ class LogRedoTest {
             }
             log.commit(number, before, new byte[]{1, 2, 3}, true);
             log.committed(end, Map.of(end.slot(), new SpoolLog.Live(1, 3000)));
+            newest = end;
             return end.slot();
         }
 
         List<Long> missing(long have) {
-            return LogRedo.missing(files, new Progress(have, 0, 0, 0, 0, 0, 1, 0, 0, first));
+            return missing(have, first);
+        }
+
+        List<Long> missing(long have, Progress.LogMark mark) {
+            return LogRedo.missing(files, progress(have, mark), Long.MAX_VALUE);
+        }
+
+        /** Another process goes on behind a batch the database has. */
+        void restart(long have, Progress.LogMark mark) {
+            log.close();
+            log = new SpoolLog(files, SpoolFixture.SLOT_BYTES);
+            log.start(Map.of(), progress(have, mark));
+        }
+
+        private Progress progress(long have, Progress.LogMark mark) {
+            return new Progress(have, 0, 0, 0, 0, 0, 1, 0, 0, mark);
         }
     }
 
@@ -109,6 +128,108 @@ class LogRedoTest {
         Files.write(bench.files.file(bench.files.slots().getFirst()), new byte[100]);
         assertThat(bench.missing(1)).containsExactly(2L);
         assertThat(bench.missing(2)).isEmpty();
+    }
+
+    /** The first batch a process writes is on the disk of the database, whose disk is damaged. */
+    @Test
+    void redo_databaseWithoutAnyBatch_takesTheLogFromItsStart() throws Exception {
+        Bench bench = new Bench();
+        bench.turn(1, 0);
+        bench.batch(1, 0);
+        bench.batch(2, 1);
+        bench.turn(3, 2);
+        bench.batch(3, 2);
+        assertThat(bench.missing(0, Progress.LogMark.NONE)).containsExactly(1L, 2L, 3L);
+        bench.log.close();
+        Files.write(bench.files.file(0), new byte[100]);
+        assertThat(bench.missing(0, Progress.LogMark.NONE)).isEmpty();
+    }
+
+    @Test
+    void redo_databaseOfAnEarlierRun_goesOnThroughTheLaterOnes() {
+        Bench bench = new Bench();
+        bench.turn(1, 0);
+        bench.batch(1, 0);
+        Progress.LogMark one = bench.newest;
+        bench.batch(2, 1);
+        Progress.LogMark two = bench.newest;
+        bench.restart(2, two);
+        bench.turn(3, 2);
+        bench.batch(3, 2);
+        bench.log.turn(4, 3, Set.copyOf(bench.files.slots()));
+        bench.batch(4, 3);
+        Progress.LogMark four = bench.newest;
+        bench.restart(4, four);
+        bench.log.turn(5, 4, Set.copyOf(bench.files.slots()));
+        bench.batch(5, 4);
+        assertThat(bench.missing(1, one)).containsExactly(2L, 3L, 4L, 5L);
+        assertThat(bench.missing(2, two)).containsExactly(3L, 4L, 5L);
+        assertThat(bench.missing(4, four)).containsExactly(5L);
+        assertThat(bench.missing(5, bench.newest)).isEmpty();
+        assertThat(LogRedo.missing(bench.files, bench.progress(2, two), 4))
+                .as("as far as it is wanted").containsExactly(3L, 4L);
+    }
+
+    /** A process died in its first batch; the next one began behind the same batch. */
+    @Test
+    void redo_runThatCommittedNothing_isSteppedOver() throws Exception {
+        Bench bench = new Bench();
+        bench.turn(1, 0);
+        bench.batch(1, 0);
+        Progress.LogMark one = bench.newest;
+        bench.restart(1, one);
+        bench.turn(2, 1);
+        int torn = bench.batch(2, 1);
+        try (var file = new RandomAccessFile(bench.files.file(torn).toFile(), "rw")) {
+            file.setLength(LogEntry.HEAD_BYTES + 1000);
+        }
+        bench.restart(1, one);
+        bench.turn(2, 1);
+        bench.batch(2, 1);
+        assertThat(bench.missing(1, one)).containsExactly(2L);
+        assertThat(bench.missing(2, bench.newest)).isEmpty();
+    }
+
+    /**
+     * Batches were lost, and others have had their numbers since: what is left of the old ones
+     * follows by its number, but not by its run.
+     */
+    @Test
+    void redo_numbersGivenTwice_areToldApartByTheRunBefore() throws Exception {
+        Bench bench = new Bench();
+        bench.turn(1, 0);
+        bench.batch(1, 0);
+        Progress.LogMark one = bench.newest;
+        bench.restart(1, one);
+        bench.turn(2, 1);
+        int lost = bench.batch(2, 1);
+        bench.turn(3, 2);
+        bench.batch(3, 2);
+        Files.write(bench.files.file(lost), new byte[100]);
+        assertThat(bench.missing(1, one)).isEmpty();
+        bench.restart(1, one);
+        bench.log.turn(2, 1, Set.of(lost + 1));
+        bench.batch(2, 1);
+        assertThat(bench.missing(2, bench.newest)).isEmpty();
+        assertThat(bench.missing(1, one)).containsExactly(2L);
+    }
+
+    /** As slots were written before they named the run of the batch before. */
+    @Test
+    void redo_slotThatNamesNoRunBefore_isTakenWithinItsRunOnly() throws Exception {
+        long run = 77;
+        ByteBuffer slot = ByteBuffer.allocate(SpoolLog.PAGE_BYTES);
+        new LogEntry(LogEntry.Kind.SLOT, 0, 1, 0, run).write(slot);
+        new LogEntry(LogEntry.Kind.BATCH, 3 + RecordWriter.CRC_BYTES, 1, 0, run).write(slot);
+        slot.put(new byte[]{1, 2, 3});
+        CRC32C sum = new CRC32C();
+        sum.update(slot.array(), 0, slot.position());
+        slot.putInt((int) sum.getValue());
+        Bench bench = new Bench();
+        Files.createDirectories(bench.files.file(0).getParent());
+        Files.write(bench.files.file(0), slot.array());
+        assertThat(bench.missing(0, Progress.LogMark.NONE)).isEmpty();
+        assertThat(bench.missing(0, new Progress.LogMark(run, 1, 0))).containsExactly(1L);
     }
 
     @Test

@@ -12,6 +12,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.mailrace.core.Content;
 import io.mailrace.core.SpoolId;
 import io.mailrace.core.testing.FakeTimeSource;
+import java.io.File;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.lang.reflect.Proxy;
@@ -20,6 +21,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -148,6 +150,72 @@ class SpoolLogTest {
             }
         }
         assertThat(problems()).isEmpty();
+    }
+
+    /** Damage in the first thing a run wrote to the database: what follows is lost to it, too. */
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void databaseWithoutItsFirstBatch_hasAllFromTheLog(boolean firstRun) throws Exception {
+        if (!firstRun) {
+            try (SpoolFixture fixture = new SpoolFixture(directory)) {
+                fixture.accept(message("before"), "a@one.test");
+            }
+        }
+        try (SpoolFixture fixture = new SpoolFixture(directory)) {
+            for (int i = 0; i < 25; i++) {
+                fixture.accept(message("m" + i), "u@two.test");
+            }
+            fixture.settle(fixture.take("two.test"), delivered());
+            takeSnapshot();
+        }
+        machineWentDown();
+        try (RandomAccessFile file = new RandomAccessFile(newestLogOfTheDatabase(), "rw")) {
+            assertThat(file.length()).isGreaterThan(1000);
+            file.seek(20);
+            int was = file.read();
+            file.seek(20);
+            file.write(~was);
+        }
+        assertThat(problems()).anyMatch(line -> line.contains("the database lacks"));
+        for (int start = 0; start < 2; start++) {
+            try (SpoolFixture after = new SpoolFixture(directory)) {
+                assertThat(after.metrics.snapshot().get("spool_lost_batches_total")).isZero();
+                assertThat(after.queue("two.test").status().waiting()).isEqualTo(24);
+                assertThat(after.spool.queues().waiting()).isEqualTo(firstRun ? 24 : 25);
+            }
+            assertThat(problems()).isEmpty();
+        }
+    }
+
+    private File newestLogOfTheDatabase() throws IOException {
+        try (Stream<Path> files = Files.list(db())) {
+            return files.filter(file -> file.toString().endsWith(".log")).max(
+                    Comparator.naturalOrder()).orElseThrow().toFile();
+        }
+    }
+
+    /** Somebody removed the database: mail that went out long ago must not go again. */
+    @Test
+    void databaseRemoved_whatItsLogHolds_isSetAside() throws Exception {
+        try (SpoolFixture fixture = new SpoolFixture(directory)) {
+            fixture.accept(message("a"), "a@one.test");
+            fixture.settle(fixture.take("one.test"), delivered());
+        }
+        Folders.remove(db());
+        Files.delete(directory.resolve("commits"));
+        byte[] slot = Files.readAllBytes(slots().getFirst());
+        for (int start = 0; start < 2; start++) {
+            try (SpoolFixture fresh = new SpoolFixture(directory)) {
+                assertThat(fresh.spool.queues().waiting()).isZero();
+                assertThat(fresh.spool.journal().newest()).isZero();
+            }
+        }
+        try (Stream<Path> files = Files.list(directory)) {
+            assertThat(files.filter(path -> path.getFileName().toString().startsWith(
+                    "log-replaced-"))).singleElement()
+                    .satisfies(aside -> assertThat(Files.readAllBytes(
+                            aside.resolve("00000000"))).isEqualTo(slot));
+        }
     }
 
     /** Its submitter was told that it failed, and what came after it was written without it. */

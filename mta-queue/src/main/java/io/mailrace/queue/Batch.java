@@ -9,14 +9,12 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
-import org.rocksdb.RocksDBException;
-import org.rocksdb.WriteBatch;
 
 /**
  * One group commit being put together: what goes to the disk, and what to do in memory once it is
  * there. Nothing in memory changes before {@link #publish}. Confined to {@code spool-commit}.
  */
-final class Batch implements AutoCloseable {
+final class Batch {
 
     /** What becomes of one queue. */
     private static final class Change {
@@ -32,7 +30,7 @@ final class Batch implements AutoCloseable {
     private final Store store;
     private final Queues queues;
     private final MessageCounts counts;
-    private final WriteBatch rocks;
+    private final Rows rows = new Rows();
     private final BatchContents contents;
     private final List<Operation> operations = new ArrayList<>();
     private final Map<QueueState, Change> changes = new LinkedHashMap<>();
@@ -60,18 +58,17 @@ final class Batch implements AutoCloseable {
     }
 
     /** @param newestEvent sequence of the newest committed event */
-    Batch(Store store, BatchLog log, Queues queues, MessageCounts counts, long newestEvent,
-            int sizeHint) {
+    Batch(Store store, BatchLog log, Queues queues, MessageCounts counts,
+            long newestEvent) {
         this.store = store;
         this.queues = queues;
         this.counts = counts;
-        rocks = new WriteBatch(sizeHint);
-        contents = new BatchContents(store, log.log(), log.used(), rocks);
+        contents = new BatchContents(store, log.log(), log.used(), rows);
         sequence = newestEvent;
         firstSequence = newestEvent;
     }
 
-    void add(Operation operation) throws RocksDBException {
+    void add(Operation operation) {
         switch (operation) {
             case Operation.Accept accept -> {
                 mail(accept.mail());
@@ -92,7 +89,7 @@ final class Batch implements AutoCloseable {
                 memo(memo);
                 mustSync = true;
             }
-            case Operation.SavePosition save -> rocks.put(store.handle(Store.Family.STATE),
+            case Operation.SavePosition save -> rows.put(Store.Family.STATE,
                     Keys.reader(save.reader()), QueueCodec.number(save.sequence()));
             case Operation.TrimEvents trim -> trim(trim);
             case Operation.Quarantine bad -> quarantine(bad);
@@ -112,7 +109,7 @@ final class Batch implements AutoCloseable {
     }
 
     /** Adds counts of queues and the progress; nothing can be added afterwards. */
-    WriteBatch seal(Progress progress) throws RocksDBException {
+    Rows seal(Progress progress) {
         for (Map.Entry<QueueState, Change> each : changes.entrySet()) {
             QueueState queue = each.getKey();
             Change change = each.getValue();
@@ -122,10 +119,10 @@ final class Batch implements AutoCloseable {
                     ? change.oldestMillis
                     : Math.min(queue.oldestMillis(), change.oldestMillis);
             if (!queue.named) {
-                rocks.put(store.handle(Store.Family.STATE),
+                rows.put(Store.Family.STATE,
                         Keys.state(Keys.QUEUE_NAME, queue.number()), QueueCodec.name(queue.key()));
             }
-            rocks.put(store.handle(Store.Family.STATE),
+            rows.put(Store.Family.STATE,
                     Keys.state(Keys.QUEUE_COUNT, queue.number()),
                     QueueCodec.count(new QueueCodec.Count(after, oldest,
                             queue.held() + change.held,
@@ -133,8 +130,8 @@ final class Batch implements AutoCloseable {
                             Math.min(queue.expiryMillis(), change.expiryMillis))));
         }
         contents.seal();
-        rocks.put(store.handle(Store.Family.STATE), Keys.PROGRESS, progress.encode());
-        return rocks;
+        rows.put(Store.Family.STATE, Keys.PROGRESS, progress.encode());
+        return rows;
     }
 
     /** Makes memory follow what is now on disk. */
@@ -157,14 +154,14 @@ final class Batch implements AutoCloseable {
         dropped.forEach(table::remove);
     }
 
-    private void memo(Operation.Memo memo) throws RocksDBException {
+    private void memo(Operation.Memo memo) {
         for (Memos.Change change : memo.changes()) {
             byte[] key = Keys.memo(change.name());
             if (change.value().isPresent()) {
-                rocks.put(store.handle(Store.Family.STATE), key,
+                rows.put(Store.Family.STATE, key,
                         QueueCodec.memo(change.value().get()));
             } else {
-                rocks.delete(store.handle(Store.Family.STATE), key);
+                rows.remove(Store.Family.STATE, key);
                 sums.put(change.name(), NOTHING);
             }
         }
@@ -174,7 +171,7 @@ final class Batch implements AutoCloseable {
     }
 
     /** Reads what is stored once for each name: the sum is exact, for nobody else writes. */
-    private void add(Memos.Addition addition) throws RocksDBException {
+    private void add(Memos.Addition addition) {
         byte[] key = Keys.memo(addition.name());
         byte[] before = sums.get(addition.name());
         if (before == null) {
@@ -183,7 +180,7 @@ final class Batch implements AutoCloseable {
         }
         byte[] after = addition.appliedTo(before);
         sums.put(addition.name(), after);
-        rocks.put(store.handle(Store.Family.STATE), key, QueueCodec.memo(after));
+        rows.put(Store.Family.STATE, key, QueueCodec.memo(after));
     }
 
     List<Operation> operations() {
@@ -230,21 +227,20 @@ final class Batch implements AutoCloseable {
         return sequence > firstSequence;
     }
 
-    @Override
-    public void close() {
-        rocks.close();
-    }
-
-    private void mail(Operation.NewMail mail) throws RocksDBException {
+    private void mail(Operation.NewMail mail) {
         int index = mail.firstChunk();
         for (StoredChunk chunk : mail.chunks()) {
             contents.put(mail.id(), index++, chunk);
         }
         if (mail.firstChunk() > 0) {
-            rocks.delete(store.handle(Store.Family.STATE), Keys.marker(mail.id()));
+            rows.remove(Store.Family.STATE, Keys.marker(mail.id()));
         }
         boolean soon = false;
         for (Operation.NewEnvelope one : mail.envelopes()) {
+            byte[] record = one.record();
+            if (record != null) {
+                rows.add(Store.Family.ENVELOPE, key(one), record);
+            }
             QueueState queue = arrive(one);
             soon = soon || queue.sendsSoon(one.entry().place());
         }
@@ -261,20 +257,28 @@ final class Batch implements AutoCloseable {
         acceptedMails++;
     }
 
-    private QueueState arrive(Operation.NewEnvelope one) throws RocksDBException {
+    private static byte[] key(Operation.NewEnvelope one) {
         Envelope envelope = one.entry().envelope();
-        byte[] record = one.record();
-        if (record != null) {
-            rocks.put(store.handle(Store.Family.ENVELOPE),
-                    Keys.envelope(envelope.id(), envelope.ordinal()), record);
-        }
-        QueueState queue = queues.queue(envelope.queue());
+        return Keys.envelope(envelope.id(), envelope.ordinal());
+    }
+
+    private QueueState arrive(Operation.NewEnvelope one) {
+        QueueState queue = queues.queue(one.entry().envelope().queue());
         arrive(queue, one.entry(), one.schedule());
         return queue;
     }
 
-    private void arrive(QueueState queue, Entry entry, byte[] schedule) throws RocksDBException {
-        rocks.put(store.handle(Store.Family.SCHEDULE),
+    /** As {@link #arrive}, but perhaps its record stands there already. */
+    private void arriveAgain(Operation.NewEnvelope one) {
+        byte[] record = one.record();
+        if (record != null) {
+            rows.put(Store.Family.ENVELOPE, key(one), record);
+        }
+        arrive(one);
+    }
+
+    private void arrive(QueueState queue, Entry entry, byte[] schedule) {
+        rows.add(Store.Family.SCHEDULE,
                 Keys.schedule(queue.number(), entry.place()), schedule);
         Change change = change(queue);
         change.arrivals.add(entry);
@@ -282,26 +286,26 @@ final class Batch implements AutoCloseable {
         change.expiryMillis = Math.min(change.expiryMillis, entry.envelope().expiresEpochMillis());
     }
 
-    private void depart(QueueState queue, Place place) throws RocksDBException {
-        rocks.singleDelete(store.handle(Store.Family.SCHEDULE),
+    private void depart(QueueState queue, Place place) {
+        rows.remove(Store.Family.SCHEDULE,
                 Keys.schedule(queue.number(), place));
         change(queue).departures.add(place);
     }
 
-    private void chunk(Operation.Chunk chunk) throws RocksDBException {
+    private void chunk(Operation.Chunk chunk) {
         if (chunk.index() == 0) {
-            rocks.put(store.handle(Store.Family.STATE), Keys.marker(chunk.id()),
+            rows.add(Store.Family.STATE, Keys.marker(chunk.id()),
                     QueueCodec.number(0));
         }
         contents.putEarly(chunk.id(), chunk.index(), chunk.value());
     }
 
-    private void discard(Operation.Discard discard) throws RocksDBException {
+    private void discard(Operation.Discard discard) {
         contents.remove(discard.id(), discard.chunks());
-        rocks.delete(store.handle(Store.Family.STATE), Keys.marker(discard.id()));
+        rows.remove(Store.Family.STATE, Keys.marker(discard.id()));
     }
 
-    private void settle(Operation.Settle settle) throws RocksDBException {
+    private void settle(Operation.Settle settle) {
         SpoolId id = new SpoolId(settle.place().id());
         byte[] envelopeKey = Keys.envelope(id, settle.place().ordinal());
         if (settle.held()) {
@@ -313,7 +317,7 @@ final class Batch implements AutoCloseable {
         if (rest != null) {
             byte[] record = rest.record();
             if (record != null) {
-                rocks.put(store.handle(Store.Family.ENVELOPE), envelopeKey, record);
+                rows.put(Store.Family.ENVELOPE, envelopeKey, record);
             }
             arrive(settle.queue(), rest.entry(), rest.schedule());
             if (settle.envelopesOfMessage() == 1) {
@@ -321,7 +325,7 @@ final class Batch implements AutoCloseable {
                 settled.add(id.value());
             }
         } else {
-            rocks.delete(store.handle(Store.Family.ENVELOPE), envelopeKey);
+            rows.remove(Store.Family.ENVELOPE, envelopeKey);
             if (counts.isLast(id.value(), settle.envelopesOfMessage())) {
                 endContent(id, settle.contentBytes(), settle.keepUntil());
             }
@@ -338,49 +342,49 @@ final class Batch implements AutoCloseable {
     }
 
     /** The last envelope is gone: the content goes too, or is kept for a while. */
-    private void endContent(SpoolId id, long sizeBytes, long keepUntil) throws RocksDBException {
+    private void endContent(SpoolId id, long sizeBytes, long keepUntil) {
         liveBytes -= sizeBytes;
         settled.add(id.value());
         if (keepUntil == 0) {
             contents.remove(id, Content.chunksOf(sizeBytes));
         } else {
             keptBytes += sizeBytes;
-            rocks.put(store.handle(Store.Family.KEPT), Keys.kept(keepUntil, id.value()),
+            rows.put(Store.Family.KEPT, Keys.kept(keepUntil, id.value()),
                     QueueCodec.number(sizeBytes));
         }
     }
 
-    private void forget(Operation.Forget forget) throws RocksDBException {
+    private void forget(Operation.Forget forget) {
         keptBytes -= forget.contentBytes();
         contents.remove(forget.id(), Content.chunksOf(forget.contentBytes()));
-        rocks.delete(store.handle(Store.Family.KEPT),
+        rows.remove(Store.Family.KEPT,
                 Keys.kept(forget.keptUntil(), forget.id().value()));
     }
 
-    private void hold(Operation.Hold hold) throws RocksDBException {
+    private void hold(Operation.Hold hold) {
         depart(hold.queue(), hold.place());
-        rocks.put(store.handle(Store.Family.HELD), Keys.held(hold.queue().number(),
+        rows.put(Store.Family.HELD, Keys.held(hold.queue().number(),
                 hold.place().id(), hold.place().ordinal()), hold.record());
         change(hold.queue()).held++;
         event(hold.event());
     }
 
-    private void release(Operation.Release release) throws RocksDBException {
+    private void release(Operation.Release release) {
         unhold(release.queue(), release.envelope().entry().place());
-        arrive(release.envelope());
+        arriveAgain(release.envelope());
         event(release.event());
     }
 
-    private void unhold(QueueState queue, Place place) throws RocksDBException {
-        rocks.delete(store.handle(Store.Family.HELD),
+    private void unhold(QueueState queue, Place place) {
+        rows.remove(Store.Family.HELD,
                 Keys.held(queue.number(), place.id(), place.ordinal()));
         change(queue).held--;
     }
 
-    private void move(Operation.Move move) throws RocksDBException {
+    private void move(Operation.Move move) {
         depart(move.queue(), move.place());
         for (Operation.NewEnvelope one : move.to()) {
-            arrive(one);
+            arriveAgain(one);
         }
         if (move.to().size() > 1) {
             counts.split(move.place().id(), move.to().size() - 1);
@@ -388,37 +392,37 @@ final class Batch implements AutoCloseable {
         event(move.event());
     }
 
-    private void quarantine(Operation.Quarantine bad) throws RocksDBException {
+    private void quarantine(Operation.Quarantine bad) {
         byte[] key = Keys.schedule(bad.queue().number(), bad.place());
-        rocks.put(store.handle(Store.Family.STATE), Keys.quarantine(key),
+        rows.put(Store.Family.STATE, Keys.quarantine(key),
                 QueueCodec.quarantine(bad.schedule(), bad.why()));
         depart(bad.queue(), bad.place());
     }
 
-    private void event(Operation.Recorded event) throws RocksDBException {
+    private void event(Operation.Recorded event) {
         sequence++;
-        rocks.put(store.handle(Store.Family.EVENT), Keys.event(sequence), event.record());
+        rows.add(Store.Family.EVENT, Keys.event(sequence), event.record());
         SpoolId id = event.id();
         if (id != null) {
-            rocks.put(store.handle(Store.Family.EVENT_OF), Keys.eventOf(id.value(), sequence),
+            rows.add(Store.Family.EVENT_OF, Keys.eventOf(id.value(), sequence),
                     NOTHING);
         }
     }
 
-    private void trim(Operation.TrimEvents trim) throws RocksDBException {
-        rocks.deleteRange(store.handle(Store.Family.EVENT), Keys.event(0),
+    private void trim(Operation.TrimEvents trim) {
+        rows.removeRange(Store.Family.EVENT, Keys.event(0),
                 Keys.event(trim.beforeSequence()));
-        rocks.deleteRange(store.handle(Store.Family.EVENT_OF), Keys.eventBucket(0),
+        rows.removeRange(Store.Family.EVENT_OF, Keys.eventBucket(0),
                 Keys.eventBucket(Keys.bucketOf(trim.beforeSequence())));
     }
 
-    private void drop(QueueState queue) throws RocksDBException {
+    private void drop(QueueState queue) {
         if (queue.idleFor(0) && !changes.containsKey(queue)) {
             // whatever comes of this batch, mail that arrives later writes the name again
             queue.named = false;
-            rocks.delete(store.handle(Store.Family.STATE),
+            rows.remove(Store.Family.STATE,
                     Keys.state(Keys.QUEUE_NAME, queue.number()));
-            rocks.delete(store.handle(Store.Family.STATE),
+            rows.remove(Store.Family.STATE,
                     Keys.state(Keys.QUEUE_COUNT, queue.number()));
             dropped.add(queue);
         }

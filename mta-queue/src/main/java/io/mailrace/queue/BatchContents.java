@@ -5,8 +5,6 @@ import io.mailrace.core.SpoolId;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
-import org.rocksdb.RocksDBException;
-import org.rocksdb.WriteBatch;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -22,54 +20,59 @@ final class BatchContents {
     private final Store store;
     private final SpoolLog log;
     private final boolean logged;
-    private final WriteBatch rocks;
+    private final Rows rows;
     private final Map<Integer, SpoolLog.Live> changes = new HashMap<>();
     /** Where chunks are after this batch that it touches more than once; empty: in no slot. */
     private final Map<Chunk, Optional<LogPlace>> moved = new HashMap<>();
 
-    BatchContents(Store store, SpoolLog log, boolean logged, WriteBatch rocks) {
+    BatchContents(Store store, SpoolLog log, boolean logged, Rows rows) {
         this.store = store;
         this.log = log;
         this.logged = logged;
-        this.rocks = rocks;
+        this.rows = rows;
     }
 
     /** Adds the chunk of a message that is accepted in this batch. */
-    void put(SpoolId id, int index, StoredChunk value) throws RocksDBException {
+    void put(SpoolId id, int index, StoredChunk value) {
         if (logged) {
-            append(id, index, value);
+            begin(id, index, value);
         } else {
-            rocks.put(store.handle(Store.Family.CONTENT), Keys.content(id, index),
-                    value.joined());
+            rows.add(Store.Family.CONTENT, Keys.content(id, index), value.joined());
         }
     }
 
     /** Adds a chunk of a message that may be given up in the same batch. */
-    void putEarly(SpoolId id, int index, StoredChunk value) throws RocksDBException {
+    void putEarly(SpoolId id, int index, StoredChunk value) {
         if (logged) {
-            moved.put(new Chunk(id.value(), index), Optional.of(append(id, index, value)));
+            moved.put(new Chunk(id.value(), index), Optional.of(begin(id, index, value)));
         } else {
             put(id, index, value);
         }
     }
 
-    private LogPlace append(SpoolId id, int index, StoredChunk value) throws RocksDBException {
+    private LogPlace begin(SpoolId id, int index, StoredChunk value) {
+        LogPlace place = append(id, index, value);
+        rows.add(Store.Family.IN_LOG, Keys.content(id, index), place.encode());
+        return place;
+    }
+
+    /** Puts bytes into the log; whoever calls notes where they are. */
+    private LogPlace append(SpoolId id, int index, StoredChunk value) {
         LogPlace place = log.append(id.value(), index, value);
-        rocks.put(store.handle(Store.Family.IN_LOG), Keys.content(id, index), place.encode());
         count(place, 1);
         return place;
     }
 
-    void remove(SpoolId id, int chunks) throws RocksDBException {
+    void remove(SpoolId id, int chunks) {
         for (int index = 0; index < chunks; index++) {
             byte[] key = Keys.content(id, index);
             if (!leaveLog(id, index, key)) {
-                rocks.singleDelete(store.handle(Store.Family.CONTENT), key);
+                rows.remove(Store.Family.CONTENT, key);
             }
         }
     }
 
-    private boolean leaveLog(SpoolId id, int index, byte[] key) throws RocksDBException {
+    private boolean leaveLog(SpoolId id, int index, byte[] key) {
         try {
             Optional<LogPlace> place = place(id, index, key);
             if (place.isEmpty()) {
@@ -80,10 +83,10 @@ final class BatchContents {
             // Settled mail must not be kept by that. Where all is closed, what follows fails.
             LOG.error("place of a content in the log cannot be read, its slot is not freed id={}"
                     + " reason=\"{}\"", id, damaged.getMessage());
-            rocks.delete(store.handle(Store.Family.IN_LOG), key);
+            rows.remove(Store.Family.IN_LOG, key);
             return false;
         }
-        rocks.delete(store.handle(Store.Family.IN_LOG), key);
+        rows.remove(Store.Family.IN_LOG, key);
         moved.put(new Chunk(id.value(), index), Optional.empty());
         return true;
     }
@@ -99,21 +102,23 @@ final class BatchContents {
     }
 
     /** Writes chunks again that are neither gone nor moved by now. */
-    void relocate(Operation.Relocate chunks) throws RocksDBException {
+    void relocate(Operation.Relocate chunks) {
         for (Operation.Moving chunk : chunks.moving()) {
-            Optional<LogPlace> place = place(chunk.id(), chunk.index(),
-                    Keys.content(chunk.id(), chunk.index()));
+            byte[] key = Keys.content(chunk.id(), chunk.index());
+            Optional<LogPlace> place = place(chunk.id(), chunk.index(), key);
             if (logged && place.isPresent() && place.get().equals(chunk.from())) {
                 count(chunk.from(), -1);
-                putEarly(chunk.id(), chunk.index(), chunk.value());
+                LogPlace to = append(chunk.id(), chunk.index(), chunk.value());
+                rows.put(Store.Family.IN_LOG, key, to.encode());
+                moved.put(new Chunk(chunk.id().value(), chunk.index()), Optional.of(to));
             }
         }
     }
 
     /** Adds what is needed of each slot after this batch. */
-    void seal() throws RocksDBException {
+    void seal() {
         for (Map.Entry<Integer, SpoolLog.Live> change : changes.entrySet()) {
-            rocks.put(store.handle(Store.Family.STATE), Keys.state(Keys.SLOT, change.getKey()),
+            rows.put(Store.Family.STATE, Keys.state(Keys.SLOT, change.getKey()),
                     QueueCodec.live(log.live(change.getKey()).plus(change.getValue())));
         }
     }

@@ -21,13 +21,17 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The thread {@code spool-commit}: the only one that writes the database. Takes what waits, at most
- * {@value #MAX_OPERATIONS} operations or about {@value #MAX_BYTES} bytes, writes it as one batch,
- * syncs once, then changes memory and tells everybody. What waits is bounded by its senders: one
- * chunk or message for each session, one settlement for each taken envelope.
+ * The thread {@code spool-commit}: the only one that changes what is stored. Takes what waits,
+ * at most {@value #MAX_OPERATIONS} operations or about {@value #MAX_BYTES} bytes, writes it as
+ * one batch, syncs once, then changes memory and tells everybody. What waits is bounded by its
+ * senders: one chunk or message for each session, one settlement for each taken envelope.
+ * Long because the order of log, memory and database, and the way back when one refuses, are one.
  */
 final class CommitThread implements AutoCloseable {
     /*
+     * Synced batches go to the log and wait for the database a while (LateRows): most rows of mail
+     * that is delivered at once are gone by then. The log has them until the database has.
+     *
      * When the disk refuses a batch: messages not yet acknowledged fail at once and their clients
      * come again; what is about acknowledged mail (settlements) is kept and written first when the
      * disk takes writes again. Its listeners wait so long, so delivery comes to rest by itself
@@ -49,6 +53,9 @@ final class CommitThread implements AutoCloseable {
      * so long others may come and share it.
      */
     private static final long LINGER_NANOS = TimeUnit.MICROSECONDS.toNanos(250);
+    /** So long, or until so much waits, the database comes after the log: see {@link LateRows}. */
+    private static final long LATE_NANOS = Duration.ofSeconds(1).toNanos();
+    private static final int LATE_BYTES = 1 << 20;
     private static final long IDLE_MILLIS = 1000;
     private static final long BROKEN_PAUSE_MILLIS = 100;
     private static final long RETRY_NANOS = Duration.ofSeconds(1).toNanos();
@@ -72,7 +79,7 @@ final class CommitThread implements AutoCloseable {
 
     private final Deque<Operation> kept = new ArrayDeque<>();
     private long batchNumber;
-    /** The newest that is in the database. */
+    /** The newest that is in the database, or in the log and on its way there. */
     private long committedNumber;
     /** Whether the database has a batch of this run on its disk: from there the log goes on. */
     private boolean anchored;
@@ -80,6 +87,8 @@ final class CommitThread implements AutoCloseable {
     private int nextQueueNumber;
     private long unsyncedSinceNanos;
     private boolean unsynced;
+    private final boolean late;
+    private long lateSinceNanos;
     /** Batches the database may have though it refused them. */
     private final List<Batch> attempts = new ArrayList<>();
     private int failedTries;
@@ -99,7 +108,8 @@ final class CommitThread implements AutoCloseable {
     private volatile boolean closed;
     private volatile boolean lingering;
 
-    CommitThread(SpoolParts parts, BatchSink sink, Progress stored) {
+    /** @param late whether the database may come after the log */
+    CommitThread(SpoolParts parts, BatchSink sink, Progress stored, boolean late) {
         this.parts = parts;
         this.sink = sink;
         time = parts.time();
@@ -107,6 +117,7 @@ final class CommitThread implements AutoCloseable {
         SpoolConfig config = parts.config().spool();
         syncEach = config.durability() == SpoolConfig.Durability.SYNC;
         syncIntervalNanos = config.asyncSyncInterval().toNanos();
+        this.late = late && syncEach;
         log = parts.log();
         batchNumber = stored.batch();
         committedNumber = batchNumber;
@@ -208,6 +219,7 @@ final class CommitThread implements AutoCloseable {
                 } else if (!operations.isEmpty()) {
                     commit(operations);
                 }
+                writeLateIfDue();
                 syncIfDue();
             } catch (Exception unexpected) {
                 LOG.error("commit thread failed, going on", unexpected);
@@ -273,8 +285,14 @@ final class CommitThread implements AutoCloseable {
         if (!brokenWhy.isEmpty()) {
             return stopping ? 0 : BROKEN_PAUSE_MILLIS;
         }
-        long untilSync = syncIntervalNanos - (time.nanos() - unsyncedSinceNanos);
-        return unsynced ? Math.clamp(untilSync / 1_000_000, 0, IDLE_MILLIS) : IDLE_MILLIS;
+        if (unsynced) {
+            return millisUntil(unsyncedSinceNanos + syncIntervalNanos);
+        }
+        return sink.lateBytes() > 0 ? millisUntil(lateSinceNanos + LATE_NANOS) : IDLE_MILLIS;
+    }
+
+    private long millisUntil(long nanos) {
+        return Math.clamp((nanos - time.nanos()) / 1_000_000, 0, IDLE_MILLIS);
     }
 
     private void commit(List<Operation> operations) {
@@ -294,7 +312,6 @@ final class CommitThread implements AutoCloseable {
             return;
         }
         committed(batch);
-        batch.close();
         operations.forEach(this::forgetRevived);
         parts.meters().committed(batch.operations().size(), batch.acceptedMails(),
                 time.nanos() - begun);
@@ -305,23 +322,12 @@ final class CommitThread implements AutoCloseable {
         turnIfFull();
         List<Operation> good = operations;
         while (true) {
-            int bytes = 0;
-            for (Operation operation : good) {
-                bytes += operation.bytes() + RECORD_OVERHEAD;
-            }
             Batch batch = new Batch(parts.store(), new Batch.BatchLog(log, syncEach), this::queue,
-                    counts, newestEvent, bytes);
-            Operation bad;
-            try {
-                bad = addAll(batch, good);
-            } catch (SpoolException closed) {
-                batch.close();
-                throw closed;
-            }
+                    counts, newestEvent);
+            Operation bad = addAll(batch, good);
             if (bad == null) {
                 return batch;
             }
-            batch.close();
             counts.forget();
             good = new ArrayList<>(good);
             good.remove(bad);
@@ -387,16 +393,26 @@ final class CommitThread implements AutoCloseable {
         boolean sync = syncEach && batch.mustSync();
         long now = clock.now();
         Progress.LogMark mark = syncEach ? log.mark() : Progress.LogMark.NONE;
-        WriteBatch sealed = batch.seal(new Progress(++batchNumber, batch.newestEvent(), now,
+        Rows rows = batch.seal(new Progress(++batchNumber, batch.newestEvent(), now,
                 parts.ids().newest(), clock.steppedAt(), clock.stepMillis(), nextQueueNumber,
                 liveBytes + batch.liveBytes(), keptBytes + batch.keptBytes(),
                 mark));
         batch.written(batchNumber, mark);
+        byte[] changes = rows.serialized(parts.store()::number);
         asksDisk();
         if (syncEach) {
-            log.commit(batchNumber, committedNumber, sealed.data(), sync);
+            log.commit(batchNumber, committedNumber, changes, sync);
         }
-        sink.write(sealed, syncEach && !anchored);
+        if (late && anchored && !rows.hasRanges()) {
+            if (sink.lateBytes() == 0) {
+                lateSinceNanos = time.nanos();
+            }
+            sink.later(rows, committedNumber, batchNumber);
+        } else {
+            try (WriteBatch whole = new WriteBatch(changes)) {
+                sink.write(whole, syncEach && !anchored);
+            }
+        }
         anchored = true;
         if (sync) {
             parts.walWatch().committed(batchNumber);
@@ -429,6 +445,20 @@ final class CommitThread implements AutoCloseable {
         keptBytes += batch.keptBytes();
         liveBytesNow = liveBytes;
         keptBytesNow = keptBytes;
+    }
+
+    private void writeLateIfDue() {
+        long bytes = sink.lateBytes();
+        if (!brokenWhy.isEmpty() || (bytes < LATE_BYTES
+                && (bytes == 0 || time.nanos() - lateSinceNanos < LATE_NANOS))) {
+            return;
+        }
+        asksDisk();
+        try {
+            sink.writeLate();
+        } catch (RocksDBException | SpoolException refused) {
+            broken(null, refused);
+        }
     }
 
     private void syncIfDue() {
@@ -479,7 +509,6 @@ final class CommitThread implements AutoCloseable {
     }
 
     private void failed(Batch batch) {
-        batch.close();
         if (attempts.size() == MAX_ATTEMPTS) {
             attempts.removeLast();
         }
@@ -538,7 +567,6 @@ final class CommitThread implements AutoCloseable {
         attempts.clear();
         LOG.info("spool can be written again");
         committed(batch);
-        batch.close();
         first.forEach(this::forgetRevived);
     }
 

@@ -16,9 +16,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Finds the batches that are in the log and not in the database: the database is not synced with
- * each of them, so it may lack the newest ones after the death of the machine. One thread, used
- * once, while nobody writes to the log.
+ * Finds the batches that are in the log and not in the database: the database gets them later and
+ * is not synced with each of them, so it lacks the newest ones after the death of the process, more
+ * after that of the machine. One thread, used once, while nobody writes to the log.
  */
 final class LogRedo {
     /*
@@ -68,10 +68,10 @@ final class LogRedo {
                     throw new SpoolException("log of the spool changed while it was read");
                 }
                 try (WriteBatch batch = new WriteBatch(changes)) {
-                    store.write(batch, false);
+                    store.redo(batch);
                 }
             }
-            store.sync();
+            store.redone();
         } catch (RocksDBException refused) {
             throw SpoolException.ofDisk("batches of the log cannot be written: "
                     + refused.getMessage(), refused);

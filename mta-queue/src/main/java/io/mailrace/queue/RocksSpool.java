@@ -74,17 +74,18 @@ public final class RocksSpool implements Spool {
      * @throws SpoolException when another process has it, a newer version wrote it, or it is broken
      */
     public static RocksSpool open(QueueConfig config, TimeSource time, Metrics metrics) {
-        return open(config, time, metrics, SpoolLog.SLOT_BYTES, sink -> sink);
+        return open(config, time, metrics, SpoolLog.SLOT_BYTES, true, sink -> sink);
     }
 
     /**
      * For tests.
      *
      * @param slotBytes after so many another file of the log is written
+     * @param late whether the database may come after the log
      * @param disk stands between the spool and its database
      */
     static RocksSpool open(QueueConfig config, TimeSource time, Metrics metrics, int slotBytes,
-            UnaryOperator<BatchSink> disk) {
+            boolean late, UnaryOperator<BatchSink> disk) {
         Path directory = config.spool().path();
         WalWatch watch = WalWatch.begin(directory);
         Store store;
@@ -99,7 +100,7 @@ public final class RocksSpool implements Spool {
         }
         try {
             RocksSpool spool = new RocksSpool(config, time, metrics, store, watch,
-                    new SpoolLog(store.log(), slotBytes), disk);
+                    new SpoolLog(store.log(), slotBytes), late, disk);
             spool.start();
             return spool;
         } catch (SpoolException broken) {
@@ -130,7 +131,7 @@ public final class RocksSpool implements Spool {
     }
 
     private RocksSpool(QueueConfig config, TimeSource time, Metrics metrics, Store store,
-            WalWatch walWatch, SpoolLog log, UnaryOperator<BatchSink> disk) {
+            WalWatch walWatch, SpoolLog log, boolean late, UnaryOperator<BatchSink> disk) {
         this.time = time;
         this.log = log;
         this.store = store;
@@ -160,7 +161,7 @@ public final class RocksSpool implements Spool {
                 () -> store.unwrittenBytes() + log.liveBytes());
         SpoolParts parts = new SpoolParts(config, time, clock, ids, store, log, walWatch, fresh,
                 queues, journal, meters);
-        commits = new CommitThread(parts, disk.apply(store), progress);
+        commits = new CommitThread(parts, disk.apply(store), progress, late);
         memos = new StoredMemos(store, this::submit);
         minFree = config.spool().minFree();
         ballast = new Ballast(config.spool().path());

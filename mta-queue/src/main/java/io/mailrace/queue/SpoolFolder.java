@@ -83,8 +83,8 @@ public final class SpoolFolder {
     private static void tellMissing(Store store, Consumer<String> out) {
         int missing = missing(store);
         if (missing > 0) {
-            out.accept("the log holds " + missing + " batches that the database lacks since the"
-                    + " machine went down: the next start takes them");
+            out.accept("the log holds " + missing + " batches that the database lacks, for"
+                    + " Mailrace or the machine went down: the next start takes them");
         }
     }
 

@@ -28,7 +28,7 @@ final class SpoolLog implements AutoCloseable {
      * A slot is written from its start to its end, then another one is. It is free once no content
      * in it is needed and the database has everything on its disk that the slot's batches say: so
      * the database is synced whenever a slot is full, and what is emptied then is used again. The
-     * slot with the newest batch the database is known to have is the anchor of a recovery, which
+     * slot with the newest batch is, once the database has it, the anchor of a recovery, which
      * reads on from there; it is left alone until the next turn.
      *
      * A write or sync that failed says nothing of what is on the disk: the slot is left, and the
@@ -225,7 +225,7 @@ final class SpoolLog implements AutoCloseable {
         return !newest.isNone() && newest.slot() == slot;
     }
 
-    /** The batch that stands there is in the database: this is needed from now on. */
+    /** The batch that stands there is committed: this is needed from now on. */
     void committed(Progress.LogMark mark, Map<Integer, Live> changes) {
         newest = mark;
         changes.forEach((slot, change) -> slots.merge(slot, change, Live::plus));

@@ -11,8 +11,8 @@ import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.locks.ReentrantLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
-import java.util.function.Function;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.rocksdb.Checkpoint;
@@ -33,8 +33,10 @@ import org.rocksdb.WriteBatch;
 import org.rocksdb.WriteOptions;
 
 /**
- * The RocksDB database of one spool. Any thread reads; only {@code spool-commit} writes. After
- * {@link #close} every call raises {@link SpoolException}: the native library would crash instead.
+ * The RocksDB database of one spool, and the rows that are on their way into it: whoever reads sees
+ * both as one. Any thread reads; only {@code spool-commit} writes, and what waits whoever makes a
+ * copy. While it is closed all that needs the database raises {@link SpoolException}: the native
+ * library would crash instead. Long because all that the one lock guards is here.
  */
 final class Store implements BatchSink, AutoCloseable {
     /** 2 added held and kept mail and indexes events by message in buckets, 3 the log. */
@@ -42,9 +44,9 @@ final class Store implements BatchSink, AutoCloseable {
 
     /** The column families of FORMAT.md. */
     enum Family {
-        CONTENT("content"),
+        CONTENT("content", true),
         ENVELOPE("envelope"),
-        SCHEDULE("schedule"),
+        SCHEDULE("schedule", true),
         EVENT("event"),
         EVENT_OF("event-of"),
         HELD("held"),
@@ -53,9 +55,20 @@ final class Store implements BatchSink, AutoCloseable {
         IN_LOG("in-log");
 
         private final String title;
+        private final boolean once;
 
         Family(String title) {
+            this(title, false);
+        }
+
+        Family(String title, boolean once) {
             this.title = title;
+            this.once = once;
+        }
+
+        /** Whether a row is put once and then removed, by SingleDelete, before it is put again. */
+        boolean once() {
+            return once;
         }
 
         /** Its name on disk. */
@@ -102,6 +115,11 @@ final class Store implements BatchSink, AutoCloseable {
     /** Readers share it; opening and closing take it alone. */
     private final ReentrantReadWriteLock lock = new ReentrantReadWriteLock();
     private final Map<Family, ColumnFamilyHandle> families = new EnumMap<>(Family.class);
+    private final Map<Family, Integer> numbers = new EnumMap<>(Family.class);
+    /** Its monitor is held, too, while a reader begins. */
+    private final LateRows late = new LateRows();
+    /** Held by whoever brings them to the database. */
+    private final ReentrantLock leaving = new ReentrantLock();
     private @Nullable Opened opened;
 
     /** Unpacked only for the moment of loading: what a killed process left would pile up. */
@@ -196,6 +214,7 @@ final class Store implements BatchSink, AutoCloseable {
     public void write(WriteBatch batch, boolean sync) throws RocksDBException {
         lock.readLock().lock();
         try {
+            writeLate();
             current().db().write(sync ? synced : unsynced, batch);
         } finally {
             lock.readLock().unlock();
@@ -203,7 +222,68 @@ final class Store implements BatchSink, AutoCloseable {
     }
 
     @Override
+    public void later(Rows rows, long before, long number) {
+        late.take(rows, before, number);
+    }
+
+    @Override
+    public long lateBytes() {
+        return late.bytes();
+    }
+
+    @Override
+    public void writeLate() throws RocksDBException {
+        lock.readLock().lock();
+        leaving.lock();
+        try {
+            Opened now = current();
+            if (late.bytes() > 0) {
+                writeAll(now);
+            }
+        } finally {
+            leaving.unlock();
+            lock.readLock().unlock();
+        }
+    }
+
+    private void writeAll(Opened now) throws RocksDBException {
+        boolean written = false;
+        Rows rows = late.leave();
+        try (WriteBatch batch = new WriteBatch(rows.serialized(this::number))) {
+            now.db().write(unsynced, batch);
+            written = true;
+        } finally {
+            if (written) {
+                late.left();
+            } else {
+                late.stays();
+            }
+        }
+    }
+
+    @Override
     public void sync() throws RocksDBException {
+        lock.readLock().lock();
+        try {
+            writeLate();
+            current().db().syncWal();
+        } finally {
+            lock.readLock().unlock();
+        }
+    }
+
+    /** Writes a batch of the log as it is, whatever else is on its way. */
+    void redo(WriteBatch batch) throws RocksDBException {
+        lock.readLock().lock();
+        try {
+            current().db().write(unsynced, batch);
+        } finally {
+            lock.readLock().unlock();
+        }
+    }
+
+    /** Brings what {@link #redo} wrote to the disk. */
+    void redone() throws RocksDBException {
         lock.readLock().lock();
         try {
             current().db().syncWal();
@@ -217,21 +297,40 @@ final class Store implements BatchSink, AutoCloseable {
         tuning.stopCompactions();
     }
 
+    /*
+     * Where the database stands before all rows that wait, they are written: that is all or
+     * nothing. Elsewhere only the log can bring it to where they belong; between two batches they
+     * must not be laid over it, nor be read with it.
+     */
     @Override
     public void reopen(long newest) {
         lock.writeLock().lock();
+        boolean whole = false;
         try {
             closeDatabase();
             openDatabase();
-            LogRedo.apply(this, newest);
+            boolean before = late.bytes() > 0 && progress().batch() == late.after();
+            whole = before;
+            if (before) {
+                writeLate();
+                whole = false;
+            } else {
+                LogRedo.apply(this, newest);
+            }
             long found = progress().batch();
             if (found < newest) {
-                // Nothing is to be read from what is older than memory.
-                closeDatabase();
                 throw new SpoolException("the database has lost the batches behind " + found
                         + ", and the log does not have them");
             }
+            late.clear();
+            whole = true;
+        } catch (RocksDBException refused) {
+            throw SpoolException.ofDisk("spool cannot be written: " + refused.getMessage(),
+                    refused);
         } finally {
+            if (!whole) {
+                closeDatabase();
+            }
             lock.writeLock().unlock();
         }
     }
@@ -261,6 +360,12 @@ final class Store implements BatchSink, AutoCloseable {
     byte @Nullable [] get(Family family, byte[] key) {
         lock.readLock().lock();
         try {
+            synchronized (late) {
+                LateRows.Row newer = late.find(family, key);
+                if (newer != null) {
+                    return newer.value;
+                }
+            }
             return current().db().get(handle(family), key);
         } catch (RocksDBException unreadable) {
             throw unreadable(unreadable);
@@ -274,16 +379,37 @@ final class Store implements BatchSink, AutoCloseable {
         lock.readLock().lock();
         try (Slice bound = new Slice(to);
                 ReadOptions options = new ReadOptions().setIterateUpperBound(bound);
-                RocksIterator rows = current().db().newIterator(handle(family), options)) {
+                Walk walk = walk(family, from, to, options, visitor)) {
+            RocksIterator rows = walk.rows;
             rows.seek(from);
-            while (rows.isValid() && visitor.row(rows.key(), rows.value())) {
+            while (rows.isValid()) {
+                if (!walk.all.row(rows.key(), rows.value())) {
+                    return;
+                }
                 rows.next();
             }
             rows.status();
+            walk.all.end();
         } catch (RocksDBException unreadable) {
             throw unreadable(unreadable);
         } finally {
             lock.readLock().unlock();
+        }
+    }
+
+    /** Rows of the database as they are now, and how to show those that are newer among them. */
+    private record Walk(RocksIterator rows, NewerRows all) implements AutoCloseable {
+        @Override
+        public void close() {
+            rows.close();
+        }
+    }
+
+    private Walk walk(Family family, byte[] from, byte[] to, ReadOptions options,
+            Visitor visitor) {
+        synchronized (late) {
+            return new Walk(current().db().newIterator(handle(family), options),
+                    new NewerRows(late.between(family, from, to), visitor));
         }
     }
 
@@ -296,25 +422,28 @@ final class Store implements BatchSink, AutoCloseable {
         lock.readLock().lock();
         try (Slice bound = new Slice(to);
                 ReadOptions options = new ReadOptions().setIterateUpperBound(bound);
-                RocksIterator rows = current().db().newIterator(handle(family), options)) {
+                Walk walk = walk(family, from, to, options, visitor)) {
+            RocksIterator rows = walk.rows;
             byte[] last = NO_KEY;
             rows.seek(from);
             while (true) {
                 while (rows.isValid()) {
                     last = rows.key();
-                    if (!visitor.row(last, rows.value())) {
+                    if (!walk.all.row(last, rows.value())) {
                         return;
                     }
                     rows.next();
                 }
                 SpoolException damage = damage(rows);
                 if (damage == null) {
+                    walk.all.end();
                     return;
                 }
                 DamagedRange range = new DamagedRange(last.length == 0 ? from : last);
                 byte[] next = range.firstReadable(key -> readable(rows, key));
                 gaps.gap(last, next, damage);
                 if (next.length == 0 || !readable(rows, next)) {
+                    walk.all.end();
                     return;
                 }
             }
@@ -350,20 +479,6 @@ final class Store implements BatchSink, AutoCloseable {
                 ? new SpoolException(text + "; \"mailrace spool check --repair\" on the stopped"
                         + " spool mends what can be", refused)
                 : SpoolException.ofDisk(text, refused);
-    }
-
-    /** What {@code read} makes of the last row of a family; null when it has none. */
-    <T> @Nullable T last(Family family, Function<byte[], T> read) {
-        lock.readLock().lock();
-        try (RocksIterator rows = current().db().newIterator(handle(family))) {
-            rows.seekToLast();
-            rows.status();
-            return rows.isValid() ? read.apply(rows.key()) : null;
-        } catch (RocksDBException unreadable) {
-            throw unreadable(unreadable);
-        } finally {
-            lock.readLock().unlock();
-        }
     }
 
     /** Bytes in memory that are not in data files yet. */
@@ -422,6 +537,7 @@ final class Store implements BatchSink, AutoCloseable {
     void checkpoint(Path target) {
         lock.readLock().lock();
         try (Checkpoint checkpoint = Checkpoint.create(current().db())) {
+            writeLate();
             checkpoint.createCheckpoint(target.toString());
         } catch (RocksDBException refused) {
             throw SpoolException.ofDisk("no copy could be made: " + refused.getMessage(), refused);
@@ -452,6 +568,15 @@ final class Store implements BatchSink, AutoCloseable {
         return handle;
     }
 
+    /** The number under which the database knows a family. */
+    int number(Family family) {
+        Integer number = numbers.get(family);
+        if (number == null) {
+            throw SpoolException.closed();
+        }
+        return number;
+    }
+
     Path directory() {
         return directory;
     }
@@ -463,6 +588,7 @@ final class Store implements BatchSink, AutoCloseable {
         }
         lock.readLock().lock();
         try (FlushOptions now = new FlushOptions().setWaitForFlush(true)) {
+            writeLate();
             current().db().flush(now, List.copyOf(families.values()));
         } catch (RocksDBException refused) {
             // Then the next start reads the logs.
@@ -513,7 +639,9 @@ final class Store implements BatchSink, AutoCloseable {
             syncLogsLeftAlone();
             int next = 1;
             for (Family family : Family.values()) {
-                families.put(family, handles.get(next++));
+                ColumnFamilyHandle handle = handles.get(next++);
+                families.put(family, handle);
+                numbers.put(family, handle.getID());
             }
         } catch (RocksDBException refused) {
             options.close();
@@ -555,6 +683,7 @@ final class Store implements BatchSink, AutoCloseable {
         Opened now = opened;
         opened = null;
         families.clear();
+        numbers.clear();
         if (now != null) {
             for (ColumnFamilyHandle handle : now.handles()) {
                 handle.close();
@@ -584,10 +713,17 @@ final class Store implements BatchSink, AutoCloseable {
         }
     }
 
-    /** How far the spool has come, as committed. */
+    /** How far the database has come, whatever is on its way into it. */
     Progress progress() {
-        byte[] stored = get(Family.STATE, Keys.PROGRESS);
-        return stored == null ? Progress.NONE : Progress.decode(stored);
+        lock.readLock().lock();
+        try {
+            byte[] stored = current().db().get(handle(Family.STATE), Keys.PROGRESS);
+            return stored == null ? Progress.NONE : Progress.decode(stored);
+        } catch (RocksDBException unreadable) {
+            throw unreadable(unreadable);
+        } finally {
+            lock.readLock().unlock();
+        }
     }
 
     LogFiles log() {

@@ -14,6 +14,8 @@ import io.mailrace.core.SpoolId;
 import io.mailrace.core.testing.FakeTimeSource;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Random;
@@ -23,6 +25,8 @@ import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.rocksdb.RocksDBException;
 import org.rocksdb.WriteBatch;
 
@@ -36,7 +40,10 @@ class FaultTest {
         final BatchSink real;
         volatile boolean failing;
         volatile boolean failAfterWriting;
+        volatile boolean failsToSync;
         volatile boolean healedByReopening;
+        volatile boolean opensNothing;
+        final AtomicInteger builtWhileClosed = new AtomicInteger();
         final AtomicInteger reopened = new AtomicInteger();
         volatile CountDownLatch answers = new CountDownLatch(0);
 
@@ -63,7 +70,33 @@ class FaultTest {
         }
 
         @Override
+        public void later(Rows rows, long before, long number) {
+            real.later(rows, before, number);
+        }
+
+        @Override
+        public long lateBytes() {
+            return real.lateBytes();
+        }
+
+        @Override
+        public void writeLate() throws RocksDBException {
+            if (failAfterWriting) {
+                failAfterWriting = false;
+                failing = true;
+                real.writeLate();
+            }
+            if (failing) {
+                throw new RocksDBException("No space left on device, in a test");
+            }
+            real.writeLate();
+        }
+
+        @Override
         public void sync() throws RocksDBException {
+            if (failsToSync) {
+                throw new RocksDBException("Input/output error, in a test");
+            }
             real.sync();
         }
 
@@ -74,11 +107,20 @@ class FaultTest {
 
         @Override
         public boolean takesFiles() {
+            if (opensNothing && reopened.get() > 0) {
+                builtWhileClosed.incrementAndGet();
+                return false;
+            }
             return real.takesFiles();
         }
 
         @Override
         public void reopen(long newest) {
+            if (opensNothing) {
+                reopened.incrementAndGet();
+                // which it has never had
+                real.reopen(newest + 1);
+            }
             real.reopen(newest);
             reopened.incrementAndGet();
             failing &= !healedByReopening;
@@ -93,9 +135,14 @@ class FaultTest {
     /** A spool and the disk under it. */
     private record Faulty(FaultyDisk disk, SpoolFixture fixture) {}
 
+    /** Each batch goes to the database at once. */
     private Faulty open(String... config) {
+        return open(false, config);
+    }
+
+    private Faulty open(boolean late, String... config) {
         AtomicReference<@Nullable FaultyDisk> disk = new AtomicReference<>();
-        SpoolFixture fixture = new SpoolFixture(directory, new FakeTimeSource(), real -> {
+        SpoolFixture fixture = new SpoolFixture(directory, new FakeTimeSource(), late, real -> {
             FaultyDisk made = new FaultyDisk(real);
             disk.set(made);
             return made;
@@ -210,6 +257,124 @@ class FaultTest {
         try (SpoolFixture after = new SpoolFixture(directory)) {
             assertThat(after.spool.queues().waiting()).isZero();
         }
+    }
+
+    /** What is in the log is acknowledged; the database refuses it when its turn comes. */
+    @ParameterizedTest
+    @CsvSource({"false, false", "false, true", "true, false", "true, true"})
+    void databaseThatRefusesWhatWaits_losesNothing(boolean byReopening, boolean afterWriting) {
+        Faulty faulty = open(true);
+        SpoolId bounced;
+        try (SpoolFixture fixture = faulty.fixture) {
+            fixture.accept(message("a"), "u@one.test");
+            faulty.disk.healedByReopening = byReopening;
+            faulty.disk.failAfterWriting = afterWriting;
+            faulty.disk.failing = !afterWriting;
+            fixture.accept(message("b"), "u@one.test");
+            fixture.settle(fixture.take("one.test"), delivered());
+            bounced = fixture.accept(message("c"), "u@one.test");
+            letTimePass(fixture);
+            await(() -> fixture.spool.refusal().isPresent());
+            assertThatThrownBy(() -> fixture.accept(message("d"), "u@one.test"))
+                    .hasMessage("not committed");
+            Envelope second = fixture.take("one.test");
+            assertThat(fixture.read(second)).isEqualTo(message("b"));
+            Envelope third = fixture.take("one.test");
+            assertThat(fixture.read(third)).isEqualTo(message("c"));
+            SpoolFixture.Outcome settled = fixture.settle(second, false, delivered());
+            SpoolFixture.Outcome bounce = fixture.settle(third, false, bounced());
+            assertThat(settled.isDone()).isFalse();
+            faulty.disk.failing = byReopening;
+            await(() -> {
+                letTimePass(fixture);
+                return settled.isDone() && bounce.isDone();
+            });
+            assertThat(faulty.disk.reopened).hasValue(byReopening ? 1 : 0);
+            fixture.accept(message("e"), "u@one.test");
+            assertThat(fixture.spool.queues().waiting()).isEqualTo(2);
+            assertThat(fixture.events(bounced)).hasSize(3);
+        }
+        assertThat(SpoolFolder.check(SpoolFixture.config(directory), directory, false,
+                line -> {}).problems()).isZero();
+        try (SpoolFixture after = new SpoolFixture(directory)) {
+            assertThat(after.read(after.take("one.test"))).isEqualTo(message("e"));
+            assertThat(after.events(bounced)).hasSize(3);
+            after.settle(after.take("example.com"), delivered());
+            assertThat(after.spool.queues().waiting()).isEqualTo(1);
+        }
+    }
+
+    /** Between two tries to open it, batches are made and must get nowhere. */
+    @Test
+    void databaseThatStaysClosed_nothingOfThatTimeIsInTheLog() {
+        Faulty faulty = open(true);
+        try (SpoolFixture fixture = faulty.fixture) {
+            fixture.accept(message("a"), "u@one.test");
+            fixture.accept(message("b"), "u@one.test");
+            fixture.settle(fixture.take("one.test"), delivered());
+            Envelope second = fixture.take("one.test");
+            faulty.disk.opensNothing = true;
+            faulty.disk.failing = true;
+            letTimePass(fixture);
+            await(() -> {
+                letTimePass(fixture);
+                return faulty.disk.reopened.get() > 0;
+            });
+            SpoolFixture.Outcome settled = fixture.settle(second, false, delivered());
+            int before = faulty.disk.builtWhileClosed.get();
+            await(() -> {
+                letTimePass(fixture);
+                return faulty.disk.builtWhileClosed.get() > before + 2;
+            });
+            assertThat(settled.isDone()).isFalse();
+        }
+        try (SpoolFixture after = new SpoolFixture(directory)) {
+            assertThat(after.spool.queues().waiting()).isEqualTo(1);
+            Envelope second = after.take("one.test");
+            assertThat(after.read(second)).isEqualTo(message("b"));
+            after.settle(second, delivered());
+        }
+        assertThat(SpoolFolder.check(SpoolFixture.config(directory), directory, false,
+                line -> {}).problems()).isZero();
+    }
+
+    /** A slot of the log is full, and what waits for the database must be there before the next. */
+    @Test
+    void databaseThatCannotBeSyncedAtTheEndOfASlot_losesNothing() {
+        Faulty faulty = open(true);
+        List<byte[]> accepted = new ArrayList<>();
+        try (SpoolFixture fixture = faulty.fixture) {
+            fixture.accept(message("first"), "u@one.test");
+            accepted.add(message("first"));
+            faulty.disk.failsToSync = true;
+            byte[] content = new byte[20_000];
+            for (int i = 0; i < 50 && fixture.spool.refusal().isEmpty(); i++) {
+                new Random(i).nextBytes(content);
+                try {
+                    fixture.accept(content, "u@one.test");
+                    accepted.add(content.clone());
+                } catch (AssertionError refused) {
+                    assertThat(refused).hasMessage("not committed");
+                }
+            }
+            assertThat(fixture.spool.refusal()).isPresent();
+            faulty.disk.failsToSync = false;
+            await(() -> {
+                letTimePass(fixture);
+                return fixture.spool.refusal().isEmpty();
+            });
+            fixture.accept(message("last"), "u@one.test");
+            accepted.add(message("last"));
+        }
+        assertThat(accepted).hasSizeGreaterThan(5);
+        try (SpoolFixture after = new SpoolFixture(directory)) {
+            for (byte[] one : accepted) {
+                assertThat(after.read(after.take("one.test"))).isEqualTo(one);
+            }
+            assertThat(after.spool.queues().waiting()).isEqualTo(accepted.size());
+        }
+        assertThat(SpoolFolder.check(SpoolFixture.config(directory), directory, false,
+                line -> {}).problems()).isZero();
     }
 
     @Test

@@ -47,8 +47,14 @@ final class SpoolFixture implements AutoCloseable {
 
     SpoolFixture(Path directory, FakeTimeSource time, UnaryOperator<BatchSink> disk,
             String... config) {
+        this(directory, time, true, disk, config);
+    }
+
+    /** @param late whether the database may come after the log, or gets each batch at once */
+    SpoolFixture(Path directory, FakeTimeSource time, boolean late, UnaryOperator<BatchSink> disk,
+            String... config) {
         this.time = time;
-        spool = RocksSpool.open(config(directory, config), time, metrics, SLOT_BYTES, disk);
+        spool = RocksSpool.open(config(directory, config), time, metrics, SLOT_BYTES, late, disk);
     }
 
     static QueueConfig config(Path directory, String... lines) {

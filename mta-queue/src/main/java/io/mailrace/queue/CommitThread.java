@@ -392,7 +392,7 @@ final class CommitThread implements AutoCloseable {
         SpoolClock clock = parts.clock();
         boolean sync = syncEach && batch.mustSync();
         long now = clock.now();
-        Progress.LogMark mark = syncEach ? log.mark() : Progress.LogMark.NONE;
+        Progress.LogMark mark = syncEach ? log.mark() : log.noMark();
         Rows rows = batch.seal(new Progress(++batchNumber, batch.newestEvent(), now,
                 parts.ids().newest(), clock.steppedAt(), clock.stepMillis(), nextQueueNumber,
                 liveBytes + batch.liveBytes(), keptBytes + batch.keptBytes(),

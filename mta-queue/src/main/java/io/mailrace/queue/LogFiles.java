@@ -14,7 +14,6 @@ import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.regex.Pattern;
@@ -45,20 +44,20 @@ class LogFiles implements AutoCloseable {
     }
 
     /**
-     * Gives the log of a spool another name, for a person, when there is one.
+     * Gives a log that belongs to no database another name, for a person, when anything is in it.
      *
      * @throws SpoolException when the disk refuses
      */
-    static Optional<Path> setAside(Path spool) {
-        Path log = spool.resolve(FOLDER);
-        if (!Files.exists(log)) {
-            return Optional.empty();
+    void setAside() {
+        if (slots().isEmpty()) {
+            return;
         }
+        Path spool = folder.resolveSibling("");
         Path aside = spool.resolve("log-replaced-" + TimeSource.system().epochMillis());
         try {
-            Files.move(log, aside, StandardCopyOption.ATOMIC_MOVE);
+            Files.move(folder, aside, StandardCopyOption.ATOMIC_MOVE);
             Folders.sync(spool);
-            return Optional.of(aside);
+            LOG.warn("log of a database that is gone is set aside path={}", aside);
         } catch (IOException refused) {
             throw SpoolException.ofDisk("log of the spool cannot be set aside: " + refused,
                     refused);

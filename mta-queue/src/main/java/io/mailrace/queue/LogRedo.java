@@ -32,6 +32,8 @@ final class LogRedo {
 
     private final LogFiles files;
     private final Progress progress;
+    /** With what they begin. */
+    private final Map<Integer, LogEntry> slots = new TreeMap<>();
 
     private LogRedo(LogFiles files, Progress progress) {
         this.files = files;
@@ -90,7 +92,7 @@ final class LogRedo {
         ends.forEach(files::writeAgain);
     }
 
-    /** Notes that no batch of the log is newer than the database, in a batch that is in none. */
+    /** Notes that no batch of any log is newer than the database. */
     static void leave(Store store) throws RocksDBException {
         Progress progress = readable(store);
         if (progress != null) {
@@ -118,11 +120,16 @@ final class LogRedo {
 
     /** The batches from the one the database has to the newest that can be reached from it. */
     private Deque<LogRun.Found> find(long newest) {
+        for (int slot : files.slots()) {
+            LogEntry head = files.head(slot, 0);
+            if (head != null && head.kind() == LogEntry.Kind.SLOT) {
+                slots.put(slot, head);
+            }
+        }
         Deque<LogRun.Found> way = new ArrayDeque<>();
         Set<Long> runs = new HashSet<>();
         long batch = progress.batch();
         long run = progress.log().run();
-        runs.add(run);
         Deque<LogRun.Found> more = behindMark(newest);
         if (more.isEmpty()) {
             more = ofLaterRun(batch, run, runs, newest);
@@ -131,7 +138,6 @@ final class LogRedo {
             way.addAll(more);
             batch = more.getLast().head().number();
             run = more.getLast().head().run();
-            runs.add(run);
             more = ofLaterRun(batch, run, runs, newest);
         }
         files.close();
@@ -140,10 +146,10 @@ final class LogRedo {
 
     private Deque<LogRun.Found> behindMark(long newest) {
         Progress.LogMark mark = progress.log();
-        if (mark.isNone()) {
+        if (!mark.isInLog()) {
             return new ArrayDeque<>();
         }
-        LogRun run = new LogRun(files, mark.run(), progress.batch());
+        LogRun run = new LogRun(files, slots, mark.run(), progress.batch());
         LogEntry anchor = files.head(mark.slot(), mark.offset());
         if (anchor == null || anchor.kind() != LogEntry.Kind.BATCH
                 || anchor.number() != progress.batch() || anchor.run() != mark.run()) {
@@ -159,22 +165,20 @@ final class LogRedo {
     /**
      * What the process committed that began where a batch ends.
      *
-     * @param run of that batch; 0 when it is in no log
-     * @param not these runs do not follow
+     * @param run of that batch
+     * @param seen these runs do not follow; it and those that are looked at are added
      */
-    private Deque<LogRun.Found> ofLaterRun(long batch, long run, Set<Long> not, long newest) {
-        for (int slot : files.slots()) {
-            LogEntry head = files.head(slot, 0);
-            if (head == null || head.kind() != LogEntry.Kind.SLOT || head.second() != batch
-                    || not.contains(head.run())
-                    || !files.runBefore(slot, head).equals(OptionalLong.of(run))) {
-                continue;
-            }
-            LogRun later = new LogRun(files, head.run(), batch);
-            later.read(slot, 0);
-            Deque<LogRun.Found> way = later.way(newest);
-            if (!way.isEmpty()) {
-                return way;
+    private Deque<LogRun.Found> ofLaterRun(long batch, long run, Set<Long> seen, long newest) {
+        seen.add(run);
+        for (Map.Entry<Integer, LogEntry> slot : slots.entrySet()) {
+            LogEntry head = slot.getValue();
+            if (head.second() == batch && !seen.contains(head.run())
+                    && files.runBefore(slot.getKey(), head).equals(OptionalLong.of(run))) {
+                seen.add(head.run());
+                Deque<LogRun.Found> way = new LogRun(files, slots, head.run(), batch).way(newest);
+                if (!way.isEmpty()) {
+                    return way;
+                }
             }
         }
         return new ArrayDeque<>();

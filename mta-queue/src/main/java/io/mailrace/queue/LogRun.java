@@ -2,9 +2,12 @@
 package io.mailrace.queue;
 
 import java.util.ArrayDeque;
+import java.util.Comparator;
 import java.util.Deque;
 import java.util.HashSet;
+import java.util.Map;
 import java.util.NavigableMap;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
@@ -37,14 +40,19 @@ final class LogRun {
     }
 
     private final LogFiles files;
+    private final Map<Integer, LogEntry> slots;
     private final long run;
     private final long after;
     private final Set<Integer> read = new HashSet<>();
     private final NavigableMap<Long, Found> found = new TreeMap<>();
 
-    /** @param after number of the batch behind which the run is looked at */
-    LogRun(LogFiles files, long run, long after) {
+    /**
+     * @param slots with what they begin
+     * @param after number of the batch behind which the run is looked at
+     */
+    LogRun(LogFiles files, Map<Integer, LogEntry> slots, long run, long after) {
         this.files = files;
+        this.slots = slots;
         this.run = run;
         this.after = after;
     }
@@ -78,22 +86,23 @@ final class LogRun {
      * @return the batches that were committed, from the first on
      */
     Deque<Found> way(long newest) {
-        for (@Nullable
-        Integer next = next(); next != null; next = next()) {
-            read(next, 0);
+        for (Optional<Integer> next = next(); next.isPresent(); next = next()) {
+            read(next.get(), 0);
         }
-        for (long last : found.headMap(newest, true).descendingKeySet()) {
-            Deque<Found> way = new ArrayDeque<>();
-            long at = last;
-            for (Found batch = found.get(at); batch != null; batch = found.get(at)) {
-                way.addFirst(batch);
-                at = batch.head.second();
-            }
-            if (at == after) {
-                return way;
+        Set<Long> reached = new HashSet<>(Set.of(after));
+        long last = after;
+        for (Found batch : found.headMap(newest, true).values()) {
+            if (reached.contains(batch.head.second())) {
+                last = batch.head.number();
+                reached.add(last);
             }
         }
-        return new ArrayDeque<>();
+        Deque<Found> way = new ArrayDeque<>();
+        for (Found batch = found.get(last); batch != null; batch = found.get(
+                batch.head.second())) {
+            way.addFirst(batch);
+        }
+        return way;
     }
 
     private long highest() {
@@ -101,18 +110,11 @@ final class LogRun {
     }
 
     /** The slot that goes on: of those that begin later, the first. */
-    private @Nullable Integer next() {
-        @Nullable
-        Integer best = null;
-        long first = Long.MAX_VALUE;
-        for (int slot : files.slots()) {
-            LogEntry head = read.contains(slot) ? null : files.head(slot, 0);
-            if (head != null && head.kind() == LogEntry.Kind.SLOT && head.run() == run
-                    && head.number() > highest() && head.number() < first) {
-                best = slot;
-                first = head.number();
-            }
-        }
-        return best;
+    private Optional<Integer> next() {
+        return slots.entrySet().stream().filter(slot -> !read.contains(slot.getKey()))
+                .filter(slot -> slot.getValue().run() == run
+                        && slot.getValue().number() > highest())
+                .min(Comparator.comparingLong(slot -> slot.getValue().number()))
+                .map(Map.Entry::getKey);
     }
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.mailrace.queue;
 
+import java.util.concurrent.ThreadLocalRandom;
+
 /**
  * How far the spool has come, stored in every batch (FORMAT.md, key {@code P}).
  *
@@ -21,15 +23,27 @@ record Progress(long batch, long newestEvent, long spoolEpochMillis, long newest
     /**
      * Where a batch stands in the log.
      *
-     * @param run of the process that wrote it; 0 when it is in no log
-     * @param slot number of the file
+     * @param run of the process that wrote it: with its number it tells a batch from all others; 0
+     *        before the first batch
+     * @param slot number of the file; {@link #NO_SLOT} when it is in no log
      * @param offset of its head in the file
      */
     record LogMark(long run, int slot, long offset) {
-        static final LogMark NONE = new LogMark(0, 0, 0);
+        static final int NO_SLOT = Integer.MAX_VALUE;
+        static final LogMark NONE = new LogMark(0, NO_SLOT, 0);
 
-        boolean isNone() {
-            return run == 0;
+        /** Of a batch that is in no log. */
+        static LogMark outside(long run) {
+            return new LogMark(run, NO_SLOT, 0);
+        }
+
+        /** The number of a process, or of what else makes batches. */
+        static long newRun() {
+            return ThreadLocalRandom.current().nextLong(1, Long.MAX_VALUE);
+        }
+
+        boolean isInLog() {
+            return run != 0 && slot != NO_SLOT;
         }
     }
 
@@ -49,10 +63,11 @@ record Progress(long batch, long newestEvent, long spoolEpochMillis, long newest
                         : new LogMark(in.i64(), in.number(), in.i64())));
     }
 
-    /** The next batch, without anything new: for a copy without the log. */
+    /** The same for a copy, to which nothing that is in a log belongs. */
     Progress withoutLog() {
-        return new Progress(batch + 1, newestEvent, spoolEpochMillis, newestId,
+        return new Progress(batch, newestEvent, spoolEpochMillis, newestId,
                 steppedAtEpochMillis,
-                stepMillis, nextQueueNumber, liveBytes, keptBytes, LogMark.NONE);
+                stepMillis, nextQueueNumber, liveBytes, keptBytes,
+                LogMark.outside(LogMark.newRun()));
     }
 }

@@ -6,7 +6,6 @@ import io.mailrace.core.Event;
 import io.mailrace.core.Metrics;
 import io.mailrace.core.SpoolId;
 import io.mailrace.core.TimeSource;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -91,7 +90,7 @@ public final class RocksSpool implements Spool {
         Store store;
         try {
             watch.keepLogs();
-            setLogAside(directory);
+            SpoolFolder.finishRepair(directory);
             store = openStore(config.spool());
         } catch (SpoolException refused) {
             watch.forgetLogs();
@@ -107,14 +106,6 @@ public final class RocksSpool implements Spool {
             store.close();
             watch.close();
             throw broken;
-        }
-    }
-
-    /** The log of a database that is gone says nothing of the one that is made now. */
-    private static void setLogAside(Path directory) {
-        if (!Files.exists(directory.resolve("db").resolve("CURRENT"))) {
-            LogFiles.setAside(directory).ifPresent(aside -> LOG.warn(
-                    "there is no database: its log is set aside path={}", aside));
         }
     }
 

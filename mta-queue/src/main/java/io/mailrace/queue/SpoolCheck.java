@@ -608,7 +608,8 @@ final class SpoolCheck {
                     Math.max(nowEpochMillis, said.spoolEpochMillis()),
                     Math.max(newestId, said.newestId()), said.steppedAtEpochMillis(),
                     said.stepMillis(), Math.max(highestQueue + 1, said.nextQueueNumber()),
-                    liveBytes, keptBytes, Progress.LogMark.NONE).encode());
+                    liveBytes, keptBytes,
+                    Progress.LogMark.outside(Progress.LogMark.newRun())).encode());
         }
     }
 }

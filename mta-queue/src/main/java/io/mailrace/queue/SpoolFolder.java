@@ -22,6 +22,8 @@ import org.rocksdb.WriteBatch;
  */
 public final class SpoolFolder {
     private static final String DB = "db";
+    private static final String REPAIRED = "db-repaired";
+    private static final String DAMAGED = "db-damaged-";
     private static final int ROWS = 1000;
     private static final byte[] FIRST = {};
     /** Behind every key: none begins with this byte. */
@@ -122,12 +124,12 @@ public final class SpoolFolder {
     /** Copies every row that can be read to a new database, which takes the place of the old. */
     private static void rewrite(QueueConfig config, Path directory, Consumer<String> out) {
         Path db = directory.resolve(DB);
-        Path fresh = directory.resolve("db-repaired");
-        Path damaged = directory.resolve("db-damaged-" + TimeSource.system().epochMillis());
+        Path fresh = directory.resolve(REPAIRED);
+        Path damaged = directory.resolve(DAMAGED + TimeSource.system().epochMillis());
         Folders.remove(fresh);
         takeFromLog(config, db, out);
         try (Store from = Store.openReadOnly(db, config.spool());
-                Store to = Store.open(fresh, config.spool())) {
+                Store to = Store.openWithoutLog(fresh, config.spool())) {
             for (Store.Family family : Store.Family.values()) {
                 copy(family, from, to);
             }
@@ -146,6 +148,23 @@ public final class SpoolFolder {
         }
         out.accept("the damaged database is now " + damaged
                 + ": remove it when all is well again");
+    }
+
+    /** A repair that died with the old database put away: the new one was whole by then. */
+    static void finishRepair(Path directory) {
+        Path db = directory.resolve(DB);
+        Path fresh = directory.resolve(REPAIRED);
+        if (!Files.notExists(db) || !Files.exists(fresh)) {
+            return;
+        }
+        try (Stream<Path> beside = Files.list(directory)) {
+            if (beside.anyMatch(path -> String.valueOf(path.getFileName()).startsWith(DAMAGED))) {
+                Files.move(fresh, db, StandardCopyOption.ATOMIC_MOVE);
+                Folders.sync(directory);
+            }
+        } catch (IOException refused) {
+            throw SpoolException.ofDisk("a repair cannot be finished: " + refused, refused);
+        }
     }
 
     /** What only the log has goes into the database to be copied, when it can be written at all. */
@@ -209,7 +228,7 @@ public final class SpoolFolder {
         Folders.remove(half);
         try {
             copy(backup.resolve(DB), half);
-            LogFiles.setAside(target);
+            new LogFiles(log).setAside();
             if (Files.exists(backup.resolve(LogFiles.FOLDER))) {
                 copy(backup.resolve(LogFiles.FOLDER), log);
             }
@@ -218,7 +237,7 @@ public final class SpoolFolder {
             Files.move(half, db, StandardCopyOption.ATOMIC_MOVE);
             Folders.sync(target);
             owner.warning().ifPresent(out);
-        } catch (IOException refused) {
+        } catch (IOException | SpoolException refused) {
             Folders.remove(half);
             throw SpoolException.ofDisk("not restored: " + refused, refused);
         }

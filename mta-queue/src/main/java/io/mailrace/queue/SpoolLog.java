@@ -12,7 +12,6 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentSkipListMap;
-import java.util.concurrent.ThreadLocalRandom;
 import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -60,7 +59,7 @@ final class SpoolLog implements AutoCloseable {
     private final Map<Integer, Live> slots = new ConcurrentSkipListMap<>();
     private volatile boolean pinsAll;
     private volatile Set<Integer> pinned = Set.of();
-    private final long run = ThreadLocalRandom.current().nextLong(1, Long.MAX_VALUE);
+    private final long run = Progress.LogMark.newRun();
     private final ByteBuffer buffer = ByteBuffer.allocateDirect(BUFFER_BYTES);
     private @Nullable FileChannel out;
     private volatile int head = -1;
@@ -112,6 +111,11 @@ final class SpoolLog implements AutoCloseable {
     /** Where the end of the batch being made is going to stand. */
     Progress.LogMark mark() {
         return new Progress.LogMark(run, head, position());
+    }
+
+    /** What a batch has that is not written to the log. */
+    Progress.LogMark noMark() {
+        return Progress.LogMark.outside(run);
     }
 
     /** Whether {@link #turn} must come before the next batch. */
@@ -222,7 +226,7 @@ final class SpoolLog implements AutoCloseable {
     }
 
     private boolean isAnchor(int slot) {
-        return !newest.isNone() && newest.slot() == slot;
+        return newest.isInLog() && newest.slot() == slot;
     }
 
     /** The batch that stands there is committed: this is needed from now on. */

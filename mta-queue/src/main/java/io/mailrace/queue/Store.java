@@ -99,6 +99,8 @@ final class Store implements BatchSink, AutoCloseable {
     private record Opened(RocksDB db, List<ColumnFamilyHandle> handles, DBOptions options) {}
 
     private static final byte[] NO_KEY = {};
+    /** A file each database has, once it is made. */
+    private static final String CURRENT = "CURRENT";
     private static final long LONG_LOG = 16L << 20;
 
     static {
@@ -151,31 +153,41 @@ final class Store implements BatchSink, AutoCloseable {
      * its format is newer, or it is broken.
      */
     static Store open(Path directory, SpoolConfig config) {
-        return open(directory, new Store(directory, config, false));
+        return open(directory, new Store(directory, config, false), true);
+    }
+
+    /** As {@link #open}, but the log beside it is another database's. */
+    static Store openWithoutLog(Path directory, SpoolConfig config) {
+        return open(directory, new Store(directory, config, false), false);
     }
 
     /** As {@link #open}, but writes as little as it can: what is in the logs stays there. */
     static Store openOnFullDisk(Path directory, SpoolConfig config) {
         Store store = new Store(directory, config, false);
         store.tuning.saveRoom();
-        return open(directory, store);
+        return open(directory, store, true);
     }
 
     /** As {@link #open}, but no data file is written anew: damage in one would end all writing. */
     static Store openDamaged(Path directory, SpoolConfig config) {
         Store store = new Store(directory, config, false);
         store.tuning.stopCompactions();
-        return open(directory, store);
+        return open(directory, store, true);
     }
 
-    private static Store open(Path directory, Store store) {
+    private static Store open(Path directory, Store store, boolean withLog) {
         try {
             Folders.make(directory);
             StoreFormat format = new StoreFormat(store);
             format.refuseUnknownFamilies();
+            boolean made = Files.notExists(directory.resolve(CURRENT));
             store.openDatabase();
             format.check();
-            LogRedo.apply(store, Long.MAX_VALUE);
+            if (withLog && made) {
+                store.log.setAside();
+            } else if (withLog) {
+                LogRedo.apply(store, Long.MAX_VALUE);
+            }
             FormatNote.write(directory.resolveSibling(FormatNote.NAME));
             return store;
         } catch (IOException unusable) {
@@ -193,7 +205,7 @@ final class Store implements BatchSink, AutoCloseable {
      * @throws SpoolException when there is none, its format is another one, or it is broken
      */
     static Store openReadOnly(Path directory, SpoolConfig config) {
-        if (!Files.exists(directory.resolve("CURRENT"))) {
+        if (!Files.exists(directory.resolve(CURRENT))) {
             throw new SpoolException("there is no spool in " + directory);
         }
         Store store = new Store(directory, config, true);

@@ -16,7 +16,9 @@ import java.util.Map;
 import java.util.Random;
 import java.util.Set;
 import java.util.zip.CRC32C;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Which batches of a log a recovery takes, and what becomes of a slot the disk refuses. */
@@ -45,7 +47,7 @@ class LogRedoTest {
 
         int batch(long number, long before) {
             Progress.LogMark mark = log.mark();
-            if (first.isNone()) {
+            if (!first.isInLog()) {
                 first = mark;
             }
             log.append(number, 0, StoredChunk.plain(new byte[3000]));
@@ -184,10 +186,87 @@ class LogRedoTest {
             file.setLength(LogEntry.HEAD_BYTES + 1000);
         }
         bench.restart(1, one);
-        bench.turn(2, 1);
-        bench.batch(2, 1);
+        bench.log.turn(2, 1, Set.of(torn));
+        assertThat(bench.batch(2, 1)).as("looked at later").isGreaterThan(torn);
         assertThat(bench.missing(1, one)).containsExactly(2L);
         assertThat(bench.missing(2, bench.newest)).isEmpty();
+    }
+
+    /**
+     * The database refused the second run's first batch, and its slot failed; what came next stands
+     * in a slot with a lower number. Then the first one was alive after all.
+     */
+    @Test
+    void redo_twoSlotsBehindOneBatch_areReadInTheOrderOfTheirBatches() {
+        Bench bench = new Bench();
+        bench.turn(1, 0);
+        bench.batch(1, 0);
+        bench.log.turn(2, 1, Set.of(0));
+        bench.batch(2, 1);
+        Progress.LogMark two = bench.newest;
+        bench.restart(2, two);
+        bench.log.turn(3, 2, Set.of(0, 1));
+        bench.batch(3, 2);
+        bench.newest = two;
+        bench.log.committed(two, Map.of());
+        bench.log.turn(4, 2, Set.of(1, 2));
+        assertThat(bench.batch(4, 2)).isZero();
+        bench.batch(5, 3);
+        assertThat(bench.missing(2, two)).containsExactly(3L, 5L);
+    }
+
+    /** A copy of a database has a run of its own: nothing in any log follows. */
+    @Test
+    void redo_copyOfADatabase_isFollowedByNothing() {
+        Bench bench = new Bench();
+        bench.turn(1, 0);
+        bench.batch(1, 0);
+        Progress now = bench.progress(1, bench.newest);
+        bench.turn(2, 1);
+        bench.batch(2, 1);
+        assertThat(LogRedo.missing(bench.files, now, Long.MAX_VALUE)).containsExactly(2L);
+        assertThat(LogRedo.missing(bench.files, now.withoutLog(), Long.MAX_VALUE)).isEmpty();
+        assertThat(LogRedo.missing(bench.files, Progress.NONE.withoutLog(), Long.MAX_VALUE))
+                .isEmpty();
+    }
+
+    /** A batch is missing at the start, and half a million come after it: none is taken. */
+    @Test
+    @Timeout(60)
+    void redo_longRunBehindAHole_isLookedThroughOnce() {
+        int batches = 500_000;
+        long run = 5;
+        LogFiles many = new LogFiles(directory) {
+            @Override
+            List<Integer> slots() {
+                return List.of(0);
+            }
+
+            @Override
+            @Nullable
+            LogEntry head(int slot, long offset) {
+                long number = offset / SpoolLog.PAGE_BYTES;
+                if (number == 0) {
+                    return new LogEntry(LogEntry.Kind.SLOT,
+                            SpoolLog.PAGE_BYTES - LogEntry.HEAD_BYTES, 1, 0, run);
+                }
+                return number > batches
+                        ? null
+                        : new LogEntry(LogEntry.Kind.BATCH, 1, number == 1 ? 2 : number + 1,
+                                number == 1 ? 0 : number, run);
+            }
+
+            @Override
+            byte @Nullable [] changes(int slot, long from, long offset, LogEntry head) {
+                return new byte[0];
+            }
+        };
+        LogRun hole = new LogRun(many, Map.of(0, new LogEntry(LogEntry.Kind.SLOT, 8, 2, 0, run)),
+                run, 1);
+        assertThat(hole.way(Long.MAX_VALUE)).isEmpty();
+        LogRun whole = new LogRun(many, Map.of(0, new LogEntry(LogEntry.Kind.SLOT, 8, 2, 0, run)),
+                run, 0);
+        assertThat(whole.way(Long.MAX_VALUE)).hasSize(batches);
     }
 
     /**
@@ -229,6 +308,8 @@ class LogRedoTest {
         Files.createDirectories(bench.files.file(0).getParent());
         Files.write(bench.files.file(0), slot.array());
         assertThat(bench.missing(0, Progress.LogMark.NONE)).isEmpty();
+        assertThat(bench.missing(0, Progress.LogMark.outside(slot.getLong(LogEntry.HEAD_BYTES))))
+                .as("what stands behind the head").isEmpty();
         assertThat(bench.missing(0, new Progress.LogMark(run, 1, 0))).containsExactly(1L);
     }
 

@@ -264,6 +264,78 @@ class SpoolFolderTest {
         new SpoolFixture(spool).close();
     }
 
+    /**
+     * The log begins with mail that was delivered long ago, and what says so is not in it any more:
+     * a database that is made anew must not take it from there.
+     */
+    @Test
+    void repair_newDatabase_takesNothingFromTheLog() throws Exception {
+        Folders.remove(spool);
+        try (SpoolFixture fixture = new SpoolFixture(spool)) {
+            fixture.accept(message("stays"), "a@stays.test");
+            for (int i = 0; i < 5; i++) {
+                fixture.accept(message("goes late"), "a@late.test");
+            }
+            for (int i = 0; i < 400; i++) {
+                fixture.accept(message("m" + i), "a@goes.test");
+                fixture.settle(fixture.take("goes.test"), delivered());
+            }
+            for (int i = 0; i < 5; i++) {
+                fixture.settle(fixture.take("late.test"), delivered());
+            }
+        }
+        LogFiles log = new LogFiles(spool.resolve(LogFiles.FOLDER));
+        List<Integer> slots = log.slots();
+        assertThat(LogRedo.missing(log, Progress.NONE, Long.MAX_VALUE)).hasSizeBetween(6, 700);
+        try (Store store = Store.open(spool.resolve("db"), config.spool())) {
+            for (Store.Family family : Store.Family.values()) {
+                store.compact(family);
+            }
+        }
+        flip(largest(files(".sst")), 40);
+        assertThat(check(false).problems()).isPositive();
+        check(true);
+        try (Stream<Path> beside = Files.list(spool)) {
+            assertThat(beside).anyMatch(path -> path.toString().contains("db-damaged-"));
+        }
+        assertThat(log.slots()).isEqualTo(slots);
+        try (SpoolFixture after = new SpoolFixture(spool)) {
+            assertThat(after.spool.queues().waiting()).isLessThanOrEqualTo(1);
+        }
+    }
+
+    private static Path largest(List<Path> files) throws IOException {
+        Path largest = files.getFirst();
+        for (Path file : files) {
+            largest = Files.size(file) > Files.size(largest) ? file : largest;
+        }
+        return largest;
+    }
+
+    /** It died when the old database was put away already, and the new one not in its place. */
+    @Test
+    void repair_killedBetweenTheRenames_isFinishedByTheNextStart() throws Exception {
+        Files.move(spool.resolve("db"), spool.resolve("db-repaired"));
+        Files.createDirectories(spool.resolve("db-damaged-1"));
+        assertThat(deliverAll()).isEqualTo(2 * MESSAGES);
+        assertThat(spool.resolve("db-repaired")).doesNotExist();
+    }
+
+    /** Nothing is known of a database that cannot be looked at: its log stays where it is. */
+    @Test
+    void start_unreadableDatabase_leavesItsLogAlone() throws Exception {
+        Path log = spool.resolve(LogFiles.FOLDER);
+        List<Integer> slots = new LogFiles(log).slots();
+        assertThat(slots).isNotEmpty();
+        Files.move(spool.resolve("db"), spool.resolve("db-elsewhere"));
+        Files.createFile(spool.resolve("db"));
+        assertThatThrownBy(() -> new SpoolFixture(spool)).isInstanceOf(SpoolException.class);
+        assertThat(new LogFiles(log).slots()).isEqualTo(slots);
+        Files.delete(spool.resolve("db"));
+        Files.move(spool.resolve("db-elsewhere"), spool.resolve("db"));
+        assertThat(deliverAll()).isEqualTo(2 * MESSAGES);
+    }
+
     private List<Path> files(String ending) throws IOException {
         try (Stream<Path> all = Files.list(spool.resolve("db"))) {
             return all.filter(path -> path.toString().endsWith(ending)).toList();

@@ -76,7 +76,8 @@ public class MessagesPerHourBenchmark {
         boolean out = tls.equals("out") || tls.equals("both");
         var options = new BenchOptions(Path.of(System.getProperty("java.io.tmpdir")), sessions,
                 size, recipients, dkim, in, out, durability.equals("async"), Duration.ZERO,
-                Duration.ZERO, chunking, events.equals("on"), "");
+                Duration.ZERO, chunking, events.equals("on"), "",
+                BenchOptions.Clients.KEPT);
         BenchRig started = BenchRig.start(options, LauncherOptions.relay());
         rig = started;
         started.begin();

@@ -54,6 +54,14 @@ final class BenchCommand implements Callable<Integer> {
             "Recipients of each message, each at another domain (default: ${DEFAULT-VALUE})."})
     private int recipients;
 
+    @Option(names = "--per-connection", paramLabel = "N", defaultValue = "0", description = {
+            "Messages after which a client leaves and comes again (default: never)."})
+    private int perConnection;
+
+    @Option(names = "--no-pipelining", description = {
+            "Clients wait for the reply to each command, as many libraries do."})
+    private boolean oneByOne;
+
     @Option(names = "--rate", paramLabel = "N", defaultValue = "0", description = {
             "Messages a second, at fixed moments (default: as many as it takes, then half)."})
     private double rate;
@@ -101,7 +109,8 @@ final class BenchCommand implements Callable<Integer> {
         Path folder = folder(source, progress);
         var options = new BenchOptions(folder, sessions, bytes(size), recipients, dkim, tls, tls,
                 async, Duration.ofMillis(roundTrip), Duration.ofMillis(replyDelay),
-                chunking, events, source.map(BenchCommand::settings).orElse(""));
+                chunking, events, source.map(BenchCommand::settings).orElse(""),
+                new BenchOptions.Clients(perConnection, !oneByOne));
         int siteConnections = source.map(s -> s.root().section("delivery")
                 .integer("connections-per-site", 1, 10_000)).orElse(20);
         BenchResult result = Bench.run(new Bench.Plan(options, seconds, rate, siteConnections),

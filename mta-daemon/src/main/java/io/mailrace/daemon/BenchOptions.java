@@ -20,10 +20,29 @@ import java.time.Duration;
  * @param chunking the receivers offer CHUNKING, so content goes to them by BDAT instead of DATA
  * @param events the relay writes its event log to standard output, where it is read and thrown away
  * @param settings further lines of configuration, which win over those before
+ * @param clients how they submit
  */
 public record BenchOptions(Path folder, int sessions, int sizeBytes, int recipients, boolean dkim,
         boolean tlsIn, boolean tlsOut, boolean async, Duration roundTrip, Duration replyDelay,
-        boolean chunking, boolean events, String settings) {
+        boolean chunking, boolean events, String settings, Clients clients) {
+    /**
+     * How clients submit.
+     *
+     * @param perConnection messages after which one leaves and comes again; 0: never
+     * @param pipelining commands of a message in one go (RFC 2920), or each after the reply to the
+     *        one before
+     */
+    public record Clients(int perConnection, boolean pipelining) {
+        /** They keep their connections and pipeline. */
+        public static final Clients KEPT = new Clients(0, true);
+
+        public Clients {
+            check(perConnection >= 0 && perConnection <= MAX_PER_CONNECTION,
+                    "messages per connection must be 0 to " + MAX_PER_CONNECTION);
+        }
+    }
+
+    static final int MAX_PER_CONNECTION = 1_000_000;
     static final int MAX_SESSIONS = 2000;
     static final int MAX_SIZE = 10 << 20;
     /** Domains, each a site of its own. */
@@ -50,24 +69,30 @@ public record BenchOptions(Path folder, int sessions, int sizeBytes, int recipie
     /** Messages of 10 KB to one recipient over so many sessions, synced, by DATA in the clear. */
     public static BenchOptions plain(Path folder, int sessions) {
         return new BenchOptions(folder, sessions, 10_240, 1, false, false, false, false,
-                Duration.ZERO, Duration.ZERO, false, false, "");
+                Duration.ZERO, Duration.ZERO, false, false, "", Clients.KEPT);
     }
 
     /** The same with or without signatures. */
     public BenchOptions withDkim(boolean signed) {
         return new BenchOptions(folder, sessions, sizeBytes, recipients, signed, tlsIn, tlsOut,
-                async, roundTrip, replyDelay, chunking, events, settings);
+                async, roundTrip, replyDelay, chunking, events, settings, clients);
     }
 
     /** The same with another size of the body. */
     public BenchOptions withSize(int bytes) {
         return new BenchOptions(folder, sessions, bytes, recipients, dkim, tlsIn, tlsOut, async,
-                roundTrip, replyDelay, chunking, events, settings);
+                roundTrip, replyDelay, chunking, events, settings, clients);
     }
 
     /** The same with other receivers and another event log. */
     BenchOptions with(boolean chunks, boolean eventLog) {
         return new BenchOptions(folder, sessions, sizeBytes, recipients, dkim, tlsIn, tlsOut,
-                async, roundTrip, replyDelay, chunks, eventLog, settings);
+                async, roundTrip, replyDelay, chunks, eventLog, settings, clients);
+    }
+
+    /** The same with clients of other habits. */
+    public BenchOptions with(Clients other) {
+        return new BenchOptions(folder, sessions, sizeBytes, recipients, dkim, tlsIn, tlsOut,
+                async, roundTrip, replyDelay, chunking, events, settings, other);
     }
 }

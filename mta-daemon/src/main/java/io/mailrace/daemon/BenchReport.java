@@ -178,6 +178,8 @@ final class BenchReport {
         json.writeNumberProperty("round_trip_ms", options.roundTrip().toMillis());
         json.writeBooleanProperty("chunking", options.chunking());
         json.writeBooleanProperty("events", options.events());
+        json.writeNumberProperty("messages_per_connection", options.clients().perConnection());
+        json.writeBooleanProperty("pipelining", options.clients().pipelining());
     }
 
     private static void phase(JsonGenerator json, String name, BenchPhase phase) {

@@ -197,7 +197,8 @@ public final class BenchRig implements AutoCloseable {
                         Math.min(OPEN_WINDOW, OPEN_WINDOW_BYTES / options.sizeBytes()))
                 : window(options);
         var opened = new BenchSource(new BenchSource.Options(relay.address(), options.sessions(),
-                tls, options.recipients(), perSecond, window), messages, ledger, time, loops);
+                tls, options.recipients(), perSecond, window, options.clients()),
+                messages, ledger, time, loops);
         source = opened;
         if (!await(() -> opened.readyCount() >= options.sessions(), CONNECT_LIMIT)) {
             throw new IOException("the relay does not let the clients in: "

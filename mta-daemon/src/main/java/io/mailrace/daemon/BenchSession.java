@@ -13,9 +13,9 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 
 /**
- * One client of a {@link BenchSource}: EHLO, maybe STARTTLS, then message after message, with
- * pipelined commands as PIPELINING allows (RFC 2920). After a refusal it hangs up and comes again.
- * Confined to its event loop.
+ * One connection of a client of a {@link BenchSource}: EHLO, maybe STARTTLS, then message after
+ * message, as many as one takes; commands pipelined (RFC 2920) or one by one. After a refusal it
+ * hangs up. Confined to its event loop.
  */
 final class BenchSession extends ByteToMessageDecoder {
     private static final int MAX_LINE = 4096;
@@ -30,6 +30,7 @@ final class BenchSession extends ByteToMessageDecoder {
     private State state = State.GREETING;
     private boolean encrypted;
     private int repliesLeft;
+    private int sent;
     private long number;
     private long dueNanos;
     private boolean orderly;
@@ -77,6 +78,8 @@ final class BenchSession extends ByteToMessageDecoder {
             case COMMANDS -> {
                 if (--repliesLeft == 0) {
                     content(ctx);
+                } else if (!clients().pipelining()) {
+                    write(ctx, command(commandCount() - repliesLeft));
                 }
             }
             case CONTENT -> {
@@ -109,7 +112,7 @@ final class BenchSession extends ByteToMessageDecoder {
     /** Waits until the next message is due and may go, and submits it. */
     void begin(ChannelHandlerContext ctx) {
         state = State.IDLE;
-        if (source.stopping()) {
+        if (source.stopping() || (sent > 0 && sent == clients().perConnection())) {
             leave(ctx);
             return;
         }
@@ -134,19 +137,36 @@ final class BenchSession extends ByteToMessageDecoder {
         }
         dueNanos = due;
         schedule.sent(due);
+        sent++;
         commands(ctx);
     }
 
     private void commands(ChannelHandlerContext ctx) {
-        int recipients = source.options().recipients();
-        var text = new StringBuilder(128).append("MAIL FROM:<").append(BenchMessage.sender())
-                .append(">\r\n");
-        for (int i = 0; i < recipients; i++) {
-            text.append("RCPT TO:<").append(BenchMessage.recipient(number, i)).append(">\r\n");
-        }
         state = State.COMMANDS;
-        repliesLeft = recipients + 2;
-        write(ctx, text.append("DATA\r\n").toString());
+        repliesLeft = commandCount();
+        var text = new StringBuilder(command(0));
+        for (int i = 1; i < repliesLeft && clients().pipelining(); i++) {
+            text.append(command(i));
+        }
+        write(ctx, text.toString());
+    }
+
+    /** MAIL, each RCPT, DATA. */
+    private int commandCount() {
+        return source.options().recipients() + 2;
+    }
+
+    private String command(int which) {
+        if (which == 0) {
+            return "MAIL FROM:<" + BenchMessage.sender() + ">\r\n";
+        }
+        return which < commandCount() - 1
+                ? "RCPT TO:<" + BenchMessage.recipient(number, which - 1) + ">\r\n"
+                : "DATA\r\n";
+    }
+
+    private BenchOptions.Clients clients() {
+        return source.options().clients();
     }
 
     private void content(ChannelHandlerContext ctx) {
@@ -180,7 +200,11 @@ final class BenchSession extends ByteToMessageDecoder {
     @Override
     public void channelInactive(ChannelHandlerContext ctx) throws Exception {
         schedule.broken();
-        source.closed(schedule, !orderly);
+        if (state == State.LEAVING) {
+            source.left(schedule);
+        } else {
+            source.closed(schedule, !orderly);
+        }
         super.channelInactive(ctx);
     }
 

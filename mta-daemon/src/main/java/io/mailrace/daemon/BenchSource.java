@@ -33,7 +33,7 @@ final class BenchSource implements AutoCloseable {
      * @param window deliveries that may be on their way before the clients wait
      */
     record Options(InetSocketAddress target, int sessions, Optional<SslContext> tls, int recipients,
-            double perSecond, long window) {}
+            double perSecond, long window, BenchOptions.Clients clients) {}
 
     private final Options options;
     private final BenchMessage messages;
@@ -140,7 +140,13 @@ final class BenchSource implements AutoCloseable {
         });
     }
 
-    /** A connection is gone; unless all is over its client comes again. */
+    /** A connection was left by its client, which comes again unless all is over. */
+    void left(Schedule schedule) {
+        open.decrementAndGet();
+        connect(schedule);
+    }
+
+    /** A connection is gone; unless all is over its client comes again, a little later. */
     void closed(Schedule schedule, boolean broken) {
         open.decrementAndGet();
         if (broken) {

@@ -18,6 +18,8 @@ import java.util.List;
  */
 final class StartArchive {
     private static final int SESSIONS = 50;
+    /** As applications do: what opens and closes connections is seen at work, too. */
+    private static final BenchOptions.Clients CLIENTS = new BenchOptions.Clients(20, false);
     private static final Duration STOP_LIMIT = Duration.ofMinutes(1);
     private static final Duration MAKE_LIMIT = Duration.ofMinutes(2);
     /** The collector that can store objects too; whichever collector runs later. */
@@ -57,7 +59,8 @@ final class StartArchive {
         options.add("-XX:AOTMode=record");
         options.add("-XX:AOTConfiguration=" + record);
         var plain = BenchRig.Launch.PLAIN;
-        try (BenchRig rig = BenchRig.start(BenchOptions.plain(folder, SESSIONS).withDkim(true),
+        try (BenchRig rig = BenchRig.start(BenchOptions.plain(folder, SESSIONS).withDkim(true)
+                .with(CLIENTS),
                 new BenchRig.Launch(plain.program(), plain.before(), options, plain.environment(),
                         plain.spool()))) {
             rig.begin();

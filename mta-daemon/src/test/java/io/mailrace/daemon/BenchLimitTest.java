@@ -64,8 +64,8 @@ class BenchLimitTest {
     void batch_ofMessages_isByOperationsAndByOctets() {
         assertThat(BenchLimit.batch(PLAIN)).isCloseTo(128, within(1e-9));
         assertThat(BenchLimit.batch(new BenchOptions(Path.of("/tmp"), 1, 10_240, 3, false, false,
-                false, false, Duration.ZERO, Duration.ZERO, false, false, ""))).isCloseTo(64,
-                        within(1e-9));
+                false, false, Duration.ZERO, Duration.ZERO, false, false, "",
+                BenchOptions.Clients.KEPT))).isCloseTo(64, within(1e-9));
         assertThat(BenchLimit.batch(PLAIN.withSize(1 << 20))).isCloseTo(4, within(1e-9));
     }
 
@@ -80,7 +80,7 @@ class BenchLimitTest {
     @Test
     void of_deliveriesWait_isTheNetworkWhenReceiversAreFar() {
         var far = new BenchOptions(Path.of("/tmp"), 100, 10_240, 1, false, false, false, false,
-                Duration.ofMillis(50), Duration.ZERO, false, false, "");
+                Duration.ofMillis(50), Duration.ZERO, false, false, "", BenchOptions.Clients.KEPT);
         BenchLimit limit = of(far, phase(0.3, 0.2, 1000, 4900), 0);
         assertThat(limit.kind()).isEqualTo(BenchLimit.Kind.NETWORK);
         assertThat(limit.reasons().getFirst()).contains("200 connections", "not more than 4,000/s");

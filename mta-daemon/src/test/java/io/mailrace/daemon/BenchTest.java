@@ -13,6 +13,8 @@ import java.io.OutputStream;
 import java.io.PrintStream;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -31,7 +33,7 @@ class BenchTest {
     private BenchOptions options(boolean signedAndEncrypted, int recipients) {
         return new BenchOptions(folder, 4, 2000, recipients, signedAndEncrypted,
                 signedAndEncrypted, signedAndEncrypted, false, Duration.ZERO, Duration.ZERO,
-                false, false, "");
+                false, false, "", BenchOptions.Clients.KEPT);
     }
 
     @Test
@@ -74,6 +76,69 @@ class BenchTest {
             BenchRig.Account account = rig.finish();
             assertThat(account.good()).describedAs("%s %s", account, rig.log()).isTrue();
         }
+    }
+
+    @Test
+    void rig_clientsThatLeaveAndComeAgain_everyDeliveryArrives()
+            throws IOException, InterruptedException {
+        var often = new BenchOptions.Clients(3, false);
+        try (BenchRig rig = BenchRig.start(options(false, 2).with(often))) {
+            rig.begin();
+            rig.awaitDelivered(200);
+            BenchRig.Account account = rig.finish();
+            assertThat(account.good()).describedAs("%s %s", account, rig.log()).isTrue();
+            assertThat(account.lostLines()).isZero();
+            String page = BenchSnapshot.metrics(new AdminClient(onlyFolder().resolve(
+                    "admin.sock")));
+            assertThat(BenchSnapshot.metric(page, "smtp_connections_total"))
+                    .isGreaterThanOrEqualTo(account.acknowledged() / 3);
+        }
+    }
+
+    private Path onlyFolder() throws IOException {
+        try (Stream<Path> inside = Files.list(folder)) {
+            return inside.toList().getFirst();
+        }
+    }
+
+    /** One command at a time, one message on each connection. */
+    @Test
+    void source_withoutPipelining_waitsForEachReply() throws IOException {
+        var loops = new MultiThreadIoEventLoopGroup(1, NioIoHandler.newFactory());
+        try (var server = new ServerSocket(0, 5, InetAddress.getLoopbackAddress());
+                var source = new BenchSource(new BenchSource.Options(
+                        (InetSocketAddress) server.getLocalSocketAddress(), 1, Optional.empty(), 1,
+                        0, 10, new BenchOptions.Clients(1, false)), new BenchMessage(64),
+                        new BenchLedger(1), TimeSource.system(), loops)) {
+            for (int i = 0; i < 2; i++) {
+                try (Socket one = server.accept()) {
+                    one.setSoTimeout(10_000);
+                    assertThat(answer(one, "220 a")).startsWith("EHLO ");
+                    assertThat(answer(one, "250 a")).startsWith("MAIL ");
+                    assertThat(answer(one, "250 a")).startsWith("RCPT ");
+                    assertThat(answer(one, "250 a")).isEqualTo("DATA\r\n");
+                    assertThat(answer(one, "354 a")).contains("\r\n\r\n");
+                    assertThat(answer(one, "250 a")).isEqualTo("QUIT\r\n");
+                }
+            }
+        } finally {
+            loops.shutdownGracefully();
+        }
+    }
+
+    /** What comes after a reply, to the end of a line at which nothing more is on its way. */
+    private static String answer(Socket client, String reply) throws IOException {
+        client.getOutputStream().write((reply + "\r\n").getBytes(StandardCharsets.US_ASCII));
+        var all = new StringBuilder();
+        byte[] bytes = new byte[4096];
+        do {
+            int read = client.getInputStream().read(bytes);
+            assertThat(read).isPositive();
+            all.append(new String(bytes, 0, read, StandardCharsets.US_ASCII));
+        } while (reply.startsWith("354")
+                ? all.indexOf("\r\n.\r\n") < 0
+                : !all.toString().endsWith("\r\n"));
+        return all.toString();
     }
 
     @Test
@@ -124,7 +189,7 @@ class BenchTest {
     @Test
     void finish_relayKilled_tellsWhatIsMissing() throws IOException, InterruptedException {
         var slow = new BenchOptions(folder, 4, 2000, 1, false, false, false, false, Duration.ZERO,
-                Duration.ofSeconds(10), false, false, "");
+                Duration.ofSeconds(10), false, false, "", BenchOptions.Clients.KEPT);
         try (BenchRig rig = BenchRig.start(slow)) {
             rig.begin();
             rig.awaitDelivered(1);
@@ -181,6 +246,8 @@ class BenchTest {
     @Test
     void options_outOfBounds_areRefused() {
         assertThatThrownBy(() -> BenchOptions.plain(folder, 0)).hasMessageContaining("sessions");
+        assertThatThrownBy(() -> new BenchOptions.Clients(-1, true))
+                .hasMessageContaining("messages per connection");
         assertThatThrownBy(() -> Bench.Plan.of(options(false, 1), 0, 0))
                 .hasMessageContaining("seconds");
         assertThatThrownBy(() -> Bench.Plan.of(options(false, 1), 1, Double.NaN))

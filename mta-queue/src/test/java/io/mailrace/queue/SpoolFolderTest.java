@@ -321,6 +321,30 @@ class SpoolFolderTest {
         assertThat(spool.resolve("db-repaired")).doesNotExist();
     }
 
+    /** Somebody removed the database: mail that went out long ago must not go again. */
+    @Test
+    void databaseRemoved_whatItsLogHolds_isSetAside() throws Exception {
+        try (SpoolFixture fixture = new SpoolFixture(spool)) {
+            fixture.settle(fixture.take("one.test"), delivered());
+        }
+        Path log = spool.resolve(LogFiles.FOLDER);
+        Folders.remove(spool.resolve("db"));
+        Files.delete(spool.resolve("commits"));
+        byte[] slot = Files.readAllBytes(new LogFiles(log).file(0));
+        for (int start = 0; start < 2; start++) {
+            try (SpoolFixture fresh = new SpoolFixture(spool)) {
+                assertThat(fresh.spool.queues().waiting()).isZero();
+                assertThat(fresh.spool.journal().newest()).isZero();
+            }
+        }
+        try (Stream<Path> files = Files.list(spool)) {
+            assertThat(files.filter(path -> path.getFileName().toString().startsWith(
+                    "log-replaced-"))).singleElement()
+                    .satisfies(aside -> assertThat(Files.readAllBytes(
+                            aside.resolve("00000000"))).isEqualTo(slot));
+        }
+    }
+
     /** Nothing is known of a database that cannot be looked at: its log stays where it is. */
     @Test
     void start_unreadableDatabase_leavesItsLogAlone() throws Exception {

@@ -227,30 +227,6 @@ class SpoolLogTest {
         }
     }
 
-    /** Somebody removed the database: mail that went out long ago must not go again. */
-    @Test
-    void databaseRemoved_whatItsLogHolds_isSetAside() throws Exception {
-        try (SpoolFixture fixture = new SpoolFixture(directory)) {
-            fixture.accept(message("a"), "a@one.test");
-            fixture.settle(fixture.take("one.test"), delivered());
-        }
-        Folders.remove(db());
-        Files.delete(directory.resolve("commits"));
-        byte[] slot = Files.readAllBytes(slots().getFirst());
-        for (int start = 0; start < 2; start++) {
-            try (SpoolFixture fresh = new SpoolFixture(directory)) {
-                assertThat(fresh.spool.queues().waiting()).isZero();
-                assertThat(fresh.spool.journal().newest()).isZero();
-            }
-        }
-        try (Stream<Path> files = Files.list(directory)) {
-            assertThat(files.filter(path -> path.getFileName().toString().startsWith(
-                    "log-replaced-"))).singleElement()
-                    .satisfies(aside -> assertThat(Files.readAllBytes(
-                            aside.resolve("00000000"))).isEqualTo(slot));
-        }
-    }
-
     /** Its submitter was told that it failed, and what came after it was written without it. */
     @Test
     void machineDown_batchTheDatabaseRefused_isNotTaken() throws Exception {

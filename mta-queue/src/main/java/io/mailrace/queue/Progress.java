@@ -23,8 +23,8 @@ record Progress(long batch, long newestEvent, long spoolEpochMillis, long newest
     /**
      * Where a batch stands in the log.
      *
-     * @param run of the process that wrote it: with its number it tells a batch from all others; 0
-     *        before the first batch
+     * @param run of the process that wrote it: with its number it tells a batch from others; 0
+     *        before the first batch, and of batches in no log in early builds
      * @param slot number of the file; {@link #NO_SLOT} when it is in no log
      * @param offset of its head in the file
      */

@@ -90,7 +90,7 @@ public final class RocksSpool implements Spool {
         Store store;
         try {
             watch.keepLogs();
-            SpoolFolder.finishRepair(directory);
+            SpoolFolder.refuseHalfRepaired(directory);
             store = openStore(config.spool());
         } catch (SpoolException refused) {
             watch.forgetLogs();

@@ -22,8 +22,9 @@ import org.rocksdb.WriteBatch;
  */
 public final class SpoolFolder {
     private static final String DB = "db";
+    private static final String REPAIRING = "db-repairing";
+    /** Whole and mended: it takes the place of {@link #DB} next. */
     private static final String REPAIRED = "db-repaired";
-    private static final String DAMAGED = "db-damaged-";
     private static final int ROWS = 1000;
     private static final byte[] FIRST = {};
     /** Behind every key: none begins with this byte. */
@@ -59,6 +60,10 @@ public final class SpoolFolder {
             Consumer<String> out, TimeSource time) {
         Path db = directory.resolve(DB);
         refuseInUse(db);
+        if (repair && isHalfRepaired(directory)) {
+            finishRepair(directory, out);
+        }
+        refuseHalfRepaired(directory);
         SpoolCheck found;
         try (Store store = Store.openReadOnly(db, config.spool())) {
             tellMissing(store, out);
@@ -103,7 +108,7 @@ public final class SpoolFolder {
             Consumer<String> out, TimeSource time) {
         Path db = directory.resolve(DB);
         if (found.gaps() > 0) {
-            rewrite(config, directory, out);
+            rewrite(config, directory, out, time);
         }
         out.accept("repairing");
         try (Store store = Store.open(db, config.spool())) {
@@ -122,11 +127,13 @@ public final class SpoolFolder {
     }
 
     /** Copies every row that can be read to a new database, which takes the place of the old. */
-    private static void rewrite(QueueConfig config, Path directory, Consumer<String> out) {
+    private static void rewrite(QueueConfig config, Path directory, Consumer<String> out,
+            TimeSource time) {
         Path db = directory.resolve(DB);
-        Path fresh = directory.resolve(REPAIRED);
-        Path damaged = directory.resolve(DAMAGED + TimeSource.system().epochMillis());
+        Path fresh = directory.resolve(REPAIRING);
+        Path damaged = directory.resolve("db-damaged-" + TimeSource.system().epochMillis());
         Folders.remove(fresh);
+        Folders.remove(directory.resolve(REPAIRED));
         takeFromLog(config, db, out);
         try (Store from = Store.openReadOnly(db, config.spool());
                 Store to = Store.openWithoutLog(fresh, config.spool())) {
@@ -135,14 +142,16 @@ public final class SpoolFolder {
             }
             // Batches of the log name families by number, and those may be others now.
             LogRedo.leave(to);
+            new SpoolCheck(to, config, told -> {}).mend(time);
             to.sync();
         } catch (RocksDBException refused) {
             throw SpoolException.ofDisk("not repaired: " + refused.getMessage(), refused);
         }
         try {
+            Folders.sync(fresh);
+            Files.move(fresh, directory.resolve(REPAIRED), StandardCopyOption.ATOMIC_MOVE);
             Files.move(db, damaged, StandardCopyOption.ATOMIC_MOVE);
-            Files.move(fresh, db, StandardCopyOption.ATOMIC_MOVE);
-            Folders.sync(directory);
+            putRepaired(directory);
         } catch (IOException refused) {
             throw SpoolException.ofDisk("not repaired: " + refused, refused);
         }
@@ -150,29 +159,53 @@ public final class SpoolFolder {
                 + ": remove it when all is well again");
     }
 
-    /** A repair that died with the old database put away: the new one was whole by then. */
-    static void finishRepair(Path directory) {
-        Path db = directory.resolve(DB);
-        Path fresh = directory.resolve(REPAIRED);
-        if (!Files.notExists(db) || !Files.exists(fresh)) {
-            return;
-        }
-        try (Stream<Path> beside = Files.list(directory)) {
-            if (beside.anyMatch(path -> String.valueOf(path.getFileName()).startsWith(DAMAGED))) {
-                Files.move(fresh, db, StandardCopyOption.ATOMIC_MOVE);
-                Folders.sync(directory);
-            }
+    private static void putRepaired(Path directory) throws IOException {
+        Files.move(directory.resolve(REPAIRED), directory.resolve(DB),
+                StandardCopyOption.ATOMIC_MOVE);
+        Folders.sync(directory);
+    }
+
+    private static boolean isHalfRepaired(Path directory) {
+        return Files.notExists(directory.resolve(DB))
+                && Files.exists(directory.resolve(REPAIRED));
+    }
+
+    private static void finishRepair(Path directory, Consumer<String> out) {
+        try {
+            putRepaired(directory);
+            out.accept("an earlier repair is finished: its new database is in place");
         } catch (IOException refused) {
-            throw SpoolException.ofDisk("a repair cannot be finished: " + refused, refused);
+            throw SpoolException.ofDisk("not repaired: " + refused, refused);
+        }
+    }
+
+    /**
+     * Before a start: a repair that died may have left the spool without a database.
+     *
+     * @throws SpoolException then: an empty one must not take its place
+     */
+    static void refuseHalfRepaired(Path directory) {
+        if (isHalfRepaired(directory)) {
+            throw new SpoolException("a repair of the spool " + directory + " did not come to its"
+                    + " end: run \"mailrace spool check --repair\"");
+        }
+        if (Files.exists(directory.resolve(DB))) {
+            // of a repair that died one step earlier: older with each moment from now on
+            Folders.remove(directory.resolve(REPAIRED));
         }
     }
 
     /** What only the log has goes into the database to be copied, when it can be written at all. */
     private static void takeFromLog(QueueConfig config, Path db, Consumer<String> out) {
         try (Store store = Store.openReadOnly(db, config.spool())) {
-            if (missing(store) == 0) {
+            if (LogRedo.missing(store.log(), store.progress(), Long.MAX_VALUE).isEmpty()) {
                 return;
             }
+        } catch (SpoolException damaged) {
+            if (damaged.mayPass()) {
+                throw damaged;
+            }
+            return;
         }
         try {
             Store.openDamaged(db, config.spool()).close();
@@ -218,16 +251,14 @@ public final class SpoolFolder {
         Path target = config.spool().path();
         Path db = target.resolve(DB);
         CheckResult checked = check(config, backup, false, out);
-        if (Files.exists(db)) {
-            throw new SpoolException("there is a spool in " + target
-                    + " already: move it away first");
-        }
+        refuseOverwriting(target);
         SpoolOwner owner = SpoolOwner.ofSpool(target);
         Path half = target.resolve("db-restoring");
         Path log = target.resolve(LogFiles.FOLDER);
         Folders.remove(half);
         try {
             copy(backup.resolve(DB), half);
+            refuseOverwriting(target);
             new LogFiles(log).setAside();
             if (Files.exists(backup.resolve(LogFiles.FOLDER))) {
                 copy(backup.resolve(LogFiles.FOLDER), log);
@@ -242,6 +273,14 @@ public final class SpoolFolder {
             throw SpoolException.ofDisk("not restored: " + refused, refused);
         }
         return checked;
+    }
+
+    private static void refuseOverwriting(Path target) {
+        refuseHalfRepaired(target);
+        if (Files.exists(target.resolve(DB))) {
+            throw new SpoolException("there is a spool in " + target
+                    + " already: move it away first");
+        }
     }
 
     private static void copy(Path from, Path to) throws IOException {

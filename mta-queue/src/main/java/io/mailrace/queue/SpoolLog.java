@@ -63,7 +63,7 @@ final class SpoolLog implements AutoCloseable {
     private final ByteBuffer buffer = ByteBuffer.allocateDirect(BUFFER_BYTES);
     private @Nullable FileChannel out;
     private volatile int head = -1;
-    /** Where the newest committed batch stands: that slot is the anchor. */
+    /** Where the newest committed batch stands: that slot is the anchor, when it is in one. */
     private Progress.LogMark newest = Progress.LogMark.NONE;
     /** Highest number given out: one that was removed does not come back, a reader may have it. */
     private int highest = -1;

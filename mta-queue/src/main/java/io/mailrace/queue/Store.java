@@ -180,12 +180,12 @@ final class Store implements BatchSink, AutoCloseable {
             Folders.make(directory);
             StoreFormat format = new StoreFormat(store);
             format.refuseUnknownFamilies();
-            boolean made = Files.notExists(directory.resolve(CURRENT));
+            if (withLog && store.isToBeMade()) {
+                store.log.setAside();
+            }
             store.openDatabase();
             format.check();
-            if (withLog && made) {
-                store.log.setAside();
-            } else if (withLog) {
+            if (withLog) {
                 LogRedo.apply(store, Long.MAX_VALUE);
             }
             FormatNote.write(directory.resolveSibling(FormatNote.NAME));
@@ -196,6 +196,24 @@ final class Store implements BatchSink, AutoCloseable {
         } catch (SpoolException broken) {
             store.close();
             throw broken;
+        }
+    }
+
+    /** Whether nothing of a database is there, so that opening it makes one. */
+    private boolean isToBeMade() {
+        if (Files.exists(directory.resolve(CURRENT))) {
+            return false;
+        }
+        try (Stream<Path> files = Files.list(directory)) {
+            if (files.anyMatch(file -> file.toString().endsWith(".log")
+                    || file.toString().endsWith(".sst"))) {
+                throw new SpoolException("the database in " + directory + " has lost its file "
+                        + CURRENT + ": restore a backup, or move the folder away");
+            }
+            return true;
+        } catch (IOException unreadable) {
+            throw SpoolException.ofDisk("spool " + directory + " cannot be read: " + unreadable,
+                    unreadable);
         }
     }
 

@@ -314,11 +314,34 @@ class SpoolFolderTest {
 
     /** It died when the old database was put away already, and the new one not in its place. */
     @Test
-    void repair_killedBetweenTheRenames_isFinishedByTheNextStart() throws Exception {
+    void repair_killedBetweenTheRenames_isFinishedByTheNextOne() throws Exception {
         Files.move(spool.resolve("db"), spool.resolve("db-repaired"));
-        Files.createDirectories(spool.resolve("db-damaged-1"));
+        assertThatThrownBy(() -> new SpoolFixture(spool)).hasMessageContaining("--repair");
+        assertThatThrownBy(() -> check(false)).hasMessageContaining("--repair");
+        assertThatThrownBy(() -> SpoolFolder.restore(config, spool, told::add))
+                .hasMessageContaining("--repair");
+        assertThat(check(true).problems()).isZero();
+        assertThat(deliverAll()).isEqualTo(2 * MESSAGES);
+    }
+
+    /** It died before the old database was put away, which went on; mail came and went since. */
+    @Test
+    void repair_killedBeforeTheRenames_leavesNothingThatIsTakenLater() throws Exception {
+        Files.createDirectories(spool.resolve("db-repaired"));
         assertThat(deliverAll()).isEqualTo(2 * MESSAGES);
         assertThat(spool.resolve("db-repaired")).doesNotExist();
+    }
+
+    @Test
+    void start_databaseWithoutItsFirstFile_isRefused() throws Exception {
+        Path current = spool.resolve("db").resolve("CURRENT");
+        byte[] was = Files.readAllBytes(current);
+        Files.delete(current);
+        for (int start = 0; start < 2; start++) {
+            assertThatThrownBy(() -> new SpoolFixture(spool)).hasMessageContaining("CURRENT");
+        }
+        Files.write(current, was);
+        assertThat(deliverAll()).isEqualTo(2 * MESSAGES);
     }
 
     /** Somebody removed the database: mail that went out long ago must not go again. */

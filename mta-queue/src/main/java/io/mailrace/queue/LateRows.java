@@ -89,35 +89,34 @@ final class LateRows {
     }
 
     private void put(Rows.Change change) {
-        Row row = of(waiting, change.family).get(change.key);
-        if (row == null) {
-            row = new Row(change.act == Rows.Act.ADD);
-            begin(change, row);
+        Row row = new Row(change.act == Rows.Act.ADD);
+        Row known = of(waiting, change.family).putIfAbsent(change.key, row);
+        if (known == null) {
+            waitingBytes += ROW_BYTES + change.key.length;
         } else {
+            row = known;
             waitingBytes -= length(row);
         }
         row.value = change.value;
         waitingBytes += change.value.length;
     }
 
+    /** Most rows that are removed were added: they are looked for once. */
     private void remove(Rows.Change change) {
         NavigableMap<byte[], Row> family = of(waiting, change.family);
-        Row row = family.get(change.key);
+        Row row = family.remove(change.key);
         if (row == null) {
-            begin(change, new Row(false));
-            return;
+            row = new Row(false);
+            waitingBytes += ROW_BYTES + change.key.length;
+        } else {
+            waitingBytes -= length(row);
+            row.value = null;
         }
-        waitingBytes -= length(row);
-        row.value = null;
         if (row.added) {
-            family.remove(change.key);
             waitingBytes -= ROW_BYTES + change.key.length;
+        } else {
+            family.put(change.key, row);
         }
-    }
-
-    private void begin(Rows.Change change, Row row) {
-        of(waiting, change.family).put(change.key, row);
-        waitingBytes += ROW_BYTES + change.key.length;
     }
 
     private static int length(Row row) {

@@ -3,13 +3,11 @@ package io.mailrace.queue;
 
 import io.mailrace.core.TimeSource;
 import java.io.IOException;
-import java.nio.channels.FileChannel;
-import java.nio.channels.FileLock;
-import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
+import java.util.List;
+import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
 import org.rocksdb.RocksDBException;
@@ -23,8 +21,10 @@ import org.rocksdb.WriteBatch;
 public final class SpoolFolder {
     private static final String DB = "db";
     private static final String REPAIRING = "db-repairing";
-    /** Whole and mended: it takes the place of {@link #DB} next. */
-    private static final String REPAIRED = "db-repaired";
+    /** Whole and mended: it takes the place of {@link #DB} next. Milliseconds follow. */
+    private static final String REPAIRED = "db-repaired-";
+    /** The old one, with the same milliseconds. */
+    private static final String DAMAGED = "db-damaged-";
     private static final int ROWS = 1000;
     private static final byte[] FIRST = {};
     /** Behind every key: none begins with this byte. */
@@ -59,8 +59,8 @@ public final class SpoolFolder {
     static CheckResult check(QueueConfig config, Path directory, boolean repair,
             Consumer<String> out, TimeSource time) {
         Path db = directory.resolve(DB);
-        refuseInUse(db);
-        if (repair && isHalfRepaired(directory)) {
+        DatabaseLock.refuseInUse(db);
+        if (repair) {
             finishRepair(directory, out);
         }
         refuseHalfRepaired(directory);
@@ -131,10 +131,27 @@ public final class SpoolFolder {
             TimeSource time) {
         Path db = directory.resolve(DB);
         Path fresh = directory.resolve(REPAIRING);
-        Path damaged = directory.resolve("db-damaged-" + TimeSource.system().epochMillis());
-        Folders.remove(fresh);
-        Folders.remove(directory.resolve(REPAIRED));
+        long now = TimeSource.system().epochMillis();
+        removeLeftovers(directory);
         takeFromLog(config, db, out);
+        // Whoever would open the old one meanwhile would take mail into what is put away next.
+        try (DatabaseLock _ = DatabaseLock.take(db)) {
+            copy(config, db, fresh, time);
+            Folders.sync(fresh);
+            Path repaired = directory.resolve(REPAIRED + now);
+            Path damaged = directory.resolve(DAMAGED + now);
+            Files.move(fresh, repaired, StandardCopyOption.ATOMIC_MOVE);
+            Files.move(db, damaged, StandardCopyOption.ATOMIC_MOVE);
+            Folders.sync(directory);
+            putInPlace(repaired, directory);
+            out.accept("the damaged database is now " + damaged
+                    + ": remove it when all is well again");
+        } catch (IOException refused) {
+            throw SpoolException.ofDisk("not repaired: " + refused, refused);
+        }
+    }
+
+    private static void copy(QueueConfig config, Path db, Path fresh, TimeSource time) {
         try (Store from = Store.openReadOnly(db, config.spool());
                 Store to = Store.openWithoutLog(fresh, config.spool())) {
             for (Store.Family family : Store.Family.values()) {
@@ -147,32 +164,58 @@ public final class SpoolFolder {
         } catch (RocksDBException refused) {
             throw SpoolException.ofDisk("not repaired: " + refused.getMessage(), refused);
         }
-        try {
-            Folders.sync(fresh);
-            Files.move(fresh, directory.resolve(REPAIRED), StandardCopyOption.ATOMIC_MOVE);
-            Files.move(db, damaged, StandardCopyOption.ATOMIC_MOVE);
-            putRepaired(directory);
-        } catch (IOException refused) {
-            throw SpoolException.ofDisk("not repaired: " + refused, refused);
-        }
-        out.accept("the damaged database is now " + damaged
-                + ": remove it when all is well again");
     }
 
-    private static void putRepaired(Path directory) throws IOException {
-        Files.move(directory.resolve(REPAIRED), directory.resolve(DB),
-                StandardCopyOption.ATOMIC_MOVE);
+    /** What repairs left that died before they put the old database away. */
+    private static void removeLeftovers(Path directory) {
+        for (Path one : beside(directory, REPAIRED)) {
+            Folders.remove(one);
+        }
+        Path fresh = directory.resolve(REPAIRING);
+        Folders.remove(fresh);
+        if (!Files.notExists(fresh)) {
+            throw new SpoolException("not repaired: " + fresh + " of an earlier repair cannot be"
+                    + " removed");
+        }
+    }
+
+    private static List<Path> beside(Path directory, String prefix) {
+        try (Stream<Path> files = Files.list(directory)) {
+            return files.filter(path -> String.valueOf(path.getFileName()).startsWith(prefix))
+                    .sorted().toList();
+        } catch (IOException unreadable) {
+            throw SpoolException.ofDisk("spool " + directory + " cannot be read: " + unreadable,
+                    unreadable);
+        }
+    }
+
+    private static void putInPlace(Path repaired, Path directory) throws IOException {
+        Files.move(repaired, directory.resolve(DB), StandardCopyOption.ATOMIC_MOVE);
         Folders.sync(directory);
     }
 
-    private static boolean isHalfRepaired(Path directory) {
-        return Files.notExists(directory.resolve(DB))
-                && Files.exists(directory.resolve(REPAIRED));
+    /**
+     * The new database of a repair that died when the old one had been put away: both have the
+     * same number. Without that the old one went on, and this is stale.
+     */
+    private static Optional<Path> halfRepaired(Path directory) {
+        return Files.notExists(directory.resolve(DB)) && Files.isDirectory(directory)
+                ? beside(directory, REPAIRED).stream().filter(repaired -> Files.exists(
+                        directory.resolve(DAMAGED + String.valueOf(repaired.getFileName())
+                                .substring(REPAIRED.length()))))
+                        .findAny()
+                : Optional.empty();
     }
 
     private static void finishRepair(Path directory, Consumer<String> out) {
+        Optional<Path> repaired = halfRepaired(directory);
+        if (repaired.isEmpty()) {
+            return;
+        }
         try {
-            putRepaired(directory);
+            // It counts the batches of what was before.
+            Files.deleteIfExists(directory.resolve("commits"));
+            putInPlace(repaired.get(), directory);
             out.accept("an earlier repair is finished: its new database is in place");
         } catch (IOException refused) {
             throw SpoolException.ofDisk("not repaired: " + refused, refused);
@@ -180,18 +223,14 @@ public final class SpoolFolder {
     }
 
     /**
-     * Before a start: a repair that died may have left the spool without a database.
+     * A repair that died may have left the spool without a database.
      *
      * @throws SpoolException then: an empty one must not take its place
      */
     static void refuseHalfRepaired(Path directory) {
-        if (isHalfRepaired(directory)) {
+        if (halfRepaired(directory).isPresent()) {
             throw new SpoolException("a repair of the spool " + directory + " did not come to its"
                     + " end: run \"mailrace spool check --repair\"");
-        }
-        if (Files.exists(directory.resolve(DB))) {
-            // of a repair that died one step earlier: older with each moment from now on
-            Folders.remove(directory.resolve(REPAIRED));
         }
     }
 
@@ -205,6 +244,7 @@ public final class SpoolFolder {
             if (damaged.mayPass()) {
                 throw damaged;
             }
+            out.accept("what only the log has is not repaired: " + damaged.getMessage());
             return;
         }
         try {
@@ -304,7 +344,7 @@ public final class SpoolFolder {
     public static long export(QueueConfig config, Path directory, Selection selection, Path target,
             Consumer<String> out) {
         Path db = directory.resolve(DB);
-        refuseInUse(db);
+        DatabaseLock.refuseInUse(db);
         try {
             Folders.make(target);
             try (Stream<Path> inside = Files.list(target)) {
@@ -320,29 +360,5 @@ public final class SpoolFolder {
             tellMissing(store, out);
             return new SpoolExport(store, selection, target, out).run();
         }
-    }
-
-    /** RocksDB's own lock is one of fcntl(2), as Java's are. */
-    private static void refuseInUse(Path db) {
-        Path file = db.resolve("LOCK");
-        if (!Files.exists(file)) {
-            return;
-        }
-        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ,
-                StandardOpenOption.WRITE); FileLock lock = channel.tryLock()) {
-            if (lock == null) {
-                throw inUse(db);
-            }
-        } catch (OverlappingFileLockException own) {
-            throw inUse(db);
-        } catch (IOException unknown) {
-            throw SpoolException.ofDisk("cannot tell whether " + db + " is in use: " + unknown,
-                    unknown);
-        }
-    }
-
-    private static SpoolException inUse(Path db) {
-        return new SpoolException("spool " + db + " is in use by a running Mailrace: stop it, or"
-                + " make a backup and use that");
     }
 }

@@ -180,8 +180,8 @@ final class Store implements BatchSink, AutoCloseable {
             Folders.make(directory);
             StoreFormat format = new StoreFormat(store);
             format.refuseUnknownFamilies();
-            if (withLog && store.isToBeMade()) {
-                store.log.setAside();
+            if (withLog && store.isToBeMade() && !store.log.slots().isEmpty()) {
+                store.setLogAside();
             }
             store.openDatabase();
             format.check();
@@ -196,6 +196,15 @@ final class Store implements BatchSink, AutoCloseable {
         } catch (SpoolException broken) {
             store.close();
             throw broken;
+        }
+    }
+
+    private void setLogAside() {
+        try (DatabaseLock _ = DatabaseLock.take(directory)) {
+            // another process may have made it, and its log, a moment ago
+            if (isToBeMade()) {
+                log.setAside();
+            }
         }
     }
 

@@ -111,11 +111,7 @@ class SpoolFolderTest {
 
     @Test
     void check_openSpool_isRefused() throws Exception {
-        Process holder = new ProcessBuilder(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-cp",
-                System.getProperty("java.class.path"), "--enable-native-access=ALL-UNNAMED",
-                Holder.class.getName(), spool.toString())
-                .redirectError(ProcessBuilder.Redirect.INHERIT).start();
+        Process holder = holder();
         try {
             assertThat(holder.inputReader().readLine()).isEqualTo("open");
             assertThatThrownBy(() -> check(false)).isInstanceOf(SpoolException.class)
@@ -125,6 +121,14 @@ class SpoolFolderTest {
             holder.destroyForcibly().onExit().join();
         }
         assertThat(check(false).problems()).isZero();
+    }
+
+    private Process holder() throws IOException {
+        return new ProcessBuilder(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-cp",
+                System.getProperty("java.class.path"), "--enable-native-access=ALL-UNNAMED",
+                Holder.class.getName(), spool.toString())
+                .redirectError(ProcessBuilder.Redirect.DISCARD).start();
     }
 
     /** Another process that has the spool open until its input ends. */
@@ -315,7 +319,8 @@ class SpoolFolderTest {
     /** It died when the old database was put away already, and the new one not in its place. */
     @Test
     void repair_killedBetweenTheRenames_isFinishedByTheNextOne() throws Exception {
-        Files.move(spool.resolve("db"), spool.resolve("db-repaired"));
+        Files.move(spool.resolve("db"), spool.resolve("db-repaired-7"));
+        Files.createDirectories(spool.resolve("db-damaged-7"));
         assertThatThrownBy(() -> new SpoolFixture(spool)).hasMessageContaining("--repair");
         assertThatThrownBy(() -> check(false)).hasMessageContaining("--repair");
         assertThatThrownBy(() -> SpoolFolder.restore(config, spool, told::add))
@@ -324,12 +329,34 @@ class SpoolFolderTest {
         assertThat(deliverAll()).isEqualTo(2 * MESSAGES);
     }
 
-    /** It died before the old database was put away, which went on; mail came and went since. */
+    /** It died before the old database was put away, which went on. */
     @Test
     void repair_killedBeforeTheRenames_leavesNothingThatIsTakenLater() throws Exception {
-        Files.createDirectories(spool.resolve("db-repaired"));
-        assertThat(deliverAll()).isEqualTo(2 * MESSAGES);
-        assertThat(spool.resolve("db-repaired")).doesNotExist();
+        Files.createDirectories(spool.resolve("db-repaired-8"));
+        Files.createDirectories(spool.resolve("db-damaged-7"));
+        Folders.remove(spool.resolve("db"));
+        try (SpoolFixture fixture = new SpoolFixture(spool)) {
+            assertThat(fixture.spool.queues().waiting()).isZero();
+        }
+    }
+
+    /** Mail that a running Mailrace takes meanwhile would go to what is put away. */
+    @Test
+    void lock_taken_keepsOthersOut() throws Exception {
+        try (DatabaseLock _ = DatabaseLock.take(spool.resolve("db"))) {
+            try (Store _ = Store.openReadOnly(spool.resolve("db"), config.spool())) {
+                assertThat(opensElsewhere()).isFalse();
+            }
+            assertThat(opensElsewhere()).as("after reading").isFalse();
+        }
+        assertThat(opensElsewhere()).isTrue();
+    }
+
+    /** Whether another process can open the spool. */
+    private boolean opensElsewhere() throws Exception {
+        Process other = holder();
+        other.getOutputStream().close();
+        return other.inputReader().lines().toList().contains("open") && other.waitFor() == 0;
     }
 
     @Test

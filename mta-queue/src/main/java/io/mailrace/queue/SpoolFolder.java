@@ -23,6 +23,8 @@ public final class SpoolFolder {
     private static final String REPAIRING = "db-repairing";
     /** Whole and mended: it takes the place of {@link #DB} next. Milliseconds follow. */
     private static final String REPAIRED = "db-repaired-";
+    /** A file that is there while the database is mended where it stands. */
+    private static final String MENDING = "mending";
     /** The old one, with the same milliseconds. */
     private static final String DAMAGED = "db-damaged-";
     private static final int ROWS = 1000;
@@ -62,8 +64,9 @@ public final class SpoolFolder {
         DatabaseLock.refuseInUse(db);
         if (repair) {
             finishRepair(directory, out);
+        } else if (halfRepaired(directory).isPresent()) {
+            throw notRepaired(directory);
         }
-        refuseHalfRepaired(directory);
         SpoolCheck found;
         try (Store store = Store.openReadOnly(db, config.spool())) {
             tellMissing(store, out);
@@ -77,9 +80,14 @@ public final class SpoolFolder {
                 ? SpoolOwner.ofSpool(directory)
                 : SpoolOwner.ofFolder(directory);
         try {
-            return found.problems() == 0
+            CheckResult result = found.problems() == 0
                     ? new CheckResult(found.looked(), 0, 0)
                     : repair(config, directory, found, out, time);
+            Files.deleteIfExists(directory.resolve(MENDING));
+            return result;
+        } catch (IOException refused) {
+            throw SpoolException.ofDisk("repaired, but no start is made while there is "
+                    + directory.resolve(MENDING) + ": " + refused, refused);
         } finally {
             // what is half done too: the service must be able to open what there is
             owner.giveAll();
@@ -111,6 +119,7 @@ public final class SpoolFolder {
             rewrite(config, directory, out, time);
         }
         out.accept("repairing");
+        markMending(directory);
         try (Store store = Store.open(db, config.spool())) {
             SpoolCheck mending = new SpoolCheck(store, config, told -> {});
             mending.mend(time);
@@ -121,6 +130,16 @@ public final class SpoolFolder {
             again.run();
             return new CheckResult(again.looked(), found.problems(),
                     Math.max(0, found.problems() - again.problems()));
+        } catch (IOException refused) {
+            throw SpoolException.ofDisk("not repaired: " + refused, refused);
+        }
+    }
+
+    /** Until it is done no start is made: what is mended half may be worse than what was there. */
+    private static void markMending(Path directory) {
+        try {
+            Files.writeString(directory.resolve(MENDING), "");
+            Folders.sync(directory);
         } catch (IOException refused) {
             throw SpoolException.ofDisk("not repaired: " + refused, refused);
         }
@@ -223,15 +242,25 @@ public final class SpoolFolder {
     }
 
     /**
-     * A repair that died may have left the spool without a database.
+     * A repair that died may have left the spool without a database, or with one that is mended
+     * half.
      *
-     * @throws SpoolException then: an empty one must not take its place
+     * @throws SpoolException then: neither that nor an empty one must be used
      */
     static void refuseHalfRepaired(Path directory) {
         if (halfRepaired(directory).isPresent()) {
-            throw new SpoolException("a repair of the spool " + directory + " did not come to its"
-                    + " end: run \"mailrace spool check --repair\"");
+            throw notRepaired(directory);
         }
+        Path mending = directory.resolve(MENDING);
+        if (Files.exists(mending)) {
+            throw new SpoolException(notRepaired(directory).getMessage() + " (without "
+                    + mending + " it starts as it is)");
+        }
+    }
+
+    private static SpoolException notRepaired(Path directory) {
+        return new SpoolException("a repair of the spool " + directory + " did not come to its"
+                + " end: run \"mailrace spool check --repair\"");
     }
 
     /** What only the log has goes into the database to be copied, when it can be written at all. */
@@ -316,7 +345,9 @@ public final class SpoolFolder {
     }
 
     private static void refuseOverwriting(Path target) {
-        refuseHalfRepaired(target);
+        if (halfRepaired(target).isPresent()) {
+            throw notRepaired(target);
+        }
         if (Files.exists(target.resolve(DB))) {
             throw new SpoolException("there is a spool in " + target
                     + " already: move it away first");

@@ -329,6 +329,29 @@ class SpoolFolderTest {
         assertThat(deliverAll()).isEqualTo(2 * MESSAGES);
     }
 
+    /** It died while it mended: no start is made on that, and the next repair goes on. */
+    @Test
+    void repair_killedWhileMending_isRunAgainBeforeAStart() throws Exception {
+        Path mending = spool.resolve("mending");
+        tamper((store, batch) -> batch.put(store.handle(Store.Family.STATE), Keys.PROGRESS,
+                new byte[]{9}));
+        assertThat(SpoolFolder.check(config, spool, true, line -> {
+            if (line.equals("checking again")) {
+                assertThat(mending).exists();
+            }
+            told.add(line);
+        }).mended()).isPositive();
+        assertThat(told).contains("checking again");
+        assertThat(mending).doesNotExist();
+        Files.createFile(mending);
+        assertThatThrownBy(() -> new SpoolFixture(spool)).hasMessageContaining("--repair");
+        assertThat(check(false).problems()).as("to look is allowed").isZero();
+        assertThatThrownBy(() -> new SpoolFixture(spool)).hasMessageContaining("--repair");
+        assertThat(check(true).problems()).isZero();
+        assertThat(mending).doesNotExist();
+        assertThat(deliverAll()).isEqualTo(2 * MESSAGES);
+    }
+
     /** It died before the old database was put away, which went on. */
     @Test
     void repair_killedBeforeTheRenames_leavesNothingThatIsTakenLater() throws Exception {

@@ -80,14 +80,13 @@ public final class SpoolFolder {
                 ? SpoolOwner.ofSpool(directory)
                 : SpoolOwner.ofFolder(directory);
         try {
-            CheckResult result = found.problems() == 0
-                    ? new CheckResult(found.looked(), 0, 0)
-                    : repair(config, directory, found, out, time);
-            Files.deleteIfExists(directory.resolve(MENDING));
-            return result;
+            if (found.problems() > 0) {
+                return repair(config, directory, found, out, time);
+            }
+            endMending(directory);
+            return new CheckResult(found.looked(), 0, 0);
         } catch (IOException refused) {
-            throw SpoolException.ofDisk("repaired, but no start is made while there is "
-                    + directory.resolve(MENDING) + ": " + refused, refused);
+            throw SpoolException.ofDisk("not repaired: " + refused, refused);
         } finally {
             // what is half done too: the service must be able to open what there is
             owner.giveAll();
@@ -118,11 +117,12 @@ public final class SpoolFolder {
         if (found.gaps() > 0) {
             rewrite(config, directory, out, time);
         }
-        out.accept("repairing");
-        markMending(directory);
         try (Store store = Store.open(db, config.spool())) {
+            markMending(directory);
+            out.accept("repairing");
             SpoolCheck mending = new SpoolCheck(store, config, told -> {});
             mending.mend(time);
+            endMending(directory);
             // It counts the batches of what was before.
             Files.deleteIfExists(directory.resolve("commits"));
             out.accept("checking again");
@@ -136,12 +136,14 @@ public final class SpoolFolder {
     }
 
     /** Until it is done no start is made: what is mended half may be worse than what was there. */
-    private static void markMending(Path directory) {
-        try {
-            Files.writeString(directory.resolve(MENDING), "");
+    private static void markMending(Path directory) throws IOException {
+        Files.writeString(directory.resolve(MENDING), "");
+        Folders.sync(directory);
+    }
+
+    private static void endMending(Path directory) throws IOException {
+        if (Files.deleteIfExists(directory.resolve(MENDING))) {
             Folders.sync(directory);
-        } catch (IOException refused) {
-            throw SpoolException.ofDisk("not repaired: " + refused, refused);
         }
     }
 
@@ -160,6 +162,7 @@ public final class SpoolFolder {
             Path repaired = directory.resolve(REPAIRED + now);
             Path damaged = directory.resolve(DAMAGED + now);
             Files.move(fresh, repaired, StandardCopyOption.ATOMIC_MOVE);
+            Folders.sync(directory);
             Files.move(db, damaged, StandardCopyOption.ATOMIC_MOVE);
             Folders.sync(directory);
             putInPlace(repaired, directory);
@@ -252,14 +255,14 @@ public final class SpoolFolder {
             throw notRepaired(directory);
         }
         Path mending = directory.resolve(MENDING);
-        if (Files.exists(mending)) {
+        if (Files.exists(mending) && Files.exists(directory.resolve(DB))) {
             throw new SpoolException(notRepaired(directory).getMessage() + " (without "
                     + mending + " it starts as it is)");
         }
     }
 
     private static SpoolException notRepaired(Path directory) {
-        return new SpoolException("a repair of the spool " + directory + " did not come to its"
+        return new SpoolException("a repair of the spool " + directory + " has not come to its"
                 + " end: run \"mailrace spool check --repair\"");
     }
 
@@ -335,6 +338,7 @@ public final class SpoolFolder {
             owner.giveAll();
             Files.deleteIfExists(target.resolve("commits"));
             Files.move(half, db, StandardCopyOption.ATOMIC_MOVE);
+            Files.deleteIfExists(target.resolve(MENDING));
             Folders.sync(target);
             owner.warning().ifPresent(out);
         } catch (IOException | SpoolException refused) {

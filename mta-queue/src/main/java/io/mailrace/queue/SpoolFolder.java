@@ -118,10 +118,11 @@ public final class SpoolFolder {
             rewrite(config, directory, out, time);
         }
         try (Store store = Store.open(db, config.spool())) {
-            markMending(directory);
-            out.accept("repairing");
-            SpoolCheck mending = new SpoolCheck(store, config, told -> {});
-            mending.mend(time);
+            if (found.gaps() == 0) {
+                markMending(directory);
+                out.accept("repairing");
+                new SpoolCheck(store, config, told -> {}).mend(time);
+            }
             endMending(directory);
             // It counts the batches of what was before.
             Files.deleteIfExists(directory.resolve("commits"));

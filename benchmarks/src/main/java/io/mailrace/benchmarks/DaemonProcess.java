@@ -24,6 +24,10 @@ import java.util.stream.Stream;
 public final class DaemonProcess implements AutoCloseable {
     private static final Duration READY_LIMIT = Duration.ofSeconds(60);
     private static final long POLL_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
+    /** For every daemon, after its own: quick tests want less of the compiler. */
+    private static final List<String> MORE_OPTIONS = Stream
+            .of(System.getProperty("mailrace.daemon.options", "").split(" "))
+            .filter(option -> !option.isBlank()).toList();
     private static final String ANY_PORT = "bind = \"127.0.0.1:0\"";
 
     /**
@@ -112,7 +116,10 @@ public final class DaemonProcess implements AutoCloseable {
     }
 
     private Process spawn() throws IOException {
-        ProcessBuilder builder = builder(setup.options(), "serve").redirectErrorStream(true)
+        var options = new ArrayList<>(LauncherOptions.DAEMON);
+        options.addAll(setup.options());
+        options.addAll(MORE_OPTIONS);
+        ProcessBuilder builder = builder(options, "serve").redirectErrorStream(true)
                 .redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile()));
         builder.environment().putAll(setup.environment());
         return builder.start();
@@ -121,7 +128,6 @@ public final class DaemonProcess implements AutoCloseable {
     private ProcessBuilder builder(List<String> javaOptions, String... arguments) {
         var command = new ArrayList<String>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-        command.addAll(LauncherOptions.DAEMON);
         command.addAll(javaOptions);
         command.addAll(List.of("-cp", System.getProperty("java.class.path"),
                 "io.mailrace.daemon.Main"));
@@ -137,7 +143,7 @@ public final class DaemonProcess implements AutoCloseable {
      * @throws IOException when it fails
      */
     public String command(String... arguments) throws IOException, InterruptedException {
-        Process asking = builder(List.of(), arguments)
+        Process asking = builder(LauncherOptions.COMMAND, arguments)
                 .redirectError(ProcessBuilder.Redirect.appendTo(log.toFile())).start();
         String said = new String(asking.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         if (asking.waitFor() != 0) {

@@ -15,6 +15,10 @@ import java.util.List;
  */
 final class LauncherOptions {
     static final List<String> DAEMON = read();
+    /** Of a command that is short: only the quick compiler works. */
+    static final List<String> COMMAND = List.of("--enable-native-access=ALL-UNNAMED",
+            "--sun-misc-unsafe-memory-access=deny", "-XX:+UseCompactObjectHeaders",
+            "-XX:+UseSerialGC", "-Xmx256m", "-XX:TieredStopAtLevel=1");
 
     private LauncherOptions() {}
 

@@ -22,6 +22,13 @@ final class StartArchive {
     private static final BenchOptions.Clients CLIENTS = new BenchOptions.Clients(20, false);
     private static final Duration STOP_LIMIT = Duration.ofMinutes(1);
     private static final Duration MAKE_LIMIT = Duration.ofMinutes(2);
+    /**
+     * What is called a thousand times in this short run is called often in a long one: the second
+     * compiler takes it at once, and the archive has a profile of it (with the JVM's thresholds it
+     * would need three quarters of a minute for as many).
+     */
+    private static final List<String> BUSY_SOON = List.of("-XX:Tier4InvocationThreshold=1000",
+            "-XX:Tier4MinInvocationThreshold=120", "-XX:Tier4CompileThreshold=3000");
     /** The collector that can store objects too; whichever collector runs later. */
     private static final String COLLECTOR = "-XX:+UseG1GC";
     private static final List<String> REPLACED = List.of("-XX:+UseSerialGC", "-XX:+UseParallelGC",
@@ -56,6 +63,7 @@ final class StartArchive {
     private static void load(Path folder, Path record, int seconds)
             throws IOException, InterruptedException {
         var options = options();
+        options.addAll(BUSY_SOON);
         options.add("-XX:AOTMode=record");
         options.add("-XX:AOTConfiguration=" + record);
         var plain = BenchRig.Launch.PLAIN;

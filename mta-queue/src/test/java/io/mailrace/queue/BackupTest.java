@@ -54,7 +54,7 @@ class BackupTest {
             assertThat(SpoolFolder.check(SpoolFixture.config(backup), backup, false, told::add)
                     .problems()).describedAs("%s", told).isZero();
             try (SpoolFixture restored = new SpoolFixture(backup)) {
-                assertThat(restored.queue("keep.test").status().waiting())
+                assertThat(restored.waiting("keep.test"))
                         .isGreaterThanOrEqualTo(keptBefore.get(copy));
                 Envelope envelope = restored.take("keep.test");
                 assertThat(restored.read(envelope)).isEqualTo(message("keep 0"));

@@ -70,8 +70,7 @@ class DsnDelayTest {
     }
 
     private static long toSender(SpoolFixture fixture) {
-        return fixture.spool.queues().find(SpoolFixture.key("example.com"))
-                .map(queue -> queue.status().waiting()).orElse(0L);
+        return fixture.waiting("example.com");
     }
 
     @Test
@@ -127,7 +126,7 @@ class DsnDelayTest {
             fixture.time.advance(Duration.ofDays(3));
             deferAll(fixture, fixture.take("example.net"));
             assertThat(notices(fixture, id)).isZero();
-            assertThat(fixture.queue("example.net").status().waiting()).isEqualTo(1);
+            assertThat(fixture.waiting("example.net")).isEqualTo(1);
         }
     }
 

@@ -300,7 +300,7 @@ class DsnTest {
             assertThat(dsn.fields()).contains("Action: failed\r\n", "Status: 4.4.7\r\n",
                     "Diagnostic-Code: smtp; 451 4.3.0 come again\r\n");
             assertThat(fixture.events(id)).filteredOn(Event.Expired.class::isInstance).hasSize(1);
-            assertThat(fixture.queue("example.net").status().waiting()).isZero();
+            assertThat(fixture.waiting("example.net")).isZero();
         }
     }
 

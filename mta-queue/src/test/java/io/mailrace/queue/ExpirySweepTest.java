@@ -55,7 +55,7 @@ class ExpirySweepTest {
             Envelope envelope = fixture.take("one.test");
             fixture.queue("one.test").putBack(envelope);
             fixture.time.advance(ExpirySweep.GRACE);
-            await(() -> fixture.queue("one.test").status().waiting() == 0);
+            await(() -> fixture.waiting("one.test") == 0);
             // what is left is the DSN, which arrives in the queue of the sender's domain
             await(() -> fixture.spool.queues().waiting() == 1);
         }
@@ -70,13 +70,13 @@ class ExpirySweepTest {
             // The leap makes it due; failing again does not expire it.
             Envelope again = fixture.take("one.test");
             fixture.settle(again, deferred());
-            assertThat(fixture.queue("one.test").status().waiting()).isEqualTo(1);
+            assertThat(fixture.waiting("one.test")).isEqualTo(1);
             fixture.time.advance(Duration.ofMinutes(12));
             Envelope third = fixture.take("one.test");
             assertThat(third.attempts()).isEqualTo(2);
             fixture.time.advance(Duration.ofMinutes(50));
             fixture.settle(third, deferred());
-            assertThat(fixture.queue("one.test").status().waiting()).isZero();
+            assertThat(fixture.waiting("one.test")).isZero();
         }
     }
 
@@ -91,7 +91,7 @@ class ExpirySweepTest {
             after.time.advance(Duration.ofMinutes(5));
             Envelope envelope = after.take("one.test");
             after.settle(envelope, deferred());
-            assertThat(after.queue("one.test").status().waiting()).isZero();
+            assertThat(after.waiting("one.test")).isZero();
             assertThat(after.spool.queues().waiting()).isEqualTo(1);
         }
     }

@@ -165,8 +165,7 @@ class FaultTest {
             Envelope second = fixture.take("one.test");
             faulty.disk.failing = true;
             SpoolFixture.Outcome settled = fixture.settle(first, false, delivered());
-            await(() -> fixture.spool.refusal().isPresent());
-            assertThat(fixture.spool.refusal().orElseThrow()).contains("cannot be written");
+            await(() -> fixture.spool.refusal().orElse("").contains("cannot be written"));
             assertThatThrownBy(() -> fixture.accept(content, "c@one.test"))
                     .hasMessage("not committed");
             SpoolFixture.Outcome bounce = fixture.settle(second, false, bounced());
@@ -433,8 +432,8 @@ class FaultTest {
                 fixture.accept(content, "u@one.test");
             }
             letTimePass(fixture);
-            await(() -> fixture.spool.refusal().isPresent());
-            assertThat(fixture.spool.refusal().orElseThrow()).contains("max-size");
+            // Until then a batch on its way may look stalled: the clock has leapt.
+            await(() -> fixture.spool.refusal().orElse("").contains("max-size"));
             // Delivery goes on, and the room comes back by itself.
             for (int i = 0; i < messages; i++) {
                 fixture.settle(fixture.take("one.test"), delivered());

@@ -52,7 +52,7 @@ class FutureReleaseTest {
     }
 
     private static long waiting(SpoolFixture fixture) {
-        return fixture.queue("one.test").status().waiting();
+        return fixture.waiting("one.test");
     }
 
     private static boolean told(SpoolFixture fixture, SpoolId id, String action) {

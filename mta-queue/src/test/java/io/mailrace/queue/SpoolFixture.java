@@ -105,6 +105,12 @@ final class SpoolFixture implements AutoCloseable {
         return spool.queues().find(key(destination)).orElseThrow();
     }
 
+    /** Envelopes of its queue; 0 where the spool has dropped it, as it does when it idles. */
+    long waiting(String destination) {
+        return spool.queues().find(key(destination)).map(queue -> queue.status().waiting())
+                .orElse(0L);
+    }
+
     static QueueKey key(String destination) {
         return new QueueKey(Lane.DEFAULT, "default", destination, "default");
     }

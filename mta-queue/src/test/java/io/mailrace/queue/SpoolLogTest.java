@@ -106,11 +106,10 @@ class SpoolLogTest {
         for (int start = 0; start < 2; start++) {
             try (SpoolFixture after = new SpoolFixture(directory, time, disk -> disk)) {
                 assertThat(after.metrics.snapshot().get("spool_lost_batches_total")).isZero();
-                assertThat(after.queue("after.test").status().waiting()).isEqualTo(20);
-                assertThat(after.spool.queues().find(SpoolFixture.key("before.test"))
-                        .map(queue -> queue.status().waiting()).orElse(0L)).isZero();
+                assertThat(after.waiting("after.test")).isEqualTo(20);
+                assertThat(after.waiting("before.test")).isZero();
                 assertThat(after.read(after.take("large.test"))).isEqualTo(large);
-                assertThat(after.queue("example.com").status().waiting()).isEqualTo(1);
+                assertThat(after.waiting("example.com")).isEqualTo(1);
                 assertThat(after.events(bounced)).hasSize(3);
                 for (int i = 11; i < 30; i++) {
                     assertThat(after.read(after.take("after.test"))).isEqualTo(message("m" + i));
@@ -213,7 +212,7 @@ class SpoolLogTest {
         for (int start = 0; start < 2; start++) {
             try (SpoolFixture after = new SpoolFixture(directory)) {
                 assertThat(after.metrics.snapshot().get("spool_lost_batches_total")).isZero();
-                assertThat(after.queue("two.test").status().waiting()).isEqualTo(24);
+                assertThat(after.waiting("two.test")).isEqualTo(24);
                 assertThat(after.spool.queues().waiting()).isEqualTo(firstRun ? 24 : 25);
             }
             assertThat(problems()).isEmpty();
@@ -253,7 +252,7 @@ class SpoolLogTest {
             assertThat(after.spool.queues().waiting()).isEqualTo(2);
             assertThat(after.read(after.take("one.test"))).isEqualTo(message("c"));
             // One notification, not one for each try to write it.
-            assertThat(after.queue("example.com").status().waiting()).isEqualTo(1);
+            assertThat(after.waiting("example.com")).isEqualTo(1);
             assertThat(after.events(after.take("example.com").id())).hasSize(1);
         }
         assertThat(problems()).isEmpty();
@@ -295,7 +294,7 @@ class SpoolLogTest {
             after.accept(message("goes on"), "a@one.test");
         }
         try (SpoolFixture again = new SpoolFixture(directory)) {
-            assertThat(again.queue("one.test").status().waiting()).isEqualTo(11);
+            assertThat(again.waiting("one.test")).isEqualTo(11);
         }
         assertThat(problems()).isEmpty();
     }

@@ -24,7 +24,7 @@ import java.util.stream.Stream;
 public final class DaemonProcess implements AutoCloseable {
     private static final Duration READY_LIMIT = Duration.ofSeconds(60);
     private static final long POLL_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
-    /** For every daemon, after its own: quick tests want less of the compiler. */
+    /** Of each daemon besides, last: quick tests ask for the quick compiler only. */
     private static final List<String> MORE_OPTIONS = Stream
             .of(System.getProperty("mailrace.daemon.options", "").split(" "))
             .filter(option -> !option.isBlank()).toList();

@@ -9,16 +9,17 @@ import java.nio.charset.StandardCharsets;
 import java.util.List;
 
 /**
- * What the launcher gives a daemon's JVM, so that what is measured here is what is shipped. The
- * file beside this class says it for all, {@code benchmarks/run} included. Without the start-up
- * archive, which belongs to other jars: whoever measures warms up.
+ * What the launcher gives the JVM of a daemon or a command, so that what is measured here is what
+ * is shipped. The file beside this class says it of daemons for all, {@code benchmarks/run}
+ * included. Without the start-up archive, which belongs to other jars: whoever measures warms up.
  */
 final class LauncherOptions {
     static final List<String> DAEMON = read();
-    /** Of a command that is short: only the quick compiler works. */
+    /** Of a command, which is short: only the quick compiler works. */
     static final List<String> COMMAND = List.of("--enable-native-access=ALL-UNNAMED",
             "--sun-misc-unsafe-memory-access=deny", "-XX:+UseCompactObjectHeaders",
-            "-XX:+UseSerialGC", "-Xmx256m", "-XX:TieredStopAtLevel=1");
+            "-XX:+UseSerialGC", "-Xmx256m", "-XX:+ExitOnOutOfMemoryError", "-XX:MetaspaceSize=64m",
+            "-XX:TieredStopAtLevel=1");
 
     private LauncherOptions() {}
 

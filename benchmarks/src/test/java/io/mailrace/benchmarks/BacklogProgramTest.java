@@ -14,7 +14,7 @@ import org.junit.jupiter.api.Test;
 
 /** The quick version: figures that depend on the machine decide nothing here. */
 class BacklogProgramTest {
-    private static final int MESSAGES = 1500;
+    private static final int MESSAGES = 4000;
 
     @Test
     void restart_deferredMailWaits_keepsToItsTimesAndSendsWhatIsDue() throws Exception {

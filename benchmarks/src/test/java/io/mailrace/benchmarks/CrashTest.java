@@ -22,10 +22,10 @@ class CrashTest {
     private final ByteArrayOutputStream text = new ByteArrayOutputStream();
 
     @Test
-    void kill_threeTimesUnderLoad_nothingLost() throws Exception {
-        Outcome outcome = run(3, Ending.KILL, false, "");
+    void kill_fiveTimesUnderLoad_nothingLost() throws Exception {
+        Outcome outcome = run(5, Ending.KILL, false, "");
         assertThat(outcome.holds()).describedAs(said()).isTrue();
-        assertThat(outcome.kills()).hasSize(3);
+        assertThat(outcome.kills()).hasSize(5);
     }
 
     @Test

@@ -32,10 +32,23 @@ class LauncherOptionsTest {
         return said.lines().toList();
     }
 
-    /** A checkout that is built already, and a Java that only tells what it was given. */
     @Test
     void daemon_ofTheSourceLauncher_isStartedWithTheseAndNoOthers()
             throws IOException, InterruptedException {
+        assertThat(given("serve")).containsExactlyInAnyOrderElementsOf(LauncherOptions.DAEMON);
+    }
+
+    /** Beside where its archive of classes is, which belongs to other jars. */
+    @Test
+    void command_ofTheSourceLauncher_isStartedWithTheseAndNoOthers()
+            throws IOException, InterruptedException {
+        assertThat(given("queue")).filteredOn(option -> !option.contains("share")
+                && !option.contains("SharedArchive"))
+                .containsExactlyInAnyOrderElementsOf(LauncherOptions.COMMAND);
+    }
+
+    /** A checkout that is built already, and a Java that only tells what it was given. */
+    private List<String> given(String command) throws IOException, InterruptedException {
         Path script = Files.copy(ROOT.resolve("mailrace"), folder.resolve("mailrace"));
         for (String file : List.of("pom.xml", "config/providers.conf")) {
             Files.createDirectories(folder.resolve(file).getParent());
@@ -51,12 +64,11 @@ class LauncherOptionsTest {
         Path java = Files.writeString(folder.resolve("java"),
                 "#!/bin/sh\nprintf '%s\\n' \"$@\"\n");
         Files.setPosixFilePermissions(java, PosixFilePermissions.fromString("rwx------"));
-        List<String> given = run(List.of("sh", script.toString(), "serve"), Map.of(
+        List<String> given = run(List.of("sh", script.toString(), command), Map.of(
                 "MAILRACE_JAVA", java.toString(), "MAILRACE_JAVA_OPTS", ""));
-        assertThat(given).contains("io.mailrace.daemon.Main", "serve");
-        assertThat(given.subList(0, given.indexOf("-cp")))
-                .filteredOn(option -> !option.startsWith("-Xlog"))
-                .containsExactlyInAnyOrderElementsOf(LauncherOptions.DAEMON);
+        assertThat(given).contains("io.mailrace.daemon.Main", command);
+        return given.subList(0, given.indexOf("-cp")).stream()
+                .filter(option -> !option.startsWith("-Xlog")).toList();
     }
 
     @Test

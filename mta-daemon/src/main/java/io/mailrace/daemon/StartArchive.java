@@ -23,9 +23,8 @@ final class StartArchive {
     private static final Duration STOP_LIMIT = Duration.ofMinutes(1);
     private static final Duration MAKE_LIMIT = Duration.ofMinutes(2);
     /**
-     * What is called a thousand times in this short run is called often in a long one: the second
-     * compiler takes it at once, and the archive has a profile of it (with the JVM's thresholds it
-     * would need three quarters of a minute for as many).
+     * A fifth of the JVM's: what is called a thousand times in this short run is called often in a
+     * long one, and the archive has a profile of it only when the second compiler took it.
      */
     private static final List<String> BUSY_SOON = List.of("-XX:Tier4InvocationThreshold=1000",
             "-XX:Tier4MinInvocationThreshold=120", "-XX:Tier4CompileThreshold=3000");

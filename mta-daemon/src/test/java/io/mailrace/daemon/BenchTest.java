@@ -72,7 +72,7 @@ class BenchTest {
             throws IOException, InterruptedException {
         try (BenchRig rig = BenchRig.start(options(false, 1).with(true, true))) {
             rig.begin();
-            rig.awaitDelivered(500);
+            rig.awaitDelivered(2000);
             BenchRig.Account account = rig.finish();
             assertThat(account.good()).describedAs("%s %s", account, rig.log()).isTrue();
         }

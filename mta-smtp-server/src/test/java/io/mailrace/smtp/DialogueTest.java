@@ -29,7 +29,7 @@ import org.slf4j.LoggerFactory;
 /** Every conversation in {@code dialogues/}, against the state machine and through a socket. */
 class DialogueTest {
     private static final int SESSIONS_AT_ONCE = 64;
-    private static final int MAX_SPLIT = 128;
+    private static final int MAX_SPLIT = 200;
     private static final Logger LOGGER = (Logger) LoggerFactory.getLogger("io.mailrace.smtp");
     private static final LogLines LOG_LINES = new LogLines();
     private static TestServer server;

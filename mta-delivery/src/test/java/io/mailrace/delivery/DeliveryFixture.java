@@ -2,7 +2,6 @@
 package io.mailrace.delivery;
 
 import io.mailrace.core.ConfigSource;
-import io.mailrace.core.ContentFacts;
 import io.mailrace.core.Content;
 import io.mailrace.core.ContentFacts;
 import io.mailrace.core.Event;
@@ -12,6 +11,7 @@ import io.mailrace.core.Recipient;
 import io.mailrace.core.RecipientOutcome;
 import io.mailrace.core.SpoolId;
 import io.mailrace.core.TimeSource;
+import io.mailrace.core.testing.Patience;
 import io.mailrace.dkim.MessageSigner;
 import io.mailrace.dkim.Signature;
 import io.mailrace.queue.CommitListener;
@@ -35,7 +35,6 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 
 /** A spool, a DNS server and delivery with short limits, all on loopback. */
@@ -215,13 +214,7 @@ final class DeliveryFixture implements AutoCloseable {
     }
 
     static void await(BooleanSupplier condition) {
-        long deadline = TimeSource.system().nanos() + TimeUnit.SECONDS.toNanos(PATIENCE_SECONDS);
-        while (!condition.getAsBoolean()) {
-            if (TimeSource.system().nanos() > deadline) {
-                throw new AssertionError("waited in vain");
-            }
-            LockSupport.parkNanos(1_000_000);
-        }
+        Patience.await(Duration.ofSeconds(PATIENCE_SECONDS), condition);
     }
 
     void stop(Duration limit) {

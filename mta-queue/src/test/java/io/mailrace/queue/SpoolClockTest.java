@@ -5,10 +5,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.mailrace.core.testing.FakeTimeSource;
 import java.time.Duration;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.Test;
 
 class SpoolClockTest {
     private static final long DAY = Duration.ofDays(1).toMillis();
+    private static final int MOVES = 100_000;
 
     private final FakeTimeSource time = new FakeTimeSource();
     private final SpoolClock clock = new SpoolClock(time, Progress.NONE, 4 * DAY);
@@ -30,6 +32,25 @@ class SpoolClockTest {
         Progress stored = new Progress(1, 1, before, 1, 0, 0, 1, 0, 0,
                 Progress.LogMark.NONE);
         assertThat(new SpoolClock(time, stored, DAY).now()).isEqualTo(before);
+    }
+
+    /** Tests move both clocks while threads of the spool look at them. */
+    @Test
+    void now_besideTimeThatMoves_seesNoStep() throws Exception {
+        AtomicBoolean moving = new AtomicBoolean(true);
+        Thread looking = Thread.ofPlatform().start(() -> {
+            while (moving.get()) {
+                clock.now();
+            }
+        });
+        long before = clock.now();
+        for (int i = 0; i < MOVES; i++) {
+            time.advance(Duration.ofMinutes(2));
+        }
+        moving.set(false);
+        looking.join();
+        assertThat(clock.stepMillis()).isZero();
+        assertThat(clock.now() - before).isEqualTo(MOVES * Duration.ofMinutes(2).toMillis());
     }
 
     @Test

@@ -14,17 +14,16 @@ import io.mailrace.core.Recipient;
 import io.mailrace.core.RecipientOutcome;
 import io.mailrace.core.SmtpReply;
 import io.mailrace.core.SpoolId;
-import io.mailrace.core.TimeSource;
 import io.mailrace.core.testing.FakeTimeSource;
+import io.mailrace.core.testing.Patience;
 import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import java.util.function.UnaryOperator;
 
@@ -33,7 +32,7 @@ final class SpoolFixture implements AutoCloseable {
     static final SmtpReply OK = SmtpReply.of(250, "2.0.0", "taken");
     static final SmtpReply LATER = SmtpReply.of(451, "4.3.0", "come again");
     static final SmtpReply NO = SmtpReply.of(550, "5.1.1", "no such user");
-    private static final long PATIENCE_SECONDS = 20;
+    private static final Duration PATIENCE = Duration.ofSeconds(20);
     /** Small, so that files of the log are used again in every test. */
     static final int SLOT_BYTES = 256 << 10;
 
@@ -170,13 +169,7 @@ final class SpoolFixture implements AutoCloseable {
 
     /** Waits until something holds that other threads bring about. */
     static void await(BooleanSupplier condition) {
-        long deadline = TimeSource.system().nanos() + TimeUnit.SECONDS.toNanos(PATIENCE_SECONDS);
-        while (!condition.getAsBoolean()) {
-            if (TimeSource.system().nanos() > deadline) {
-                throw new AssertionError("waited in vain");
-            }
-            LockSupport.parkNanos(100_000);
-        }
+        Patience.await(PATIENCE, condition);
     }
 
     @Override
@@ -208,8 +201,9 @@ final class SpoolFixture implements AutoCloseable {
         }
 
         void get() {
+            await(done::isDone);
             try {
-                done.get(PATIENCE_SECONDS, TimeUnit.SECONDS);
+                done.get();
             } catch (Exception failed) {
                 throw new AssertionError("not committed", failed);
             }

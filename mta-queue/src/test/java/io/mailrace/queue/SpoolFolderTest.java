@@ -342,7 +342,7 @@ class SpoolFolderTest {
                 assertThat(mending).doesNotExist();
             }
             told.add(line);
-        }).mended()).isPositive();
+        }, new FakeTimeSource()).mended()).isPositive();
         assertThat(told).contains("repairing", "checking again");
         assertThat(mending).doesNotExist();
         Files.createFile(mending);

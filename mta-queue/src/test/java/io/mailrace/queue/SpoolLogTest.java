@@ -551,7 +551,8 @@ class SpoolLogTest {
         }
         assertThat(problems()).anyMatch(line -> line.contains("content is damaged"));
         List<String> told = new ArrayList<>();
-        SpoolFolder.check(SpoolFixture.config(directory), directory, true, told::add);
+        SpoolFolder.check(SpoolFixture.config(directory), directory, true, told::add,
+                new FakeTimeSource());
         try (SpoolFixture after = new SpoolFixture(directory)) {
             assertThat(after.spool.queues().waiting()).isEqualTo(1);
             assertThat(after.read(after.take("one.test"))).isEqualTo(message("sound"));
@@ -571,7 +572,8 @@ class SpoolLogTest {
             store.write(batch, true);
         }
         assertThat(problems()).singleElement().asString().contains("slot 0 of the log");
-        SpoolFolder.check(SpoolFixture.config(directory), directory, true, line -> {});
+        SpoolFolder.check(SpoolFixture.config(directory), directory, true, line -> {},
+                new FakeTimeSource());
         assertThat(problems()).isEmpty();
     }
 }

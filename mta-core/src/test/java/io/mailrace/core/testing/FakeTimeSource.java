@@ -20,10 +20,13 @@ public final class FakeTimeSource implements TimeSource {
         return nanos.get();
     }
 
-    /** Moves both clocks. */
+    /**
+     * Moves both clocks. Whoever looks at the wall clock first, and then at the other, never sees
+     * the wall clock ahead of it: that would look like a step of the wall clock.
+     */
     public void advance(Duration by) {
-        epochMillis.addAndGet(by.toMillis());
         nanos.addAndGet(by.toNanos());
+        epochMillis.addAndGet(by.toMillis());
     }
 
     /** Moves the wall clock alone, as an administrator or a bad time server would. */

@@ -150,24 +150,29 @@ final class Connection extends ChannelInboundHandlerAdapter implements SmtpClien
     /** Registers, binds, connects: each step so that its failure is known from the others'. */
     void open() {
         dispatcher.bootstrap(this).register().addListener((ChannelFuture registered) -> {
-            if (!registered.isSuccess()) {
-                openFailed(Stage.CONNECT, Failure.LOCAL, registered.cause());
-                return;
+            if (registered.isSuccess()) {
+                bind(registered.channel());
+            } else {
+                // where there was no descriptor for a socket this is a thread of Netty's own
+                dispatcher.loop().execute(() -> openFailed(Stage.CONNECT, Failure.LOCAL,
+                        registered.cause()));
             }
-            channel = registered.channel();
-            Optional<InetAddress> local = source.local(target.address());
-            if (local.isEmpty()) {
-                connect(registered.channel());
-                return;
+        });
+    }
+
+    private void bind(Channel registered) {
+        channel = registered;
+        Optional<InetAddress> local = source.local(target.address());
+        if (local.isEmpty()) {
+            connect(registered);
+            return;
+        }
+        registered.bind(new InetSocketAddress(local.get(), 0)).addListener(bound -> {
+            if (bound.isSuccess()) {
+                connect(registered);
+            } else {
+                openFailed(Stage.BIND, Failure.LOCAL, bound.cause());
             }
-            registered.channel().bind(new InetSocketAddress(local.get(), 0))
-                    .addListener(bound -> {
-                        if (bound.isSuccess()) {
-                            connect(registered.channel());
-                        } else {
-                            openFailed(Stage.BIND, Failure.LOCAL, bound.cause());
-                        }
-                    });
         });
     }
 
@@ -304,9 +309,9 @@ final class Connection extends ChannelInboundHandlerAdapter implements SmtpClien
 
     @Override
     public void channelWritabilityChanged(ChannelHandlerContext ctx) {
-        touch();
         pumpContent();
         flush();
+        touch(); // last: the stage may be another one now, with another time
     }
 
     @Override

@@ -17,6 +17,7 @@ import io.mailrace.queue.QueueKey;
 import io.netty.bootstrap.Bootstrap;
 import io.netty.buffer.ByteBufAllocator;
 import io.netty.channel.EventLoop;
+import io.netty.util.concurrent.ScheduledFuture;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -74,7 +75,8 @@ final class Dispatcher {
     private SmtpReply lastFailure = SmtpReply.of(451, "4.4.1", "no host could be reached");
     private long parkedUntilNanos;
     private boolean pumpScheduled;
-    private boolean pumpTimed;
+    private @Nullable ScheduledFuture<?> pumpTimer;
+    private long pumpAtNanos;
     private final Set<Lane> wishesConnection = EnumSet.noneOf(Lane.class);
     private boolean stopping;
     private boolean dropped;
@@ -318,7 +320,7 @@ final class Dispatcher {
         if (connection.promised()) {
             parts.budget().kept();
         }
-        connection.path().gate().closed();
+        connection.path().closed();
         parts.budget().release(!connection.endTrial());
         if (connections.isEmpty()) {
             parts.budget().siteCloses();
@@ -683,14 +685,21 @@ final class Dispatcher {
         }
     }
 
+    /** The earliest of all that is waited for counts: the pump asks again for the others. */
     private void pumpLater(long nanos) {
-        if (!pumpTimed) {
-            pumpTimed = true;
-            loop.schedule(() -> {
-                pumpTimed = false;
-                pump();
-            }, nanos, TimeUnit.NANOSECONDS);
+        long at = parts.time().nanos() + nanos;
+        ScheduledFuture<?> timer = pumpTimer;
+        if (timer != null) {
+            if (at - pumpAtNanos >= 0) {
+                return;
+            }
+            timer.cancel(false);
         }
+        pumpAtNanos = at;
+        pumpTimer = loop.schedule(() -> {
+            pumpTimer = null;
+            pump();
+        }, nanos, TimeUnit.NANOSECONDS);
     }
 
     /** Something was put in force or ended. On this loop. */
@@ -760,6 +769,7 @@ final class Dispatcher {
             parts.budget().siteOpens();
         }
         connections.add(connection);
+        path.opened();
         pool.opening(1);
         pool.connections(1);
         parts.meters().opened();

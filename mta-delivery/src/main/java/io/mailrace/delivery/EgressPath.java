@@ -20,6 +20,7 @@ final class EgressPath {
     private final TimeSource time;
     private Narrowing narrowing = Narrowing.NONE;
     private long version = -1;
+    private int connections;
     private @Nullable Runnable offer;
 
     EgressPath(SourceGate gate, Measures measures, String site, TimeSource time) {
@@ -100,6 +101,23 @@ final class EgressPath {
     @Nullable
     Wait open() {
         return gate.open(narrowing().connections());
+    }
+
+    /** A connection begins on the right that was taken. */
+    void opened() {
+        connections++;
+    }
+
+    /** It is gone. */
+    void closed() {
+        connections--;
+        gate.closed();
+    }
+
+    /** Why it has no connection here and may open none for a while; null when that is not so. */
+    @Nullable
+    Wait openingWait() {
+        return connections > 0 ? null : gate.peekOpening();
     }
 
     /** Whether it has more connections than it may have now. */

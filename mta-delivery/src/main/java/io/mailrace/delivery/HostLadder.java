@@ -17,8 +17,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Which address of a site the next connection goes to: hosts by preference, shuffled among equals,
- * without those that failed lately. Confined to its event loop; at most
- * {@link MxResolver#MAX_ADDRESSES} addresses are considered, and marks are kept for no more.
+ * without those that failed lately; none once {@link MxResolver#MAX_ADDRESSES} of them failed.
+ * Confined to its event loop.
  */
 final class HostLadder {
     static final Duration DOWN = Duration.ofMinutes(5);
@@ -57,18 +57,18 @@ final class HostLadder {
     }
 
     /**
-     * Null when every address that fits the source failed lately, or none fits.
+     * Null when every address that fits the source failed lately, or too many, or none fits.
      *
      * @param ipv4Only IPv6 is left out
      */
     @Nullable
     Target next(EgressSource source, boolean ipv4Only) {
-        int considered = 0;
+        if (!reaches(source, ipv4Only)) {
+            return null;
+        }
         for (MxHost host : hosts.shuffled(ThreadLocalRandom.current())) {
             for (InetAddress address : usable(host)) {
-                if (fits(source, address, ipv4Only)
-                        && considered++ < MxResolver.MAX_ADDRESSES
-                        && !isDown(source, address)) {
+                if (fits(source, address, ipv4Only) && !isDown(source, address)) {
                     return new Target(host.name(), address, port, host.dane(), hosts.secure()
                             || tls.sts() == StsPolicy.Mode.ENFORCE);
                 }
@@ -79,17 +79,18 @@ final class HostLadder {
 
     /** Whether {@link #next} has an address for that source. */
     boolean reaches(EgressSource source, boolean ipv4Only) {
-        int considered = 0;
+        int down = 0;
+        boolean up = false;
         for (MxHost host : hosts.hosts()) {
             for (InetAddress address : usable(host)) {
-                if (fits(source, address, ipv4Only)
-                        && considered++ < MxResolver.MAX_ADDRESSES
-                        && !isDown(source, address)) {
-                    return true;
+                if (fits(source, address, ipv4Only)) {
+                    boolean failed = isDown(source, address);
+                    down += failed ? 1 : 0;
+                    up |= !failed;
                 }
             }
         }
-        return false;
+        return up && down < MxResolver.MAX_ADDRESSES;
     }
 
     private List<InetAddress> usable(MxHost host) {

@@ -25,6 +25,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Consumer;
 import org.slf4j.Logger;
@@ -42,6 +43,8 @@ final class SigningPool implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(SigningPool.class);
     private static final int PER_THREAD = 128;
     private static final int KEPT = 4096;
+    /** For so many that leave the room somebody who waits is woken, however little there is. */
+    private static final int A_TURN = 16;
     /** A group of no more than that is signed within some milliseconds. */
     private static final int QUICK_ATTEMPTS = 16;
     private static final long QUICK_BYTES = 256 * 1024;
@@ -49,7 +52,17 @@ final class SigningPool implements AutoCloseable {
             "the message could not be signed");
 
     /** What one lane has taken of its room, and who waits for more. */
-    private record Room(AtomicInteger reserved, Queue<Runnable> wishes) {}
+    private record Room(AtomicInteger reserved, AtomicLong released, Queue<Runnable> wishes) {
+        Room() {
+            this(new AtomicInteger(), new AtomicLong(), new ConcurrentLinkedQueue<>());
+        }
+
+        /** How many who wait have their turn though there is little room. */
+        int turns(int released) {
+            long after = released().addAndGet(released);
+            return (int) (after / A_TURN - (after - released) / A_TURN);
+        }
+    }
 
     /** What one dispatcher wants signed, less what threads have taken of it. */
     private static final class Batch {
@@ -129,7 +142,7 @@ final class SigningPool implements AutoCloseable {
         size = threads;
         bound = threads * PER_THREAD;
         for (Lane lane : Lane.values()) {
-            rooms.put(lane, new Room(new AtomicInteger(), new ConcurrentLinkedQueue<>()));
+            rooms.put(lane, new Room());
         }
         kept = Caffeine.newBuilder().maximumSize(KEPT).executor(Runnable::run).build();
         this.threads = Executors.newFixedThreadPool(threads,
@@ -150,15 +163,24 @@ final class SigningPool implements AutoCloseable {
 
     /** Gives reserved room back that is not used. */
     void release(Lane lane, int attempts) {
-        Room room = room(lane);
-        if (attempts > 0 && room.reserved().addAndGet(-attempts) <= bound / 2) {
-            Queue<Runnable> wishes = room.wishes();
-            for (Runnable wish = wishes.poll(); wish != null; wish = wishes.poll()) {
-                try {
-                    wish.run();
-                } catch (RuntimeException | Error stopped) {
-                    LOG.debug("somebody who waited for room cannot be woken", stopped);
-                }
+        if (attempts > 0) {
+            Room room = room(lane);
+            boolean ample = room.reserved().addAndGet(-attempts) <= bound / 2;
+            int turns = room.turns(attempts);
+            wake(room.wishes(), ample ? Integer.MAX_VALUE : turns);
+        }
+    }
+
+    private static void wake(Queue<Runnable> wishes, int most) {
+        for (int woken = 0; woken < most; woken++) {
+            Runnable wish = wishes.poll();
+            if (wish == null) {
+                return;
+            }
+            try {
+                wish.run();
+            } catch (RuntimeException | Error stopped) {
+                LOG.debug("somebody who waited for room cannot be woken", stopped);
             }
         }
     }

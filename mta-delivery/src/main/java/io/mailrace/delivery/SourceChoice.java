@@ -60,7 +60,11 @@ final class SourceChoice {
     }
 
     private @Nullable Wait peek(EgressSource source) {
-        Wait wait = paths.of(source).peek();
+        EgressPath path = paths.of(source);
+        Wait wait = path.peek();
+        if (wait == null) {
+            wait = path.openingWait();
+        }
         return wait == null ? ration.wait(source) : wait;
     }
 

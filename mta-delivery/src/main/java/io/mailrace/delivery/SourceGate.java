@@ -164,7 +164,17 @@ final class SourceGate {
     /** Why no message may go now; null when one may. Takes nothing. */
     @Nullable
     Wait peek() {
-        for (Limit limit : messages) {
+        return peekAll(messages);
+    }
+
+    /** Why the rate of new connections lets none be opened now; null when it does not. */
+    @Nullable
+    Wait peekOpening() {
+        return peekAll(openings);
+    }
+
+    private static @Nullable Wait peekAll(List<Limit> limits) {
+        for (Limit limit : limits) {
             long nanos = limit.peek();
             if (nanos > 0) {
                 return new Wait(nanos, limit.name());

@@ -547,7 +547,7 @@ class DeliveryTest {
         }
         atDot.await();
         Thread stopping = Thread.ofVirtual().start(() -> fixture.stop(Duration.ofSeconds(20)));
-        await(() -> fixture.delivery.why(TestMail.key("other.test")).isEmpty());
+        await(() -> stopping.getState() == Thread.State.TIMED_WAITING);
         goOn.countDown();
         stopping.join();
         int before = peer.received.size();

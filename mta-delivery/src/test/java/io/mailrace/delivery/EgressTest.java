@@ -282,6 +282,21 @@ class EgressTest {
         assertThat(sources(fixture, id)).containsExactly("a", "a", "a");
     }
 
+    /** It may open no connection for an hour: the other of its pool sends. */
+    @Test
+    void connectionRateOfOneUsedUp_theOtherSends() throws IOException {
+        TestPeer peer = peer((verb, line, client) -> null);
+        DeliveryFixture fixture = deliver(peer.port(), TWO + "sources.a.connection-rate = 1/h\n"
+                + "providers { x { match-mx = [\"mx.d.test\"], messages-per-connection = 1 } }\n"
+                + "pools { default { sources { a = 1, b = 1 } } }");
+        for (int i = 0; i < 6; i++) {
+            fixture.submit("x", "r" + i + "@d.test");
+        }
+        fixture.awaitEmpty();
+        assertThat(clients(peer)).hasSize(6);
+        assertThat(clients(peer)).filteredOn("127.0.0.8"::equals).hasSizeLessThanOrEqualTo(1);
+    }
+
     /** Many sites with one message each: each takes its turn at the pool's one wheel. */
     @Test
     void weights_manySitesWithOneMessageEach_areKept() throws IOException {

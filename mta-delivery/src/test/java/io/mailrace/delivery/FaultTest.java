@@ -83,7 +83,8 @@ class FaultTest {
                         });
                 DeliveryFixture fixture = new DeliveryFixture(directory, dns,
                         new DeliveryFixture.NoSigner(), "delivery { port = " + peer.port()
-                                + ", messages-per-connection = 2 }")) {
+                                + ", messages-per-connection = 2 }\n"
+                                + DeliveryFixture.SHORT_TIMES)) {
             Map<Case, List<SpoolId>> ids = new HashMap<>();
             for (Case one : cases.values()) {
                 dns.mx(one.domain(), 10, "mx." + one.domain()).a("mx." + one.domain(), one.at()

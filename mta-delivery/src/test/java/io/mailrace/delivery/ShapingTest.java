@@ -244,7 +244,8 @@ class ShapingTest {
             domain("d" + i + ".x.test");
         }
         DeliveryFixture fixture = deliver(peer.port(),
-                "providers { x { match-mx = [\"*.x.test\"], connections = 2 } }");
+                "providers { x { match-mx = [\"*.x.test\"], connections = 2 } }\n"
+                        + "delivery.timeouts.end-of-data = 1m");
         for (int i = 0; i < 6; i++) {
             for (int k = 0; k < 5; k++) {
                 fixture.submit("x", "r" + k + "@d" + i + ".x.test");
@@ -281,6 +282,21 @@ class ShapingTest {
         assertThat(times).hasSize(30);
         assertThat(times.getLast() - times.getFirst())
                 .isGreaterThan(Duration.ofMillis(29 * 50 - 100).toNanos());
+    }
+
+    /** No further connection for an hour: what the one may send goes all the same. */
+    @Test
+    void connectionRateUsedUp_theConnectionThatIsOpenSends() throws Exception {
+        TestPeer peer = peer((verb, line, at, connection) -> null);
+        domain("a.x.test");
+        DeliveryFixture fixture = deliver(peer.port(), "providers { x {"
+                + " match-mx = [\"*.x.test\"], rate = 20/s, connection-rate = 1/h } }");
+        for (int i = 0; i < 10; i++) {
+            fixture.submit("x", "r" + i + "@a.x.test");
+        }
+        fixture.awaitEmpty();
+        assertThat(peer.received).hasSize(10);
+        assertThat(peer.connections).hasValue(1);
     }
 
     /** A slower rate by a rule holds from its reply on. */

@@ -249,6 +249,22 @@ class SigningPoolTest {
         assertThat(woken).containsExactly(Lane.DEFAULT);
     }
 
+    /** A site that waits has its turn though others fill the room again at once. */
+    @Test
+    void release_roomStaysFull_wakesWhoWaitsInTurn() {
+        List<Integer> woken = new ArrayList<>();
+        assertThat(pool.reserve(Lane.BULK, ROOM)).isEqualTo(ROOM);
+        for (int i = 0; i < 3; i++) {
+            int site = i;
+            pool.wish(Lane.BULK, () -> woken.add(site));
+        }
+        for (int i = 0; i < 6; i++) {
+            pool.release(Lane.BULK, 8);
+            assertThat(pool.reserve(Lane.BULK, 8)).isEqualTo(8);
+        }
+        assertThat(woken).containsExactly(0, 1, 2);
+    }
+
     /** Whatever comes out of a signer: the mail waits, and the thread goes on. */
     @Test
     void sign_signerFailsWholly_isUnsignedAndTheNextIsSigned() throws Exception {

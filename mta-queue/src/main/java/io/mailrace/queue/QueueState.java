@@ -74,7 +74,7 @@ final class QueueState implements MailQueue {
     private String untriedWhy = "";
     private long count;
     private long held;
-    private long oldestMillis;
+    private long oldestMillis = Long.MAX_VALUE;
     /** Lower bound of the times at which its mail is given up. */
     private long expiryMillis = Long.MAX_VALUE;
     /** The same of what arrived since a sweep of it began. */
@@ -96,7 +96,7 @@ final class QueueState implements MailQueue {
         named = true;
         count = stored.envelopes();
         held = stored.held();
-        oldestMillis = count == 0 ? 0 : stored.oldestEpochMillis();
+        oldestMillis = count == 0 ? Long.MAX_VALUE : stored.oldestEpochMillis();
         expiryMillis = count == 0 ? Long.MAX_VALUE : stored.expiryEpochMillis();
         diskHeadMillis = headDueMillis;
         table.counted(count, held);
@@ -284,17 +284,26 @@ final class QueueState implements MailQueue {
                     gone.add(place);
                 }
             }
+            if (count == 0) {
+                oldestMillis = Long.MAX_VALUE;
+                expiryMillis = Long.MAX_VALUE;
+            }
             held += heldChange;
+            // It may come back to a place it has left: a changed due time is changed again.
+            arrivals.forEach(entry -> gone.remove(entry.place()));
+            arrivals.forEach(this::age);
+            // Those a load has met already are counted first: they are not on disk only.
+            List<Entry> unmet = new ArrayList<>(arrivals.size());
             for (Entry entry : arrivals) {
-                // It may come back to a place it has left: a changed due time is changed again.
-                gone.remove(entry.place());
-                long since = entry.envelope().agesFrom();
-                long expires = entry.envelope().expiresEpochMillis();
-                oldestMillis = count == 0 ? since : Math.min(oldestMillis, since);
-                expiryMillis = count == 0 ? expires : Math.min(expiryMillis, expires);
-                expirySinceSweep = Math.min(expirySinceSweep, expires);
+                if (isKnown(entry.place())) {
+                    count++;
+                } else {
+                    unmet.add(entry);
+                }
+            }
+            for (Entry entry : unmet) {
                 count++;
-                place(entry, now);
+                placeNew(entry, now);
             }
             if (count == 0) {
                 emptySinceNanos = table.nanos();
@@ -303,6 +312,13 @@ final class QueueState implements MailQueue {
         }
         table.counted(arrivals.size() - departures.size(), heldChange);
         table.act(this, wake);
+    }
+
+    private void age(Entry arriving) {
+        long expires = arriving.envelope().expiresEpochMillis();
+        oldestMillis = Math.min(oldestMillis, arriving.envelope().agesFrom());
+        expiryMillis = Math.min(expiryMillis, expires);
+        expirySinceSweep = Math.min(expirySinceSweep, expires);
     }
 
     /** Its time has come; stale calls are ignored. */
@@ -399,10 +415,14 @@ final class QueueState implements MailQueue {
         return latest <= table.now() + SOON_MILLIS;
     }
 
-    /** Nothing in it and nobody waiting for it for that long. */
+    /**
+     * Nothing in it and nobody waiting for it for that long. Who was told of its mail and has not
+     * found it empty since counts on this object: mail of another of its name would wait unseen.
+     */
     synchronized boolean idleFor(long nanos) {
         long now = table.now();
-        return count == 0 && held == 0 && taken.isEmpty() && claimed.isEmpty() && snapshots == 0
+        return armed && count == 0 && held == 0 && taken.isEmpty() && claimed.isEmpty()
+                && snapshots == 0
                 && now >= parkedUntilMillis && now >= untriedUntilMillis
                 && table.nanos() - emptySinceNanos >= nanos;
     }
@@ -413,7 +433,9 @@ final class QueueState implements MailQueue {
     synchronized LoadPlan beginLoad() {
         snapshots++;
         loadFloor = null;
-        return new LoadPlan(frontier, Math.max(1, table.windowBound() - window.size()),
+        int bound = table.windowBound();
+        int room = Math.max(bound - window.size(), Math.max(1, bound / 2));
+        return new LoadPlan(frontier, room,
                 window.size() + aside.size() + taken.size() + claimed.size(), table.now());
     }
 
@@ -468,10 +490,13 @@ final class QueueState implements MailQueue {
     }
 
     private void place(Entry entry, long now) {
-        Place place = entry.place();
-        if (isKnown(place)) {
-            return;
+        if (!isKnown(entry.place())) {
+            placeNew(entry, now);
         }
+    }
+
+    private void placeNew(Entry entry, long now) {
+        Place place = entry.place();
         boolean inOrder = !loading && place.dueEpochMillis() <= now
                 && (unloaded() <= 1 || place.dueEpochMillis() < diskHeadMillis);
         if (!place.isBefore(frontier) && !inOrder) {
@@ -515,19 +540,28 @@ final class QueueState implements MailQueue {
                 armed = false;
                 wake |= NOTIFY;
             }
-            if (!loading && window.size() <= table.windowBound() / 2 && diskHeadMillis <= now
-                    && unloaded() > 0 && loadAfterMillis <= now) {
+            if (wantsLoad(now) && loadAfterMillis <= now) {
                 loading = true;
                 wake |= LOAD;
             }
         }
         long wakeMillis = Math.max(nextMillis(now), parkedUntilMillis);
+        if (wakeMillis <= now && wantsLoad(now)) {
+            wakeMillis = loadAfterMillis;
+        }
         if (wakeMillis > now && wakeMillis != Long.MAX_VALUE
                 && (timerMillis == 0 || wakeMillis < timerMillis)) {
             timerMillis = wakeMillis;
             table.timer().schedule(wakeMillis, this);
         }
         return wake;
+    }
+
+    /** Whether due mail on disk is to be read: there is room, or it comes before the window. */
+    private boolean wantsLoad(long now) {
+        return !loading && unloaded() > 0 && diskHeadMillis <= now
+                && (window.size() <= table.windowBound() / 2
+                        || diskHeadMillis < window.firstKey().dueEpochMillis());
     }
 
     /** Whether the first of the window can be taken; sets aside what only waits. */

@@ -220,7 +220,13 @@ final class SetWorker implements SetOperations, AutoCloseable {
             return;
         }
         Operation.Told told = slots.take(() -> changed(job), () -> queue.unclaim(row.place()));
-        change.waiting(job.action, queue, entry, schedule, now, told);
+        try {
+            change.waiting(job.action, queue, entry, schedule, now, told);
+        } catch (RuntimeException unchanged) {
+            slots.giveBack();
+            queue.unclaim(row.place());
+            throw unchanged;
+        }
     }
 
     private void held(Job job, QueueState queue, long now) throws InterruptedException {
@@ -270,7 +276,13 @@ final class SetWorker implements SetOperations, AutoCloseable {
                 && !job.selection.means(entry.envelope()))) {
             return;
         }
-        change.held(job.action, queue, entry, held, now, slots.take(() -> changed(job), () -> {}));
+        Operation.Told told = slots.take(() -> changed(job), () -> {});
+        try {
+            change.held(job.action, queue, entry, held, now, told);
+        } catch (RuntimeException unchanged) {
+            slots.giveBack();
+            throw unchanged;
+        }
     }
 
     /** Null when it has left meanwhile, or is damaged: then the loader meets it and says so. */

@@ -7,16 +7,24 @@ import static io.mailrace.queue.SpoolFixture.delivered;
 import static io.mailrace.queue.SpoolFixture.message;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.mailrace.core.MailOptions;
+import io.mailrace.core.Recipient;
+import io.mailrace.core.SpoolId;
+import io.mailrace.core.testing.FakeTimeSource;
+import java.lang.reflect.Proxy;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -44,6 +52,146 @@ class DueListenerTest {
             fixture.accept(message("fourth"), "a@one.test");
             assertThat(told).hasValue(2);
         }
+    }
+
+    /** Another queue of its name would tell nobody: who was told of this one looks here. */
+    @Test
+    void idle_toldOfAndNotFoundEmpty_isTheSameLater() {
+        try (SpoolFixture fixture = new SpoolFixture(directory)) {
+            fixture.spool.queues().listen(queue -> {});
+            fixture.accept(message("x"), "a@one.test");
+            fixture.accept(message("x"), "a@two.test");
+            MailQueue one = fixture.queue("one.test");
+            Envelope all = one.take(1).getFirst();
+            fixture.settle(all, delivered());
+            MailQueue two = fixture.queue("two.test");
+            fixture.settle(two.take(1).getFirst(), delivered());
+            assertThat(two.take(1)).isEmpty();
+            fixture.time.advance(Duration.ofMinutes(11));
+            await(() -> fixture.spool.queues().find(two.key()).isEmpty());
+            fixture.accept(message("later"), "a@one.test");
+            assertThat(one.take(1)).hasSize(1);
+            assertThat(one.take(1)).isEmpty();
+        }
+    }
+
+    /** Much that comes later is in memory already: what comes first on disk is read all the same. */
+    @Test
+    void firstOfAllOnDisk_behindMuchInMemory_isToldWhenDue() {
+        try (SpoolFixture fixture = new SpoolFixture(directory)) {
+            fixture.accept(message("now"), "a@one.test");
+            accept(fixture, Duration.ofDays(3), 1);
+        }
+        try (SpoolFixture fixture = new SpoolFixture(directory)) {
+            AtomicInteger told = new AtomicInteger();
+            fixture.spool.queues().listen(queue -> told.incrementAndGet());
+            fixture.settle(fixture.take("one.test"), delivered());
+            accept(fixture, Duration.ofMinutes(10), QueueState.WINDOW / 2 + 100);
+            SpoolId first = accept(fixture, Duration.ofMinutes(5), 1);
+            MailQueue queue = fixture.queue("one.test");
+            assertThat(queue.take(1)).isEmpty();
+            rebindToWhereItIs(fixture, first);
+            int before = told.get();
+            fixture.time.advance(Duration.ofMinutes(6));
+            await(() -> told.get() > before);
+            assertThat(fixture.take("one.test").id()).isEqualTo(first);
+        }
+    }
+
+    /** Takes it out of memory. */
+    private static void rebindToWhereItIs(SpoolFixture fixture, SpoolId id) {
+        long number = fixture.spool.operations().start(
+                new Selection(Optional.empty(), "", "", "", "", "", Optional.of(id),
+                        Duration.ZERO, Duration.ZERO, key -> true, ""),
+                new SetAction.Rebind(Optional.empty(), Optional.of("default"), Optional.empty()),
+                "test");
+        await(() -> fixture.spool.operations().statuses().stream().anyMatch(
+                one -> one.number() == number && one.endedEpochMillis() != 0));
+    }
+
+    /** Mail to be released then; the id of the last. */
+    private static SpoolId accept(SpoolFixture fixture, Duration hold, int count) {
+        List<SpoolFixture.Outcome> outcomes = new ArrayList<>();
+        SpoolId last = new SpoolId(0);
+        for (int i = 0; i < count; i++) {
+            SpoolFixture.Outcome outcome = new SpoolFixture.Outcome();
+            last = submit(fixture, hold, outcome);
+            outcomes.add(outcome);
+        }
+        outcomes.forEach(SpoolFixture.Outcome::get);
+        return last;
+    }
+
+    private static SpoolId submit(SpoolFixture fixture, Duration hold,
+            SpoolFixture.Outcome outcome) {
+        byte[] content = message("x");
+        Submission plain = SpoolFixture.submission(content, "app@example.com",
+                new Recipient(SpoolFixture.address("a@one.test")));
+        IncomingContent incoming = fixture.spool.newContent(Runnable::run, () -> {});
+        incoming.append(content, 0, content.length);
+        incoming.accept(new Submission(plain.sender(), plain.recipients(),
+                hold.isZero() ? MailOptions.NONE
+                        : MailOptions.NONE.withRelease(
+                                fixture.time.epochMillis() + hold.toMillis()),
+                plain.facts(), plain.tenant(), plain.from()), outcome);
+        return incoming.id();
+    }
+
+    /** Rows can be read a moment before the queue hears of them. */
+    @Test
+    void committedButUnpublished_readMeanwhile_hidesNothing() throws Exception {
+        try (SpoolFixture fixture = new SpoolFixture(directory)) {
+            fixture.accept(message("on disk"), "a@one.test");
+            accept(fixture, Duration.ofSeconds(5), 1);
+        }
+        Semaphore written = new Semaphore(0);
+        Semaphore goOn = new Semaphore(0);
+        AtomicBoolean stops = new AtomicBoolean(true);
+        try (SpoolFixture fixture = new SpoolFixture(directory, new FakeTimeSource(),
+                real -> stopping(real, stops, written, goOn))) {
+            SpoolFixture.Outcome other = new SpoolFixture.Outcome();
+            byte[] content = message("other");
+            IncomingContent incoming = fixture.spool.newContent(Runnable::run, () -> {});
+            incoming.append(content, 0, content.length);
+            incoming.accept(SpoolFixture.submission(content, "app@example.com",
+                    new Recipient(SpoolFixture.address("a@two.test"))), other);
+            written.acquire();
+            SpoolFixture.Outcome far = new SpoolFixture.Outcome();
+            submit(fixture, Duration.ofHours(1), far);
+            SpoolFixture.Outcome near = new SpoolFixture.Outcome();
+            submit(fixture, Duration.ZERO, near);
+            goOn.release();
+            written.acquire();
+            MailQueue queue = fixture.queue("one.test");
+            List<Envelope> taken = new ArrayList<>();
+            await(() -> {
+                taken.addAll(queue.take(2));
+                return taken.size() == 2;
+            });
+            stops.set(false);
+            goOn.release();
+            other.get();
+            far.get();
+            near.get();
+            fixture.time.advance(Duration.ofSeconds(6));
+            assertThat(fixture.take("one.test").id()).isNotIn(taken.stream()
+                    .map(Envelope::id).toList());
+        }
+    }
+
+    /** Holds the commit thread up between the disk and the queues. */
+    private static BatchSink stopping(BatchSink real, AtomicBoolean stops, Semaphore written,
+            Semaphore goOn) {
+        return (BatchSink) Proxy.newProxyInstance(BatchSink.class.getClassLoader(),
+                new Class<?>[]{BatchSink.class}, (self, method, arguments) -> {
+                    Object result = method.invoke(real, arguments);
+                    if (stops.get() && (method.getName().equals("write")
+                            || method.getName().equals("later"))) {
+                        written.release();
+                        goOn.acquire();
+                    }
+                    return result;
+                });
     }
 
     @Test

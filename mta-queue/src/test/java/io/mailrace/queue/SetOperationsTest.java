@@ -129,6 +129,23 @@ class SetOperationsTest {
         }
     }
 
+    /** What goes wrong with one envelope keeps neither it nor the place of its change. */
+    @Test
+    @SuppressWarnings("NullAway") // no caller gives it: it stands for whatever may go wrong there
+    void changeThatCannotBeMade_leavesTheMailAsItWas() {
+        try (SpoolFixture fixture = new SpoolFixture(directory)) {
+            fixture.accept(message("x"), "a@one.test");
+            long number = fixture.spool.operations().start(Selection.ALL,
+                    new SetAction.Hold(null), "tester");
+            await(() -> status(fixture, number).endedEpochMillis() != 0);
+            assertThat(status(fixture, number).state()).isEqualTo(State.FAILED);
+            assertThat(run(fixture, Selection.ALL, new SetAction.Hold("")).changed()).isEqualTo(1);
+            assertThat(run(fixture, Selection.ALL, new SetAction.Release()).changed())
+                    .isEqualTo(1);
+            assertThat(fixture.take("one.test").attempts()).isZero();
+        }
+    }
+
     @Test
     void retryNow_deferredMailInParkedQueue_isDueWithItsAttempts() {
         try (SpoolFixture fixture = new SpoolFixture(directory)) {

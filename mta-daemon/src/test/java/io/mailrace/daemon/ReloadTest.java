@@ -2,6 +2,7 @@
 package io.mailrace.daemon;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import ch.qos.logback.classic.Logger;
 import io.mailrace.core.ConfigSource;
@@ -105,9 +106,14 @@ class ReloadTest {
                         """);
         assertThat(explained()).contains("s1@sender.test");
         assertThat(rootLevel()).isEqualTo("INFO");
+        awaitReady(2);
+    }
+
+    /** What systemd is told comes a moment after the answer. */
+    private void awaitReady(int reloads) {
         systemd.awaitMessage("RELOADING=1\nMONOTONIC_USEC=");
-        assertThat(systemd.count("RELOADING=1")).isEqualTo(2);
-        assertThat(systemd.messages.getLast()).startsWith("READY=1\n");
+        await().until(() -> systemd.count("RELOADING=1") == reloads
+                && systemd.messages.getLast().startsWith("READY=1\n"));
     }
 
     private String explained() {
@@ -129,7 +135,7 @@ class ReloadTest {
         assertThat(reload()).isEqualTo(1);
         assertThat(err.toString()).contains("nothing is changed");
         assertThat(running().accepting()).isTrue();
-        assertThat(systemd.messages.getLast()).startsWith("READY=1\n");
+        awaitReady(3);
     }
 
     @Test

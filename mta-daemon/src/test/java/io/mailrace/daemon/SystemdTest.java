@@ -104,6 +104,11 @@ class SystemdTest {
         assertThat(listener.count("Stopped")).isZero();
     }
 
+    private static void someTurns(AtomicInteger turns) {
+        int before = turns.get();
+        await().until(() -> turns.get() >= before + 5);
+    }
+
     @Test
     void watchdog_isFedWhileThreadsTurn_andNotWhileOneHangs() {
         CountDownLatch hang = new CountDownLatch(1);
@@ -125,13 +130,19 @@ class SystemdTest {
                 }
             });
             listener.awaitMessage("STATUS=Stuck: event loop 1 has not come around for 0 s");
+            // a pause of the machine may have looked the same: the feeding ends a little later
+            long before = -1;
             long fed = listener.count("WATCHDOG=1");
-            // some turns later it is still not fed
-            int turns = stuckTurns.get();
-            await().until(() -> stuckTurns.get() >= turns + 5);
-            assertThat(listener.count("WATCHDOG=1")).isEqualTo(fed);
+            for (int i = 0; i < 20 && fed != before; i++) {
+                before = fed;
+                someTurns(stuckTurns);
+                fed = listener.count("WATCHDOG=1");
+            }
+            someTurns(stuckTurns);
+            assertThat(listener.count("WATCHDOG=1")).isEqualTo(fed).isEqualTo(before);
             hang.countDown();
-            await().until(() -> listener.count("WATCHDOG=1") > fed);
+            long hungry = fed;
+            await().until(() -> listener.count("WATCHDOG=1") > hungry);
             listener.awaitMessage("STATUS=fine");
             systemd.close();
         }

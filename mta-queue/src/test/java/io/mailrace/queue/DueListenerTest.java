@@ -75,7 +75,7 @@ class DueListenerTest {
         }
     }
 
-    /** Much that comes later is in memory already: what comes first on disk is read all the same. */
+    /** Much that comes later is in memory: what comes first on disk is read all the same. */
     @Test
     void firstOfAllOnDisk_behindMuchInMemory_isToldWhenDue() {
         try (SpoolFixture fixture = new SpoolFixture(directory)) {

@@ -12,6 +12,7 @@ import io.mailrace.core.Content;
 import io.mailrace.core.Recipient;
 import io.mailrace.core.SpoolId;
 import io.mailrace.core.testing.FakeTimeSource;
+import io.mailrace.core.testing.Patience;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -34,6 +35,9 @@ import org.rocksdb.WriteBatch;
 class FaultTest {
     @TempDir
     Path directory;
+
+    /** No mail is given up, however many looks a test needs. */
+    private static final String LONG_AGE = "retry.default.max-age = 60d";
 
     /** Fails writes when told to, before or after they reached the database. */
     private static final class FaultyDisk implements BatchSink {
@@ -142,14 +146,17 @@ class FaultTest {
 
     private Faulty open(boolean late, String... config) {
         AtomicReference<@Nullable FaultyDisk> disk = new AtomicReference<>();
+        List<String> lines = new ArrayList<>(List.of(config));
+        lines.add(LONG_AGE);
         SpoolFixture fixture = new SpoolFixture(directory, new FakeTimeSource(), late, real -> {
             FaultyDisk made = new FaultyDisk(real);
             disk.set(made);
             return made;
-        }, config);
+        }, lines.toArray(String[]::new));
         return new Faulty(Objects.requireNonNull(disk.get()), fixture);
     }
 
+    /** While a test waits, days go by: see {@link #LONG_AGE}. */
     private static void letTimePass(SpoolFixture fixture) {
         fixture.time.advance(Duration.ofSeconds(40));
     }
@@ -490,7 +497,8 @@ class FaultTest {
             faulty.disk.failing = true;
             fixture.time.advance(Duration.ofHours(2));
             long refusals = refusals(fixture);
-            await(() -> {
+            // each of them may be a reopening
+            Patience.await(Duration.ofMinutes(2), () -> {
                 letTimePass(fixture);
                 return refusals(fixture) > refusals + 40;
             });

@@ -90,14 +90,14 @@ class JournalTest {
             SpoolId young = fixture.accept(message("y"), "a@one.test");
             fixture.settle(fixture.take("one.test"), delivered());
             await(() -> {
-                fixture.time.advance(Duration.ofSeconds(10));
+                fixture.time.advance(Duration.ofSeconds(1));
                 return journal.after(0, 1).getFirst().sequence() == 3;
             });
             assertThat(journal.ofMessage(id, 10)).isEmpty();
             assertThat(journal.ofMessage(young, 10)).hasSize(2);
             fixture.time.advance(Duration.ofDays(2));
             await(() -> {
-                fixture.time.advance(Duration.ofSeconds(10));
+                fixture.time.advance(Duration.ofSeconds(1));
                 return journal.after(0, 10).isEmpty();
             });
             fixture.accept(message("z"), "a@one.test");

@@ -15,9 +15,13 @@ class FairnessTest {
     @Test
     void backlogOfOneTenant_otherTenantAndReset_doNotWaitBehindIt() throws Exception {
         var text = new ByteArrayOutputStream();
-        Outcome outcome = FairnessProgram.run(new Plan(3000, 10, 4, 20, 20, 1024, false),
+        var plan = new Plan(3000, 10, 4, 20, 20, 1024, false);
+        Outcome outcome = FairnessProgram.run(plan,
                 new PrintStream(text, true, StandardCharsets.UTF_8));
-        assertThat(outcome.holds()).describedAs(text.toString(StandardCharsets.UTF_8)).isTrue();
+        // the time besides is for the program: here the machine may stand still for a second
+        String all = text.toString(StandardCharsets.UTF_8);
+        assertThat(outcome.small().slots()).as(all).isLessThanOrEqualTo(plan.smallBound());
+        assertThat(outcome.reset().slots()).as(all).isLessThanOrEqualTo(plan.resetBound());
         assertThat(outcome.backlog()).as("a backlog to stand behind").isGreaterThan(500);
     }
 }

@@ -264,7 +264,7 @@ class DaemonTest {
             systemd.awaitMessage("WATCHDOG=1");
             assertThat(Files.readString(log)).contains("Daemon: started");
             process.destroy();
-            assertThat(process.waitFor(30, TimeUnit.SECONDS)).isTrue();
+            assertThat(process.waitFor(120, TimeUnit.SECONDS)).isTrue();
             systemd.awaitMessage("STATUS=Stopped");
             assertThat(systemd.messages.getFirst()).startsWith("STATUS=Starting: opening");
             assertThat(systemd.count("STOPPING=1\n")).isEqualTo(1);
@@ -284,7 +284,7 @@ class DaemonTest {
         try (NotifyListener systemd = new NotifyListener()) {
             systemd.bind(folder.resolve("notify").toString());
             Process process = serve(config, log);
-            assertThat(process.waitFor(30, TimeUnit.SECONDS)).isTrue();
+            assertThat(process.waitFor(120, TimeUnit.SECONDS)).isTrue();
             assertThat(process.exitValue()).isEqualTo(Main.BAD_CONFIG);
             systemd.awaitMessage("STATUS=Not started: ");
             assertThat(systemd.count("READY=1")).isZero();

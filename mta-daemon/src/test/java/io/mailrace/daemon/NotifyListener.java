@@ -36,7 +36,7 @@ final class NotifyListener implements AutoCloseable {
 
     /** Waits for a message with that text; all that came since the start are looked at. */
     void awaitMessage(String text) {
-        Awaitility.await().atMost(Duration.ofSeconds(30)).pollInterval(Duration.ofMillis(5))
+        Awaitility.await().atMost(Duration.ofMinutes(2)).pollInterval(Duration.ofMillis(5))
                 .until(() -> messages.stream().anyMatch(message -> message.contains(text)));
     }
 

@@ -94,7 +94,7 @@ class SmtpServerTest {
 
     @Test
     void client_silent_isToldAndCutOff() throws Exception {
-        SmtpServerConfig config = Fixture.config("submission.idle-timeout = 300ms");
+        SmtpServerConfig config = Fixture.config("submission.idle-timeout = 2s");
         try (TestServer server = TestServer.start(config, new RecordingSpool());
                 TestClient idle = server.greeted("relay");
                 TestClient slow = server.greeted("relay")) {

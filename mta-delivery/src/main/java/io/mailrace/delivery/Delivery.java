@@ -39,6 +39,7 @@ import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.Consumer;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -369,13 +370,17 @@ public final class Delivery {
                 spool.queues().find(status.key()).ifPresent(queue -> queue.park(0, ""));
             }
         }
-        measuresChanged();
+        tell(Dispatcher::warmupChanged);
     }
 
     private void measuresChanged() {
+        tell(Dispatcher::measuresChanged);
+    }
+
+    private void tell(Consumer<Dispatcher> news) {
         sites.values().forEach(dispatcher -> {
             try {
-                dispatcher.loop().execute(dispatcher::measuresChanged);
+                dispatcher.loop().execute(() -> news.accept(dispatcher));
             } catch (RejectedExecutionException stopped) {
                 LOG.debug("event loop stopped before site={} was told", dispatcher.name());
             }

@@ -17,7 +17,6 @@ import io.mailrace.queue.QueueKey;
 import io.netty.bootstrap.Bootstrap;
 import io.netty.buffer.ByteBufAllocator;
 import io.netty.channel.EventLoop;
-import io.netty.util.concurrent.ScheduledFuture;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -66,6 +65,7 @@ final class Dispatcher {
     private final ColdSources cold;
     private final PoolShares pools;
     private final MailFeed feed;
+    private final EarliestTimer later;
     private final Set<Connection> connections = new LinkedHashSet<>();
     private final Set<Connection> proven = new LinkedHashSet<>();
     private final Runnable settled = this::settled;
@@ -75,8 +75,6 @@ final class Dispatcher {
     private SmtpReply lastFailure = SmtpReply.of(451, "4.4.1", "no host could be reached");
     private long parkedUntilNanos;
     private boolean pumpScheduled;
-    private @Nullable ScheduledFuture<?> pumpTimer;
-    private long pumpAtNanos;
     private final Set<Lane> wishesConnection = EnumSet.noneOf(Lane.class);
     private boolean stopping;
     private boolean dropped;
@@ -102,6 +100,7 @@ final class Dispatcher {
         ladder = new HostLadder(hosts, site.port(), site.tls(), parts.time());
         pace = new SitePace(parts.config().delivery(), parts.time());
         feed = new MailFeed(parts, this);
+        later = new EarliestTimer(loop, parts.time(), this::pump);
         name = ladder.firstName();
         hop = SessionTerms.Hop.of(site, parts.config());
         paths = new SitePaths(parts.shaping(), parts.egress(), parts.warmup(), site,
@@ -594,15 +593,16 @@ final class Dispatcher {
 
     /** Finds a connection for each ready mail: an idle one of the right source, or a new one. */
     private void assign(PoolShare pool) {
+        Set<EgressSource> closed = new HashSet<>(0);
         int unclaimed = pool.ready().size() - pool.opening();
         while (unclaimed-- > 0 && !pool.ready().isEmpty() && !parked) {
             if (pool.idle().isEmpty() && !mayOpen() && (!paths.warmsUp() || pool.maySend())) {
                 closeIdleOfOthers(pool);
                 return;
             }
-            SourceWheel.Turn turn = pool.turn();
+            SourceWheel.Turn turn = pool.turn(closed);
             if (turn == null) {
-                holdBack(pool);
+                standStill(pool, closed);
                 return;
             }
             Connection idle = pool.takeIdle(turn.source());
@@ -612,6 +612,11 @@ final class Dispatcher {
             if (idle == null) {
                 turn.undo();
                 idle = pool.takeStandIn(turn.wheel());
+                if (idle == null && openingNanos(turn.source()) > 0) {
+                    closed.add(turn.source()); // another may
+                    unclaimed++;
+                    continue;
+                }
                 if (idle == null) {
                     giveUpIdle(pool);
                     return;
@@ -623,6 +628,33 @@ final class Dispatcher {
         }
     }
 
+    private long openingNanos(EgressSource source) {
+        SourceGate.Wait wait = paths.of(source).gate().peekOpening();
+        return wait == null ? 0 : wait.nanos();
+    }
+
+    /** @param closed might send, but the rate of their new connections lets none be opened now */
+    private void standStill(PoolShare pool, Set<EgressSource> closed) {
+        PoolShare parent = pool.parent();
+        if (closed.isEmpty()) {
+            holdBack(pool);
+        } else if (parent != null && pool.connections() == 0
+                && closed.stream().allMatch(one -> openingNanos(one) >= PARKING_NANOS)) {
+            moveUp(pool, parent);
+        } else {
+            giveUpIdle(pool);
+        }
+    }
+
+    /** Mail goes not by the source it was to go by: then by any. */
+    private void moveUp(PoolShare pool, PoolShare parent) {
+        for (Attempt one : pool.ready().clear()) {
+            cold.giveBack(one);
+            parent.ready().addLast(one.lane(), one);
+        }
+        pumpSoon();
+    }
+
     /** No idle connection may send now: one makes room, unless it may in a moment. */
     private void giveUpIdle(PoolShare pool) {
         Connection idle = pool.idle().peekFirst();
@@ -631,7 +663,7 @@ final class Dispatcher {
         }
         SourceGate.Wait wait = idle.path().peek();
         if (wait != null && wait.nanos() < PARKING_NANOS) {
-            pumpLater(wait.nanos());
+            later.within(wait.nanos());
         } else {
             pool.idle().remove(idle);
             idle.drain();
@@ -648,12 +680,7 @@ final class Dispatcher {
         SourceGate.Wait first = pools.firstWait(pool);
         PoolShare parent = pool.parent();
         if (parent != null && (first == null || first.nanos() >= PARKING_NANOS)) {
-            // not by the source it was to go by: then by any
-            for (Attempt one : pool.ready().clear()) {
-                cold.giveBack(one);
-                parent.ready().addLast(one.lane(), one);
-            }
-            pumpSoon();
+            moveUp(pool, parent);
         } else if (first == null) {
             nothingReachable(pool);
         } else if (first.nanos() >= PARKING_NANOS && pools.onlyCold(pool)) {
@@ -665,7 +692,7 @@ final class Dispatcher {
                     first.why());
         } else {
             limitWhy = first.why();
-            pumpLater(first.nanos());
+            later.within(first.nanos());
         }
     }
 
@@ -681,25 +708,14 @@ final class Dispatcher {
         if (again.nanos() >= PARKING_NANOS) {
             feed.park(pool, TimeUnit.NANOSECONDS.toMillis(again.nanos()), again.why());
         } else {
-            pumpLater(again.nanos());
+            later.within(again.nanos());
         }
     }
 
-    /** The earliest of all that is waited for counts: the pump asks again for the others. */
-    private void pumpLater(long nanos) {
-        long at = parts.time().nanos() + nanos;
-        ScheduledFuture<?> timer = pumpTimer;
-        if (timer != null) {
-            if (at - pumpAtNanos >= 0) {
-                return;
-            }
-            timer.cancel(false);
-        }
-        pumpAtNanos = at;
-        pumpTimer = loop.schedule(() -> {
-            pumpTimer = null;
-            pump();
-        }, nanos, TimeUnit.NANOSECONDS);
+    /** A source may begin. On this loop. */
+    void warmupChanged() {
+        feed.endWarmupParking();
+        measuresChanged();
     }
 
     /** Something was put in force or ended. On this loop. */
@@ -750,7 +766,7 @@ final class Dispatcher {
         }
         boolean trusted = !proven.isEmpty();
         if (!acquire(trusted, pool)) {
-            path.gate().closed();
+            path.gate().notOpened();
             return false;
         }
         Provider.Limits limits = paths.limits();
@@ -792,7 +808,7 @@ final class Dispatcher {
         }
         limitWhy = wait.why();
         if (wait.nanos() != Long.MAX_VALUE) {
-            pumpLater(wait.nanos());
+            later.within(wait.nanos());
         }
         return false;
     }

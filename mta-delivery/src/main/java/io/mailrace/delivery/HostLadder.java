@@ -17,8 +17,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Which address of a site the next connection goes to: hosts by preference, shuffled among equals,
- * without those that failed lately; none once {@link MxResolver#MAX_ADDRESSES} of them failed.
- * Confined to its event loop.
+ * without those that failed lately; none for a while once {@link MxResolver#MAX_ADDRESSES} failed
+ * in a row. Confined to its event loop.
  */
 final class HostLadder {
     static final Duration DOWN = Duration.ofMinutes(5);
@@ -32,6 +32,9 @@ final class HostLadder {
     private final Map<String, Long> clearUntil = new HashMap<>();
     private final TlsDemand tls;
     private Hosts hosts;
+    /** In a row. */
+    private int failures;
+    private long exhaustedUntilNanos;
 
     /** An address as one source sees it. */
     private record From(String source, InetAddress address) {}
@@ -79,18 +82,17 @@ final class HostLadder {
 
     /** Whether {@link #next} has an address for that source. */
     boolean reaches(EgressSource source, boolean ipv4Only) {
-        int down = 0;
-        boolean up = false;
+        if (failures >= MxResolver.MAX_ADDRESSES && time.nanos() - exhaustedUntilNanos < 0) {
+            return false;
+        }
         for (MxHost host : hosts.hosts()) {
             for (InetAddress address : usable(host)) {
-                if (fits(source, address, ipv4Only)) {
-                    boolean failed = isDown(source, address);
-                    down += failed ? 1 : 0;
-                    up |= !failed;
+                if (fits(source, address, ipv4Only) && !isDown(source, address)) {
+                    return true;
                 }
             }
         }
-        return up && down < MxResolver.MAX_ADDRESSES;
+        return false;
     }
 
     private List<InetAddress> usable(MxHost host) {
@@ -142,14 +144,22 @@ final class HostLadder {
 
     /** Down for that source; others may find it up. */
     void markDown(EgressSource source, InetAddress address, Duration how) {
+        failed(how);
         mark(downFrom, new From(source.name(), address), how);
     }
 
     void markDown(InetAddress address, Duration how) {
+        failed(how);
         mark(downUntil, address, how);
     }
 
+    private void failed(Duration how) {
+        failures++;
+        exhaustedUntilNanos = time.nanos() + how.toNanos();
+    }
+
     void markUp(InetAddress address) {
+        failures = 0;
         downUntil.remove(address);
     }
 
@@ -164,6 +174,7 @@ final class HostLadder {
 
     /** Everything may be tried again. */
     void forgetDown() {
+        failures = 0;
         downUntil.clear();
         downFrom.clear();
     }

@@ -302,6 +302,18 @@ final class MailFeed {
         parts.park(queue, millis, why);
     }
 
+    /**
+     * What was parked from here for a source that warms up comes back. On the event loop: what is
+     * being parked just now is parked by then.
+     */
+    void endWarmupParking() {
+        for (QueueKey key : List.copyOf(parked)) {
+            parts.spool().queues().find(key)
+                    .filter(queue -> Warmup.isWhy(queue.status().parkedWhy()))
+                    .ifPresent(queue -> queue.park(0, ""));
+        }
+    }
+
     /** Those of the queues that are here or were parked from here. */
     Set<QueueKey> queuesOf(Predicate<QueueKey> which) {
         return Stream.concat(visits.keySet().stream(), parked.stream()).filter(which)

@@ -6,6 +6,7 @@ import java.util.ArrayDeque;
 import java.util.EnumMap;
 import java.util.Iterator;
 import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /** What one dispatcher holds for one pool, or for a part of it. Confined to its event loop. */
@@ -52,9 +53,13 @@ final class PoolShare {
         return parent;
     }
 
-    /** The source whose turn it is, charged; null when none may send now. */
-    SourceWheel.@Nullable Turn turn() {
-        return choice.next(this::hasIdle);
+    /**
+     * The source whose turn it is, charged; null when none may send now.
+     *
+     * @param not these are left out
+     */
+    SourceWheel.@Nullable Turn turn(Set<EgressSource> not) {
+        return choice.next(this::hasIdle, not);
     }
 
     /** For how long none may send; null when no limit is in the way. */

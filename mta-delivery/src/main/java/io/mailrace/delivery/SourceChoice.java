@@ -4,6 +4,7 @@ package io.mailrace.delivery;
 import io.mailrace.delivery.SourceGate.Wait;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
@@ -60,11 +61,7 @@ final class SourceChoice {
     }
 
     private @Nullable Wait peek(EgressSource source) {
-        EgressPath path = paths.of(source);
-        Wait wait = path.peek();
-        if (wait == null) {
-            wait = path.openingWait();
-        }
+        Wait wait = paths.of(source).peek();
         return wait == null ? ration.wait(source) : wait;
     }
 
@@ -111,10 +108,11 @@ final class SourceChoice {
      *
      * @param idle whether there is an idle connection from a source, which is of use though no
      *        further one can be opened
+     * @param not these are left out
      */
-    SourceWheel.@Nullable Turn next(Predicate<EgressSource> idle) {
+    SourceWheel.@Nullable Turn next(Predicate<EgressSource> idle, Set<EgressSource> not) {
         for (SourceWheel wheel : levels) {
-            SourceWheel.Turn turn = wheel.next(one -> usable(one, idle)
+            SourceWheel.Turn turn = wheel.next(one -> !not.contains(one) && usable(one, idle)
                     && peek(one) == null);
             if (turn != null || !blocked(wheel)) {
                 return turn;
@@ -143,6 +141,9 @@ final class SourceChoice {
             return NEVER;
         }
         Wait wait = peek(source);
+        if (wait == null) {
+            wait = paths.of(source).openingWait();
+        }
         return wait == null ? 0 : wait.nanos();
     }
 

@@ -123,6 +123,12 @@ final class SourceGate {
         source.closeOne();
     }
 
+    /** None was opened after all: the rate of new ones is as before. */
+    void notOpened() {
+        openings.forEach(Limit::giveBack);
+        closed();
+    }
+
     /** Opens a connection on a place that was granted; null when it may, else the place is gone. */
     @Nullable
     Wait useGranted() {

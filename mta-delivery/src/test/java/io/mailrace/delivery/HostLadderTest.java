@@ -75,6 +75,19 @@ class HostLadderTest {
     }
 
     @Test
+    void someWorkAmongManyThatFail_areUsed() throws Exception {
+        HostLadder ladder = ladder(8, 10, 10, 10);
+        for (int i = 0; i < 16; i++) {
+            ladder.markDown(address(i / 8, i % 8), HostLadder.DOWN);
+            if (i % 5 == 4) {
+                ladder.markUp(address(2, i % 8));
+            }
+        }
+        Target next = ladder.next(source, false);
+        assertThat(next).isNotNull().extracting(Target::host).isEqualTo("mx2.test");
+    }
+
+    @Test
     void preferredHostDown_nextOneIsUsed() throws Exception {
         HostLadder ladder = ladder(2, 10, 20);
         for (int i = 0; i < 20; i++) {

@@ -44,10 +44,16 @@ final class QueueLoader {
         try {
             Read read = rows(queue, plan);
             List<Entry> entries = new ArrayList<>(read.rows.size());
+            long bytes = 0;
             for (Row row : read.rows) {
+                if (bytes >= plan.bytes()) {
+                    read.next = row.place();
+                    break;
+                }
                 Entry entry = entry(queue, row);
                 if (entry != null) {
                     entries.add(entry);
+                    bytes += entry.weightBytes();
                 }
             }
             queue.loaded(entries, read.next, read.last);

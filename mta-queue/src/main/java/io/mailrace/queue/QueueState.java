@@ -427,15 +427,17 @@ final class QueueState implements MailQueue {
                 && table.nanos() - emptySinceNanos >= nanos;
     }
 
-    /** Where a load begins, and for how many envelopes there is room. */
-    record LoadPlan(Place from, int room, int known, long nowMillis) {}
+    /** Where a load begins, and for how many envelopes and bytes of them there is room, about. */
+    record LoadPlan(Place from, int room, long bytes, int known, long nowMillis) {}
 
     synchronized LoadPlan beginLoad() {
         snapshots++;
         loadFloor = null;
         int bound = table.windowBound();
         int room = Math.max(bound - window.size(), Math.max(1, bound / 2));
-        return new LoadPlan(frontier, room,
+        long bytes = Math.max(QueueTable.MAX_WINDOW_BYTES - windowBytes,
+                QueueTable.MAX_WINDOW_BYTES / 2);
+        return new LoadPlan(frontier, room, bytes,
                 window.size() + aside.size() + taken.size() + claimed.size(), table.now());
     }
 
@@ -471,8 +473,9 @@ final class QueueState implements MailQueue {
                 frontier = floor.isBefore(frontier) ? floor : frontier;
                 diskHeadMillis = Math.min(diskHeadMillis, floor.dueEpochMillis());
             }
-            loading = false;
+            // still as loading: what was read may not be counted yet
             trim(table.windowBound());
+            loading = false;
             endSnapshot();
             wake = consider(table.now());
         }
@@ -560,7 +563,8 @@ final class QueueState implements MailQueue {
     /** Whether due mail on disk is to be read: there is room, or it comes before the window. */
     private boolean wantsLoad(long now) {
         return !loading && unloaded() > 0 && diskHeadMillis <= now
-                && (window.size() <= table.windowBound() / 2
+                && ((window.size() <= table.windowBound() / 2
+                        && windowBytes <= QueueTable.MAX_WINDOW_BYTES / 2)
                         || diskHeadMillis < window.firstKey().dueEpochMillis());
     }
 

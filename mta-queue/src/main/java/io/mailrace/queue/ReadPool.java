@@ -70,6 +70,11 @@ final class ReadPool implements Executor, AutoCloseable {
         }
     }
 
+    /** Whether nothing runs and nothing waits, as far as can be seen while others go on. */
+    boolean idle() {
+        return threads.getActiveCount() == 0 && threads.getQueue().isEmpty();
+    }
+
     /** Lets what waits finish, for a bounded time. */
     @Override
     public void close() {

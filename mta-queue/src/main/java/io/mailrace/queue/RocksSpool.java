@@ -453,6 +453,11 @@ public final class RocksSpool implements Spool {
         }
     }
 
+    /** Whether nothing is being read; for tests. */
+    boolean readsNothing() {
+        return reads.idle();
+    }
+
     private void onReaders(Runnable chore) {
         try {
             reads.own(chore);

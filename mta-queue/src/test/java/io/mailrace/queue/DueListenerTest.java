@@ -98,6 +98,33 @@ class DueListenerTest {
         }
     }
 
+    /** What memory has no room for stays on disk, and is not read again and again. */
+    @Test
+    void muchForManyRecipients_comesAsThereIsRoom() {
+        try (SpoolFixture fixture = new SpoolFixture(directory)) {
+            fixture.spool.queues().listen(queue -> {});
+            String[] recipients = new String[400];
+            for (int i = 0; i < recipients.length; i++) {
+                recipients[i] = "u" + i + "@one.test";
+            }
+            for (int i = 0; i < 60; i++) {
+                fixture.accept(message("x"), recipients);
+            }
+            int[] restful = {0};
+            await(() -> {
+                restful[0] = fixture.spool.readsNothing() ? restful[0] + 1 : 0;
+                return restful[0] == 50;
+            });
+            List<Envelope> all = new ArrayList<>();
+            MailQueue queue = fixture.queue("one.test");
+            await(() -> {
+                all.addAll(queue.take(5));
+                return all.size() == 60;
+            });
+            assertThat(all).doesNotHaveDuplicates();
+        }
+    }
+
     /** Takes it out of memory. */
     private static void rebindToWhereItIs(SpoolFixture fixture, SpoolId id) {
         long number = fixture.spool.operations().start(

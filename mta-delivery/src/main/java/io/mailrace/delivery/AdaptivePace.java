@@ -115,6 +115,11 @@ final class AdaptivePace implements Limit {
         }
     }
 
+    /** Nobody will hear what became of it: another may go. */
+    synchronized void probeLost() {
+        probeOut = false;
+    }
+
     /** After a pause one message goes alone, until the receiver has answered it. */
     private long probeWait() {
         return probing && probeOut && time.nanos() - probeSince < PROBE_LOST.toNanos()

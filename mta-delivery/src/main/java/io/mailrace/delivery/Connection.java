@@ -418,6 +418,8 @@ final class Connection extends ChannelInboundHandlerAdapter implements SmtpClien
         held.remove(attempt);
         if (attempt.delivered()) {
             path.accepted();
+        } else if (!closed && !attempt.reached()) {
+            path.giveBack();
         }
         report(attempt);
         dispatcher.finished(attempt, route(attempt), peerTakesDsn);
@@ -442,6 +444,9 @@ final class Connection extends ChannelInboundHandlerAdapter implements SmtpClien
         }
         closed = true;
         reportFailure(ending);
+        if (ending.failure().isPresent() && session.messages() > 0) {
+            path.gate().broke();
+        }
         stream = null;
         if (out != null) {
             out.release();

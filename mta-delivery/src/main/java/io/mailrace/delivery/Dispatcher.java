@@ -819,7 +819,7 @@ final class Dispatcher {
         granted.add(gate);
         pump();
         if (granted.remove(gate)) {
-            gate.closed();
+            gate.closed(Integer.MAX_VALUE);
         }
     }
 

@@ -111,7 +111,7 @@ final class EgressPath {
     /** It is gone. */
     void closed() {
         connections--;
-        gate.closed();
+        gate.closed(narrowing().connections());
     }
 
     /** Why it has no connection here and may open none for a while; null when that is not so. */

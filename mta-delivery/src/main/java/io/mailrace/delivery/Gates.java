@@ -30,6 +30,7 @@ final class Gates implements AutoCloseable {
     private final Map<Key, SourceGate> named = new ConcurrentHashMap<>();
     private final Cache<Key, SourceGate> sites;
     private final Cache<String, Limit> limits;
+    private final Map<String, Limit> ofSources = new ConcurrentHashMap<>();
 
     /** Reads the counts of the calendar: blocks. */
     Gates(TimeSource time, Memos memos) {
@@ -54,10 +55,10 @@ final class Gates implements AutoCloseable {
     private SourceGate make(EgressSource source, Provider provider, String receiver) {
         String at = "source " + source.name() + " at " + receiver + ": rate";
         List<Limit> messages = new ArrayList<>(limits(at, provider.limits().rates()));
-        messages.addAll(limits("source " + source.name() + ": rate", source.rates()));
+        messages.addAll(ofSource("source " + source.name() + ": rate", source.rates()));
         List<Limit> openings = new ArrayList<>(limits("source " + source.name() + " at " + receiver
                 + ": connection-rate", provider.limits().connectionRates()));
-        openings.addAll(limits("source " + source.name() + ": connection-rate",
+        openings.addAll(ofSource("source " + source.name() + ": connection-rate",
                 source.connectionRates()));
         AdaptivePace adaptive = provider.limits().adaptive()
                 ? new AdaptivePace("source " + source.name() + " at " + receiver
@@ -68,6 +69,15 @@ final class Gates implements AutoCloseable {
             messages.add(adaptive);
         }
         return new SourceGate(source, receiver, provider.limits(), messages, openings, adaptive);
+    }
+
+    /** As {@link #limits}, but for good: gates hold them for as long as they please. */
+    private List<Limit> ofSource(String name, List<Rate> rates) {
+        List<Limit> found = new ArrayList<>(rates.size());
+        for (Rate rate : rates) {
+            found.add(ofSources.computeIfAbsent(name + " " + rate, key -> make(name, rate)));
+        }
+        return found;
     }
 
     /** The limits of that name, shared by all who ask for them. */

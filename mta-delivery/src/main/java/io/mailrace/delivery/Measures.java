@@ -175,15 +175,20 @@ final class Measures {
         return aboutMail;
     }
 
-    /** For how long mail of an author's domain must wait; null when it may go now. */
+    /**
+     * For how long mail of an author's domain must wait; null when it may go now.
+     *
+     * @param domain empty: it has none, as that of a null sender may
+     */
     SourceGate.@Nullable Wait mailWait(String receiver, String site, String domain) {
-        return firstWait(Subject.signingDomain(receiver, domain),
-                Subject.signingDomain("", domain), Subject.signingDomain(site, domain));
+        return domain.isEmpty() ? null
+                : firstWait(Subject.signingDomain(receiver, domain),
+                        Subject.signingDomain("", domain), Subject.signingDomain(site, domain));
     }
 
     /** As {@link #mailWait}, but asks only for what stops it: takes no place in a line. */
     SourceGate.@Nullable Wait domainStop(String receiver, String site, String domain) {
-        for (String at : List.of(receiver, "", site)) {
+        for (String at : domain.isEmpty() ? List.<String>of() : List.of(receiver, "", site)) {
             for (Measure one : inForce.getOrDefault(Subject.signingDomain(at, domain), Map.of())
                     .values()) {
                 if (one.stopUntil() > time.epochMillis()) {
@@ -232,7 +237,12 @@ final class Measures {
             return null;
         }
         EvenRate rate = rateOf(one.subject(), slow.get().spacingNanos());
-        return rate.take() == 0 ? null : new SourceGate.Wait(rate.queueUp(), sentence(one));
+        if (rate.take() == 0) {
+            return null;
+        }
+        // who would have its turn only when all is over goes then
+        long left = TimeUnit.MILLISECONDS.toNanos(one.until() - now);
+        return new SourceGate.Wait(Math.min(rate.queueUp(), left), sentence(one));
     }
 
     private EvenRate rateOf(Subject subject, long spacingNanos) {

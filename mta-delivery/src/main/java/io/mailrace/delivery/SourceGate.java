@@ -111,10 +111,14 @@ final class SourceGate {
 
     /**
      * A connection is gone. Who waits for one gets its place at once: nobody can come between, and
-     * the place must be used by {@link #useGranted} or given back by this.
+     * the place must be used by {@link #useGranted} or given back by this. But for a place beyond
+     * what it may have now, which is gone.
+     *
+     * @param narrowed as for {@link #open}
      */
-    void closed() {
-        Runnable next = wishes.poll();
+    void closed(int narrowed) {
+        boolean beyond = connections.get() > Math.min(most(), narrowed);
+        Runnable next = beyond ? null : wishes.poll();
         if (next != null) {
             next.run();
             return;
@@ -126,7 +130,7 @@ final class SourceGate {
     /** None was opened after all: the rate of new ones is as before. */
     void notOpened() {
         openings.forEach(Limit::giveBack);
-        closed();
+        closed(Integer.MAX_VALUE);
     }
 
     /** Opens a connection on a place that was granted; null when it may, else the place is gone. */
@@ -134,7 +138,7 @@ final class SourceGate {
     Wait useGranted() {
         Wait wait = takeAll(openings);
         if (wait != null) {
-            closed();
+            closed(Integer.MAX_VALUE);
         }
         return wait;
     }
@@ -214,6 +218,13 @@ final class SourceGate {
             }
         }
         return null;
+    }
+
+    /** A connection on which mail was sent broke: what it was sent to find out stays unknown. */
+    void broke() {
+        if (adaptive != null) {
+            adaptive.probeLost();
+        }
     }
 
     /** A message was taken by the receiver. */

@@ -12,6 +12,7 @@ import io.mailrace.queue.RocksSpool;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
@@ -182,6 +183,91 @@ class LimitsTest {
             time.advance(Duration.ofNanos(pause).plusSeconds(11));
         }
         assertThat(last).isLessThanOrEqualTo(Duration.ofMinutes(15).toNanos());
+    }
+
+    /** The message that was to find out whether it goes again was lost with its connection. */
+    @Test
+    void adaptive_probeIsLost_anotherMayGo() {
+        AdaptivePace pace = new AdaptivePace("test", 8, PAUSE, time);
+        for (int i = 0; i < 600; i++) {
+            pace.accepted();
+            time.advance(Duration.ofMillis(100));
+        }
+        pace.pushedBack();
+        time.advance(PAUSE.plusSeconds(1));
+        assertThat(pace.take()).isZero();
+        time.advance(Duration.ofSeconds(30));
+        assertThat(pace.take()).isPositive();
+        pace.probeLost();
+        assertThat(pace.take()).isZero();
+    }
+
+    private static Provider provider(String name, String more) {
+        ConfigSource source = ConfigSource.ofText("providers { " + name + " { match-mx = [\"*."
+                + name + ".test\"], " + more + " } }");
+        return DeliveryConfig.from(source.root(), "mta.test").providers().all().stream()
+                .filter(one -> one.name().equals(name)).findFirst().orElseThrow();
+    }
+
+    /** Whoever holds it, and whenever it was asked for: a source has one cap. */
+    @Test
+    void capOfASource_isOneForAllReceiversAndDays() {
+        Rate daily = Rate.parse("1/day").orElseThrow();
+        SourceConfig plain = SourceConfig.plain("a", "mta.test");
+        EgressSource source = new EgressSource(new SourceConfig(plain.name(), plain.address(),
+                plain.address6(), plain.publicAddress(), plain.publicAddress6(), plain.proxy(),
+                plain.ehlo(), new SourceConfig.Bounds(10, List.of(daily), List.of()),
+                plain.warmup()), time);
+        try (RocksSpool spool = open()) {
+            Gates gates = new Gates(time, spool.memos());
+            SourceGate one = gates.of(source, provider("one", "connections = 3"), "one");
+            time.advance(Duration.ofHours(27));
+            SourceGate two = gates.of(source, provider("two", "connections = 3"), "two");
+            while (one.take() != null) {
+                Thread.onSpinWait(); // its count is being written ahead
+            }
+            assertThat(two.take()).isNotNull();
+        }
+    }
+
+    /** Its places beyond that are not handed on. */
+    @Test
+    void gateNarrowed_comesDownToWhatItMayHave() {
+        EgressSource source = new EgressSource(SourceConfig.plain("a", "mta.test"), time);
+        try (RocksSpool spool = open()) {
+            SourceGate gate = new Gates(time, spool.memos()).of(source,
+                    provider("one", "connections = 3"), "one");
+            for (int i = 0; i < 3; i++) {
+                assertThat(gate.open(3)).isNull();
+            }
+            int[] granted = {0};
+            for (int i = 0; i < 5; i++) {
+                gate.wish(() -> granted[0]++);
+            }
+            gate.closed(1);
+            gate.closed(1);
+            assertThat(granted[0]).isZero();
+            assertThat(gate.connections()).isEqualTo(1);
+            gate.closed(1);
+            assertThat(granted[0]).isEqualTo(1);
+            assertThat(gate.connections()).isEqualTo(1);
+        }
+    }
+
+    /** No connection came of it: its place in the rate of new ones is free again. */
+    @Test
+    void openingGivenUp_doesNotCount() {
+        EgressSource source = new EgressSource(SourceConfig.plain("a", "mta.test"), time);
+        try (RocksSpool spool = open()) {
+            SourceGate gate = new Gates(time, spool.memos()).of(source,
+                    provider("one", "connection-rate = 1/min"), "one");
+            for (int i = 0; i < 3; i++) {
+                assertThat(gate.open(9)).isNull();
+                gate.notOpened();
+            }
+            assertThat(gate.open(9)).isNull();
+            assertThat(gate.peekOpening()).isNotNull();
+        }
     }
 
     /** A receiver that says so on each of its connections means one half, not one for each. */

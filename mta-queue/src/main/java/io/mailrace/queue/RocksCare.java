@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Stream;
 import org.slf4j.Logger;
@@ -35,6 +36,7 @@ final class RocksCare implements SpoolCare {
     private final SpoolMeters meters;
     private final SpoolConfig config;
     private final AtomicLong compactedNanos = new AtomicLong();
+    private final AtomicBoolean compacting = new AtomicBoolean();
 
     RocksCare(SpoolParts parts, Admission admission, CommitThread commits) {
         store = parts.store();
@@ -134,19 +136,23 @@ final class RocksCare implements SpoolCare {
         long living = commits.liveBytes() + commits.keptBytes() - log.liveBytes();
         boolean worth = files > LITTER_BYTES && files > 2 * living
                 && (queues.waiting() == 0 || files > 4 * living + 16 * LITTER_BYTES);
-        long before = compactedNanos.get();
-        if (worth && nowNanos - before >= COMPACT_PAUSE_SECONDS * 1_000_000_000L
-                && compactedNanos.compareAndSet(before, nowNanos)) {
-            store.compact(Store.Family.CONTENT);
+        if (worth) {
+            freeRoom(nowNanos);
         }
     }
 
     /** The disk is short of room: frees what can be freed, at most once a minute. */
     void freeRoom(long nowNanos) {
         long before = compactedNanos.get();
+        // one at a time: each keeps a thread that reads, perhaps for minutes
         if (nowNanos - before >= COMPACT_PAUSE_SECONDS * 1_000_000_000L
-                && compactedNanos.compareAndSet(before, nowNanos)) {
-            store.compact(Store.Family.CONTENT);
+                && compacting.compareAndSet(false, true)) {
+            try {
+                compactedNanos.set(nowNanos);
+                store.compact(Store.Family.CONTENT);
+            } finally {
+                compacting.set(false);
+            }
         }
     }
 

@@ -4,9 +4,9 @@ package io.mailrace.smtp;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.TreeMap;
 
 /**
  * Tells whether any of some files changed since it was last asked: by time, size or identity, and
@@ -32,8 +32,9 @@ final class FileWatch {
         List<String> all = new ArrayList<>();
         for (Path file : files) {
             try {
-                BasicFileAttributes a = Files.readAttributes(file, BasicFileAttributes.class);
-                all.add(a.lastModifiedTime() + " " + a.size() + " " + a.fileKey());
+                // ctime: one that could not be read may be readable now, and is the same else
+                all.add(new TreeMap<>(Files.readAttributes(file,
+                        "unix:ctime,lastModifiedTime,size,fileKey")).toString());
             } catch (IOException notThere) {
                 all.add("");
             }

@@ -6,7 +6,9 @@ import java.util.ArrayDeque;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -34,11 +36,14 @@ final class HashQueue implements AutoCloseable {
     private boolean closed;
 
     HashQueue(int max) {
+        this(max, Thread.ofPlatform().daemon().name("password-", 0).factory());
+    }
+
+    HashQueue(int max, ThreadFactory threads) {
         this.max = max;
         share = Math.max(MIN_SHARE, max / 8);
         pool = new ThreadPoolExecutor(THREADS, THREADS, 1, TimeUnit.MINUTES,
-                new ArrayBlockingQueue<>(THREADS),
-                Thread.ofPlatform().daemon().name("password-", 0).factory());
+                new ArrayBlockingQueue<>(THREADS), threads);
         pool.allowCoreThreadTimeOut(true);
     }
 
@@ -50,11 +55,31 @@ final class HashQueue implements AutoCloseable {
         }
         waiting.computeIfAbsent(origin, o -> new ArrayDeque<>()).add(login);
         size++;
-        if (workers < THREADS) {
-            workers++;
+        return workers == THREADS || begins() || workers > 0 || !withdrawn(origin);
+    }
+
+    /** Has one more thread at work; false when the machine gives none. */
+    private boolean begins() {
+        workers++;
+        try {
             // A worker that has just ended may hold its thread for a moment: the next waits for it.
             pool.execute(this::work);
+            return true;
+        } catch (RuntimeException | Error noThread) {
+            LOG.error("auth=error: no thread to check a password", noThread);
+            workers--;
+            return false;
         }
+    }
+
+    /** Takes the last login of an origin back. */
+    private boolean withdrawn(InetAddress origin) {
+        ArrayDeque<Runnable> logins = Objects.requireNonNull(waiting.get(origin));
+        logins.removeLast();
+        if (logins.isEmpty()) {
+            waiting.remove(origin);
+        }
+        size--;
         return true;
     }
 
@@ -62,7 +87,7 @@ final class HashQueue implements AutoCloseable {
         for (Runnable next = next(); next != null; next = next()) {
             try {
                 next.run();
-            } catch (RuntimeException bug) {
+            } catch (RuntimeException | Error bug) {
                 LOG.error("auth=error", bug);
             }
         }

@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 
 class HashQueueTest {
@@ -61,6 +62,28 @@ class HashQueueTest {
             for (int honest = 2; honest < 5; honest++) {
                 assertThat(order.indexOf("honest" + honest)).isLessThan(6);
             }
+        }
+    }
+
+    /** The machine gives no thread for a while: who comes then is told, who comes later served. */
+    @Test
+    void noThreadForAWhile_isRefusedAndLaterServed() throws Exception {
+        AtomicInteger failing = new AtomicInteger(HashQueue.THREADS + 1);
+        try (HashQueue queue = new HashQueue(10, task -> {
+            if (failing.getAndDecrement() > 0) {
+                throw new OutOfMemoryError("unable to create native thread, in a test");
+            }
+            return new Thread(task);
+        })) {
+            for (int i = 0; i <= HashQueue.THREADS; i++) {
+                assertThat(queue.offer(address(1), () -> order.add("refused"))).isFalse();
+            }
+            CountDownLatch done = new CountDownLatch(4);
+            for (int i = 0; i < 4; i++) {
+                assertThat(queue.offer(address(1), done::countDown)).isTrue();
+            }
+            await(done);
+            assertThat(order).isEmpty();
         }
     }
 

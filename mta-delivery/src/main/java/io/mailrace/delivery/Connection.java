@@ -444,7 +444,8 @@ final class Connection extends ChannelInboundHandlerAdapter implements SmtpClien
         }
         closed = true;
         reportFailure(ending);
-        if (ending.failure().isPresent() && session.messages() > 0) {
+        if (ending.failure().isPresent() && session.messages() > 0
+                && ending.stage() != Stage.IDLE && ending.stage() != Stage.QUIT) {
             path.gate().broke();
         }
         stream = null;

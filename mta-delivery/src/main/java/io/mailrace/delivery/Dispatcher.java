@@ -612,7 +612,7 @@ final class Dispatcher {
             if (idle == null) {
                 turn.undo();
                 idle = pool.takeStandIn(turn.wheel());
-                if (idle == null && openingNanos(turn.source()) > 0) {
+                if (idle == null && paths.of(turn.source()).gate().peekOpening() != null) {
                     closed.add(turn.source()); // another may
                     unclaimed++;
                     continue;
@@ -628,31 +628,17 @@ final class Dispatcher {
         }
     }
 
-    private long openingNanos(EgressSource source) {
-        SourceGate.Wait wait = paths.of(source).gate().peekOpening();
-        return wait == null ? 0 : wait.nanos();
-    }
-
     /** @param closed might send, but the rate of their new connections lets none be opened now */
     private void standStill(PoolShare pool, Set<EgressSource> closed) {
-        PoolShare parent = pool.parent();
         if (closed.isEmpty()) {
             holdBack(pool);
-        } else if (parent != null && pool.connections() == 0
-                && closed.stream().allMatch(one -> openingNanos(one) >= PARKING_NANOS)) {
-            moveUp(pool, parent);
-        } else {
-            giveUpIdle(pool);
+            return;
         }
-    }
-
-    /** Mail goes not by the source it was to go by: then by any. */
-    private void moveUp(PoolShare pool, PoolShare parent) {
-        for (Attempt one : pool.ready().clear()) {
-            cold.giveBack(one);
-            parent.ready().addLast(one.lane(), one);
+        SourceGate.Wait others = pools.firstWait(pool, closed);
+        if (others != null) {
+            later.within(others.nanos());
         }
-        pumpSoon();
+        giveUpIdle(pool);
     }
 
     /** No idle connection may send now: one makes room, unless it may in a moment. */
@@ -680,7 +666,12 @@ final class Dispatcher {
         SourceGate.Wait first = pools.firstWait(pool);
         PoolShare parent = pool.parent();
         if (parent != null && (first == null || first.nanos() >= PARKING_NANOS)) {
-            moveUp(pool, parent);
+            // not by the source it was to go by: then by any
+            for (Attempt one : pool.ready().clear()) {
+                cold.giveBack(one);
+                parent.ready().addLast(one.lane(), one);
+            }
+            pumpSoon();
         } else if (first == null) {
             nothingReachable(pool);
         } else if (first.nanos() >= PARKING_NANOS && pools.onlyCold(pool)) {
@@ -796,7 +787,7 @@ final class Dispatcher {
     /** Takes the source's right to a connection; when there is none, comes back when there is. */
     private boolean mayOpen(EgressPath path) {
         SourceGate gate = path.gate();
-        SourceGate.Wait wait = granted.remove(gate) ? gate.useGranted() : path.open();
+        SourceGate.Wait wait = granted.remove(gate) ? path.useGranted() : path.open();
         // who has one does not drive others', nor its own, to make room for a second
         boolean none = connections.stream().noneMatch(one -> one.path() == path);
         if (none && wait != null && wait.nanos() == Long.MAX_VALUE && wishesSource.add(gate)) {
@@ -819,7 +810,7 @@ final class Dispatcher {
         granted.add(gate);
         pump();
         if (granted.remove(gate)) {
-            gate.closed(Integer.MAX_VALUE);
+            gate.closed();
         }
     }
 

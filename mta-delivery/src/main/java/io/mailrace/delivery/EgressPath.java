@@ -103,6 +103,12 @@ final class EgressPath {
         return gate.open(narrowing().connections());
     }
 
+    /** As {@link #open}, by a place that was granted, which is gone when it is refused. */
+    @Nullable
+    Wait useGranted() {
+        return gate.useGranted(narrowing().connections());
+    }
+
     /** A connection begins on the right that was taken. */
     void opened() {
         connections++;
@@ -111,7 +117,7 @@ final class EgressPath {
     /** It is gone. */
     void closed() {
         connections--;
-        gate.closed(narrowing().connections());
+        gate.closed();
     }
 
     /** Why it has no connection here and may open none for a while; null when that is not so. */

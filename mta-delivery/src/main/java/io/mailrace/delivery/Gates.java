@@ -8,6 +8,7 @@ import io.mailrace.core.TimeSource;
 import io.mailrace.queue.Memos;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -107,7 +108,12 @@ final class Gates implements AutoCloseable {
     /** Writes the exact counts. The spool must still take writes. */
     @Override
     public void close() {
-        for (Limit limit : limits.asMap().values()) {
+        close(limits.asMap().values());
+        close(ofSources.values());
+    }
+
+    private static void close(Collection<Limit> all) {
+        for (Limit limit : all) {
             if (limit instanceof CalendarCap cap) {
                 cap.close();
             }

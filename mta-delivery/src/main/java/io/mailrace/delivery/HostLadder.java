@@ -24,6 +24,8 @@ final class HostLadder {
     static final Duration DOWN = Duration.ofMinutes(5);
     static final Duration CLEAR = Duration.ofMinutes(15);
     private static final int MAX_MARKS = 64;
+    /** Of failures that say nothing about a source. */
+    private static final String ANY_SOURCE = "";
 
     private final TimeSource time;
     private final int port;
@@ -32,8 +34,8 @@ final class HostLadder {
     private final Map<String, Long> clearUntil = new HashMap<>();
     private final TlsDemand tls;
     private Hosts hosts;
-    /** In a row. */
-    private int failures;
+    /** In a row, by source. */
+    private final Map<String, Integer> failures = new HashMap<>();
     private long exhaustedUntilNanos;
 
     /** An address as one source sees it. */
@@ -82,7 +84,7 @@ final class HostLadder {
 
     /** Whether {@link #next} has an address for that source. */
     boolean reaches(EgressSource source, boolean ipv4Only) {
-        if (failures >= MxResolver.MAX_ADDRESSES && time.nanos() - exhaustedUntilNanos < 0) {
+        if (exhausted(ANY_SOURCE) || exhausted(source.name())) {
             return false;
         }
         for (MxHost host : hosts.hosts()) {
@@ -144,22 +146,31 @@ final class HostLadder {
 
     /** Down for that source; others may find it up. */
     void markDown(EgressSource source, InetAddress address, Duration how) {
-        failed(how);
+        failed(source.name(), how);
         mark(downFrom, new From(source.name(), address), how);
     }
 
     void markDown(InetAddress address, Duration how) {
-        failed(how);
+        failed(ANY_SOURCE, how);
         mark(downUntil, address, how);
     }
 
-    private void failed(Duration how) {
-        failures++;
-        exhaustedUntilNanos = time.nanos() + how.toNanos();
+    private void failed(String source, Duration how) {
+        long now = time.nanos();
+        if (now - exhaustedUntilNanos >= 0) {
+            failures.clear();
+        }
+        failures.merge(source, 1, Integer::sum);
+        exhaustedUntilNanos = now + how.toNanos();
+    }
+
+    private boolean exhausted(String source) {
+        return failures.getOrDefault(source, 0) >= MxResolver.MAX_ADDRESSES
+                && time.nanos() - exhaustedUntilNanos < 0;
     }
 
     void markUp(InetAddress address) {
-        failures = 0;
+        failures.clear();
         downUntil.remove(address);
     }
 
@@ -174,7 +185,7 @@ final class HostLadder {
 
     /** Everything may be tried again. */
     void forgetDown() {
-        failures = 0;
+        failures.clear();
         downUntil.clear();
         downFrom.clear();
     }

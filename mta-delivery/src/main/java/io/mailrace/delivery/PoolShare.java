@@ -64,7 +64,7 @@ final class PoolShare {
 
     /** For how long none may send; null when no limit is in the way. */
     SourceGate.@Nullable Wait firstWait() {
-        return choice.firstWait(this::hasIdle);
+        return choice.firstWait(this::hasIdle, Set.of());
     }
 
     /** Whether a source may send now or within a moment. */

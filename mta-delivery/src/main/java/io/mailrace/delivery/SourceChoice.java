@@ -147,13 +147,17 @@ final class SourceChoice {
         return wait == null ? 0 : wait.nanos();
     }
 
-    /** The shortest wait of those that could send else; null when there is none such. */
+    /**
+     * The shortest wait of those that could send else; null when there is none such.
+     *
+     * @param not these are left out
+     */
     @Nullable
-    Wait firstWait(Predicate<EgressSource> idle) {
+    Wait firstWait(Predicate<EgressSource> idle, Set<EgressSource> not) {
         Wait first = null;
         for (SourceWheel wheel : levels) {
             for (EgressSource source : wheel.sources()) {
-                if (!usable(source, idle)) {
+                if (not.contains(source) || !usable(source, idle)) {
                     continue;
                 }
                 Wait wait = peek(source);

@@ -111,14 +111,14 @@ final class SourceGate {
 
     /**
      * A connection is gone. Who waits for one gets its place at once: nobody can come between, and
-     * the place must be used by {@link #useGranted} or given back by this. But for a place beyond
-     * what it may have now, which is gone.
-     *
-     * @param narrowed as for {@link #open}
+     * the place must be used by {@link #useGranted} or given back by this. But a place beyond what
+     * it may have is gone.
      */
-    void closed(int narrowed) {
-        boolean beyond = connections.get() > Math.min(most(), narrowed);
-        Runnable next = beyond ? null : wishes.poll();
+    void closed() {
+        if (leaves(most())) {
+            return;
+        }
+        Runnable next = wishes.poll();
         if (next != null) {
             next.run();
             return;
@@ -130,17 +130,32 @@ final class SourceGate {
     /** None was opened after all: the rate of new ones is as before. */
     void notOpened() {
         openings.forEach(Limit::giveBack);
-        closed(Integer.MAX_VALUE);
+        closed();
     }
 
     /** Opens a connection on a place that was granted; null when it may, else the place is gone. */
     @Nullable
-    Wait useGranted() {
+    Wait useGranted(int narrowed) {
+        if (leaves(narrowed)) {
+            return new Wait(Long.MAX_VALUE, "source " + source.name() + " has its " + narrowed
+                    + " connections to " + receiver);
+        }
         Wait wait = takeAll(openings);
         if (wait != null) {
-            closed(Integer.MAX_VALUE);
+            closed();
         }
         return wait;
+    }
+
+    /** Gives one place up, for good, when there are more than that. */
+    private boolean leaves(int bound) {
+        for (int now = connections.get(); now > bound; now = connections.get()) {
+            if (connections.compareAndSet(now, now - 1)) {
+                source.closeOne();
+                return true;
+            }
+        }
+        return false;
     }
 
     /**

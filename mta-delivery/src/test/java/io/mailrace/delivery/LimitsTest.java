@@ -244,13 +244,15 @@ class LimitsTest {
             for (int i = 0; i < 5; i++) {
                 gate.wish(() -> granted[0]++);
             }
-            gate.closed(1);
-            gate.closed(1);
-            assertThat(granted[0]).isZero();
+            for (int left = 2; left > 0; left--) {
+                gate.closed();
+                assertThat(gate.useGranted(1)).isNotNull();
+                assertThat(gate.connections()).isEqualTo(left);
+            }
+            gate.closed();
+            assertThat(gate.useGranted(1)).isNull();
             assertThat(gate.connections()).isEqualTo(1);
-            gate.closed(1);
-            assertThat(granted[0]).isEqualTo(1);
-            assertThat(gate.connections()).isEqualTo(1);
+            assertThat(granted[0]).isEqualTo(3);
         }
     }
 

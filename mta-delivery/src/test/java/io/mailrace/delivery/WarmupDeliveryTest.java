@@ -380,12 +380,15 @@ class WarmupDeliveryTest {
                 pools.default.sources { cold = 1 }
                 warmup.plans.p.engaged = ["vip-*"]
                 """);
+        // until all of it is there, however long that takes
+        fixture.delivery.warmup().pause("cold", "", "test");
         for (int i = 0; i < 40; i++) {
             fixture.submit("n" + i, "r" + i + "@d.test");
         }
         for (int i = 0; i < 10; i++) {
             fixture.submitTagged("vip-" + i, "v" + i, "v" + i + "@d.test");
         }
+        fixture.delivery.warmup().resume("cold", "", "test");
         await(() -> recipients(peer).stream().filter(one -> one.startsWith("v")).count() == 10);
         assertThat(recipients(peer)).hasSizeLessThan(15);
     }

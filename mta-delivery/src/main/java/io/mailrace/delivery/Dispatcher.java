@@ -628,10 +628,24 @@ final class Dispatcher {
         }
     }
 
+    /** Not by the source it was to go by: then by any. */
+    private void moveUp(PoolShare pool, PoolShare parent) {
+        for (Attempt one : pool.ready().clear()) {
+            cold.giveBack(one);
+            parent.ready().addLast(one.lane(), one);
+        }
+        pumpSoon();
+    }
+
     /** @param closed might send, but the rate of their new connections lets none be opened now */
     private void standStill(PoolShare pool, Set<EgressSource> closed) {
+        PoolShare parent = pool.parent();
         if (closed.isEmpty()) {
             holdBack(pool);
+            return;
+        } else if (parent != null && pool.connections() == 0
+                && pool.choice().hopeless(PARKING_NANOS)) {
+            moveUp(pool, parent); // and no mail comes here while that is so
             return;
         }
         SourceGate.Wait others = pools.firstWait(pool, closed);
@@ -666,12 +680,7 @@ final class Dispatcher {
         SourceGate.Wait first = pools.firstWait(pool);
         PoolShare parent = pool.parent();
         if (parent != null && (first == null || first.nanos() >= PARKING_NANOS)) {
-            // not by the source it was to go by: then by any
-            for (Attempt one : pool.ready().clear()) {
-                cold.giveBack(one);
-                parent.ready().addLast(one.lane(), one);
-            }
-            pumpSoon();
+            moveUp(pool, parent);
         } else if (first == null) {
             nothingReachable(pool);
         } else if (first.nanos() >= PARKING_NANOS && pools.onlyCold(pool)) {

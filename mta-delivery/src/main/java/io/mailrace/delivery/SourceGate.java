@@ -87,6 +87,7 @@ final class SourceGate {
                 Wait wait = openingWait();
                 if (wait != null) {
                     connections.decrementAndGet();
+                    lookAgain();
                 }
                 return wait;
             }
@@ -125,6 +126,20 @@ final class SourceGate {
         }
         connections.decrementAndGet();
         source.closeOne();
+        lookAgain();
+    }
+
+    /** Somebody may have begun to wait in the moment before a place was free. */
+    private void lookAgain() {
+        int now = connections.get();
+        if (wishes.isEmpty() || now >= most() || !connections.compareAndSet(now, now + 1)) {
+            return;
+        }
+        if (source.openOne()) {
+            closed();
+        } else {
+            connections.decrementAndGet();
+        }
     }
 
     /** None was opened after all: the rate of new ones is as before. */

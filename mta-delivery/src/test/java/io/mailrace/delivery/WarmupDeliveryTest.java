@@ -137,6 +137,22 @@ class WarmupDeliveryTest {
         assertThat(row(fixture).tomorrow()).isEqualTo("24 (advance)");
     }
 
+    /** It may send, but opens no connection for an hour: what was to go by it goes by the other. */
+    @Test
+    void connectionRateIsUsedUp_warmSourceSendsTheRest() throws IOException {
+        TestPeer peer = peer((verb, line, client) -> null);
+        DeliveryFixture fixture = deliver(peer.port(), """
+                sources.cold.connection-rate = 1/h
+                providers.x.messages-per-connection = 1
+                """);
+        for (int i = 0; i < 20; i++) {
+            fixture.submit("n" + i, "r" + i + "@d.test");
+        }
+        fixture.awaitEmpty();
+        assertThat(clients(peer)).hasSize(20);
+        assertThat(clients(peer)).filteredOn(COLD::equals).hasSize(1);
+    }
+
     @Test
     void cap_isReachedAndNoSourceIsWarm_restWaitsWithTheReasonAndIsNotLost()
             throws IOException {

@@ -593,7 +593,7 @@ final class Dispatcher {
 
     /** Finds a connection for each ready mail: an idle one of the right source, or a new one. */
     private void assign(PoolShare pool) {
-        Set<EgressSource> closed = new HashSet<>(0);
+        Set<EgressSource> closed = Set.of();
         int unclaimed = pool.ready().size() - pool.opening();
         while (unclaimed-- > 0 && !pool.ready().isEmpty() && !parked) {
             if (pool.idle().isEmpty() && !mayOpen() && (!paths.warmsUp() || pool.maySend())) {
@@ -613,6 +613,7 @@ final class Dispatcher {
                 turn.undo();
                 idle = pool.takeStandIn(turn.wheel());
                 if (idle == null && paths.of(turn.source()).gate().peekOpening() != null) {
+                    closed = closed.isEmpty() ? new HashSet<>() : closed;
                     closed.add(turn.source()); // another may
                     unclaimed++;
                     continue;
@@ -642,17 +643,16 @@ final class Dispatcher {
         PoolShare parent = pool.parent();
         if (closed.isEmpty()) {
             holdBack(pool);
-            return;
         } else if (parent != null && pool.connections() == 0
                 && pool.choice().hopeless(PARKING_NANOS)) {
             moveUp(pool, parent); // and no mail comes here while that is so
-            return;
+        } else {
+            SourceGate.Wait others = pools.firstWait(pool, closed);
+            if (others != null) {
+                later.within(others.nanos());
+            }
+            giveUpIdle(pool);
         }
-        SourceGate.Wait others = pools.firstWait(pool, closed);
-        if (others != null) {
-            later.within(others.nanos());
-        }
-        giveUpIdle(pool);
     }
 
     /** No idle connection may send now: one makes room, unless it may in a moment. */
@@ -677,7 +677,7 @@ final class Dispatcher {
 
     /** No source may send now: the mail waits for the first that may, or for a host. */
     private void holdBack(PoolShare pool) {
-        SourceGate.Wait first = pools.firstWait(pool);
+        SourceGate.Wait first = pools.firstWait(pool, Set.of());
         PoolShare parent = pool.parent();
         if (parent != null && (first == null || first.nanos() >= PARKING_NANOS)) {
             moveUp(pool, parent);

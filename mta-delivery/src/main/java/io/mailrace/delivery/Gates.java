@@ -31,6 +31,7 @@ final class Gates implements AutoCloseable {
     private final Map<Key, SourceGate> named = new ConcurrentHashMap<>();
     private final Cache<Key, SourceGate> sites;
     private final Cache<String, Limit> limits;
+    /** Kept for good: gates hold them for as long as they please. */
     private final Map<String, Limit> ofSources = new ConcurrentHashMap<>();
 
     /** Reads the counts of the calendar: blocks. */
@@ -56,10 +57,10 @@ final class Gates implements AutoCloseable {
     private SourceGate make(EgressSource source, Provider provider, String receiver) {
         String at = "source " + source.name() + " at " + receiver + ": rate";
         List<Limit> messages = new ArrayList<>(limits(at, provider.limits().rates()));
-        messages.addAll(ofSource("source " + source.name() + ": rate", source.rates()));
+        messages.addAll(of(ofSources, "source " + source.name() + ": rate", source.rates()));
         List<Limit> openings = new ArrayList<>(limits("source " + source.name() + " at " + receiver
                 + ": connection-rate", provider.limits().connectionRates()));
-        openings.addAll(ofSource("source " + source.name() + ": connection-rate",
+        openings.addAll(of(ofSources, "source " + source.name() + ": connection-rate",
                 source.connectionRates()));
         AdaptivePace adaptive = provider.limits().adaptive()
                 ? new AdaptivePace("source " + source.name() + " at " + receiver
@@ -72,20 +73,15 @@ final class Gates implements AutoCloseable {
         return new SourceGate(source, receiver, provider.limits(), messages, openings, adaptive);
     }
 
-    /** As {@link #limits}, but for good: gates hold them for as long as they please. */
-    private List<Limit> ofSource(String name, List<Rate> rates) {
-        List<Limit> found = new ArrayList<>(rates.size());
-        for (Rate rate : rates) {
-            found.add(ofSources.computeIfAbsent(name + " " + rate, key -> make(name, rate)));
-        }
-        return found;
-    }
-
     /** The limits of that name, shared by all who ask for them. */
     List<Limit> limits(String name, List<Rate> rates) {
+        return of(limits.asMap(), name, rates);
+    }
+
+    private List<Limit> of(Map<String, Limit> kept, String name, List<Rate> rates) {
         List<Limit> found = new ArrayList<>(rates.size());
         for (Rate rate : rates) {
-            found.add(limits.get(name + " " + rate, key -> make(name, rate)));
+            found.add(kept.computeIfAbsent(name + " " + rate, key -> make(name, rate)));
         }
         return found;
     }

@@ -73,6 +73,11 @@ final class PoolShare {
         return wait != null && wait.nanos() < Dispatcher.PARKING_NANOS;
     }
 
+    /** Whether mail may come here: as above, over a connection that is or may be open. */
+    boolean mayOpenAndSend() {
+        return maySend() && !choice.hopeless(Dispatcher.PARKING_NANOS);
+    }
+
     /** Queues with due mail. */
     FairQueues queues() {
         return queues;

@@ -101,14 +101,14 @@ final class PoolShares {
         for (int i = 0; i < sources.size(); i++) {
             EgressSource source = sources.get((turn + i) % sources.size());
             PoolShare first = first(pool, source);
-            if (first.maySend() && !first.choice().hopeless(Dispatcher.PARKING_NANOS)) {
+            if (first.mayOpenAndSend()) {
                 cold.pick(pool.ready(), first.ready(), source, bound.getAsInt(), alone,
                         one -> alone || egress.memory().of(one.envelope()) == null);
             }
         }
         if (alone) {
             PoolShare again = again(pool);
-            if (again.maySend() && !again.choice().hopeless(Dispatcher.PARKING_NANOS)) {
+            if (again.mayOpenAndSend()) {
                 pool.ready().pick(one -> !one.first(), bound.getAsInt() - again.ready().size())
                         .forEach(one -> again.ready().addLast(one.lane(), one));
             }
@@ -154,14 +154,18 @@ final class PoolShares {
                 : new Wait(Math.max(wait.nanos(), SOON_NANOS), wait.why());
     }
 
-    /** For how long no source of a pool may send; null when no limit is in the way. */
+    /**
+     * For how long no source of a pool may send; null when no limit is in the way.
+     *
+     * @param not these are left out
+     */
     @Nullable
-    Wait firstWait(PoolShare pool) {
-        Wait warm = pool.firstWait();
+    Wait firstWait(PoolShare pool, Set<EgressSource> not) {
+        Wait warm = pool.choice().firstWait(pool::hasIdle, not);
         if (pool.parent() != null || !paths.warmsUp()) {
             return warm;
         }
-        Wait wait = whole(pool).only(cold::has).firstWait(pool::hasIdle, Set.of());
+        Wait wait = whole(pool).only(cold::has).firstWait(pool::hasIdle, not);
         if (wait == null) {
             return warm;
         }
@@ -174,19 +178,6 @@ final class PoolShares {
                 : wait.why();
         return new Wait(pool.choice().sources().isEmpty() ? nanos : Math.min(nanos, WARM_NANOS),
                 why);
-    }
-
-    /** For how long none but those may send; null when no limit is in the way. */
-    @Nullable
-    Wait firstWait(PoolShare pool, Set<EgressSource> not) {
-        Wait warm = pool.choice().firstWait(pool::hasIdle, not);
-        Wait wait = pool.parent() != null || !paths.warmsUp() ? null
-                : whole(pool).only(cold::has).firstWait(pool::hasIdle, not);
-        if (wait == null) {
-            return warm;
-        }
-        long nanos = Math.max(wait.nanos(), SOON_NANOS);
-        return warm != null && warm.nanos() <= nanos ? warm : new Wait(nanos, wait.why());
     }
 
     /** Why nothing can be sent though no limit is in the way; empty: the hosts are to blame. */
@@ -212,8 +203,7 @@ final class PoolShares {
             }
             share = new PoolShare(pool.name(), choice, pool);
         }
-        if (wished() >= bound.getAsInt() || !share.maySend()
-                || share.choice().hopeless(Dispatcher.PARKING_NANOS)) {
+        if (wished() >= bound.getAsInt() || !share.mayOpenAndSend()) {
             return pool;
         }
         shares.putIfAbsent(key, share);

@@ -2,11 +2,14 @@
 package io.mailrace.delivery;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.InstanceOfAssertFactories.LONG;
 
 import io.mailrace.core.ConfigSource;
 import io.mailrace.core.Metrics;
 import io.mailrace.core.Rate;
 import io.mailrace.core.testing.FakeTimeSource;
+import io.mailrace.core.testing.Patience;
+import io.mailrace.delivery.SourceGate.Wait;
 import io.mailrace.queue.QueueConfig;
 import io.mailrace.queue.RocksSpool;
 import java.nio.file.Path;
@@ -223,20 +226,25 @@ class LimitsTest {
             SourceGate one = gates.of(source, provider("one", "connections = 3"), "one");
             time.advance(Duration.ofHours(27));
             SourceGate two = gates.of(source, provider("two", "connections = 3"), "two");
-            while (one.take() != null) {
-                Thread.onSpinWait(); // its count is being written ahead
-            }
-            assertThat(two.take()).isNotNull();
+            // its count is written ahead
+            Patience.await(Duration.ofSeconds(20), () -> one.take() == null);
+            Wait wait = two.take();
+            assertThat(wait).as("a cap of its own would be waiting for the disk only").isNotNull()
+                    .extracting(Wait::nanos, LONG).isGreaterThan(Duration.ofHours(1).toNanos());
         }
+    }
+
+    private SourceGate gate(RocksSpool spool, String provider) {
+        return new Gates(time, spool.memos()).of(
+                new EgressSource(SourceConfig.plain("a", "mta.test"), time),
+                provider("one", provider), "one");
     }
 
     /** Its places beyond that are not handed on. */
     @Test
     void gateNarrowed_comesDownToWhatItMayHave() {
-        EgressSource source = new EgressSource(SourceConfig.plain("a", "mta.test"), time);
         try (RocksSpool spool = open()) {
-            SourceGate gate = new Gates(time, spool.memos()).of(source,
-                    provider("one", "connections = 3"), "one");
+            SourceGate gate = gate(spool, "connections = 3");
             for (int i = 0; i < 3; i++) {
                 assertThat(gate.open(3)).isNull();
             }
@@ -259,10 +267,8 @@ class LimitsTest {
     /** No connection came of it: its place in the rate of new ones is free again. */
     @Test
     void openingGivenUp_doesNotCount() {
-        EgressSource source = new EgressSource(SourceConfig.plain("a", "mta.test"), time);
         try (RocksSpool spool = open()) {
-            SourceGate gate = new Gates(time, spool.memos()).of(source,
-                    provider("one", "connection-rate = 1/min"), "one");
+            SourceGate gate = gate(spool, "connection-rate = 1/min");
             for (int i = 0; i < 3; i++) {
                 assertThat(gate.open(9)).isNull();
                 gate.notOpened();

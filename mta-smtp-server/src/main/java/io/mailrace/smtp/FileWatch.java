@@ -9,8 +9,8 @@ import java.util.List;
 import java.util.TreeMap;
 
 /**
- * Tells whether any of some files changed since it was last asked: by time, size or identity, and
- * by being there or not. Reads the file system: never on an event loop. For one thread.
+ * Tells whether any of some files changed since it was last asked: by time, size, identity or
+ * rights, and by being there or not. Reads the file system: never on an event loop. For one thread.
  */
 final class FileWatch {
     private final List<Path> files;

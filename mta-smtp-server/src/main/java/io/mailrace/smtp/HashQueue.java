@@ -55,7 +55,11 @@ final class HashQueue implements AutoCloseable {
         }
         waiting.computeIfAbsent(origin, o -> new ArrayDeque<>()).add(login);
         size++;
-        return workers == THREADS || begins() || workers > 0 || !withdrawn(origin);
+        if (workers < THREADS && !begins() && workers == 0) {
+            withdraw(origin);
+            return false;
+        }
+        return true;
     }
 
     /** Has one more thread at work; false when the machine gives none. */
@@ -73,14 +77,13 @@ final class HashQueue implements AutoCloseable {
     }
 
     /** Takes the last login of an origin back. */
-    private boolean withdrawn(InetAddress origin) {
+    private void withdraw(InetAddress origin) {
         ArrayDeque<Runnable> logins = Objects.requireNonNull(waiting.get(origin));
         logins.removeLast();
         if (logins.isEmpty()) {
             waiting.remove(origin);
         }
         size--;
-        return true;
     }
 
     private void work() {

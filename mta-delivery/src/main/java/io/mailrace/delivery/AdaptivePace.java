@@ -108,10 +108,10 @@ final class AdaptivePace implements Limit {
     }
 
     @Override
-    public synchronized void giveBack() {
+    public synchronized void giveBack(long takenNanos) {
         probeOut = false;
         if (limited) {
-            rate.giveBack();
+            rate.giveBack(takenNanos);
         }
     }
 

@@ -13,6 +13,7 @@ import io.mailrace.queue.Memos;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -33,6 +34,10 @@ final class Attempt {
     private List<Memos.Addition> additions = List.of();
     private boolean started;
     private long startedNanos;
+    private long begunNanos;
+    private @Nullable PoolShare from;
+    private List<Limit> permits = List.of();
+    private long permitsNanos;
 
     Attempt(Envelope envelope, MailQueue queue, Content content) {
         this.envelope = envelope;
@@ -80,8 +85,10 @@ final class Attempt {
         return signature.header().length + content.sizeBytes();
     }
 
-    /** Marks the first transaction; later calls change nothing. */
-    void start(long nowNanos) {
+    /** A connection has it, and took its source's right to send a message at that time. */
+    void begin(PoolShare share, long nowNanos) {
+        from = share;
+        begunNanos = nowNanos;
         if (!started) {
             started = true;
             startedNanos = nowNanos;
@@ -90,6 +97,29 @@ final class Attempt {
 
     long startedNanos() {
         return startedNanos;
+    }
+
+    /** Where it waited for the connection that has it; null: it waits. */
+    @Nullable
+    PoolShare from() {
+        return from;
+    }
+
+    long begunNanos() {
+        return begunNanos;
+    }
+
+    /** It took one of each of these limits on mail at that time, beside what it has. */
+    void permits(List<Limit> more, long takenNanos) {
+        permits = permits.isEmpty() ? more
+                : Stream.concat(permits.stream(), more.stream()).toList();
+        permitsNanos = takenNanos;
+    }
+
+    /** It does not go now: what it took of limits on mail is there for others. */
+    void giveBackPermits() {
+        permits.forEach(limit -> limit.giveBack(permitsNanos));
+        permits = List.of();
     }
 
     boolean started() {

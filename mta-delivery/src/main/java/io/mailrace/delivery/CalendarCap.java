@@ -33,7 +33,10 @@ final class CalendarCap implements Limit {
     private final TimeSource time;
     private final Memos memos;
     private final long advance;
+    private volatile Runnable freed = () -> {};
     private long period;
+    /** When the period was first looked at, by the clock that does not jump. */
+    private long beganNanos;
     private long used;
     /** On disk: that many may be used. */
     private long granted;
@@ -51,6 +54,7 @@ final class CalendarCap implements Limit {
         this.time = time;
         this.memos = memos;
         advance = Math.max(1, rate.count() / ADVANCES);
+        beganNanos = time.nanos();
         if (stored != null && stored.length == 17 && stored[0] == VERSION) {
             ByteBuffer in = ByteBuffer.wrap(stored);
             period = in.getLong(1);
@@ -91,10 +95,24 @@ final class CalendarCap implements Limit {
     }
 
     @Override
-    public synchronized void giveBack() {
-        if (used > 0) {
-            used--;
+    public void giveBack(long takenNanos) {
+        if (givenBack(takenNanos)) {
+            freed.run();
         }
+    }
+
+    /** True when there was none before. */
+    private synchronized boolean givenBack(long takenNanos) {
+        if (used == 0 || takenNanos - beganNanos < 0) {
+            return false;
+        }
+        used--;
+        return used + 1 == rate.count();
+    }
+
+    /** Runs {@code listener}, on any thread, whenever the last one that was taken comes back. */
+    void onFreed(Runnable listener) {
+        freed = listener;
     }
 
     /** All come back together, when the next period begins. */
@@ -129,6 +147,7 @@ final class CalendarCap implements Limit {
         long now = Math.floorDiv(time.epochMillis(), rate.unit().length().toMillis());
         if (now > period || period - now > 1) {
             period = now;
+            beganNanos = time.nanos();
             used = 0;
             granted = 0;
         }

@@ -50,7 +50,7 @@ final class Connection extends ChannelInboundHandlerAdapter implements SmtpClien
     private static final int MAX_REPORTED = 200;
 
     private final Dispatcher dispatcher;
-    private final PoolShare pool;
+    private PoolShare pool;
     private final EgressPath path;
     private final EgressSource source;
     private final Target target;
@@ -78,6 +78,7 @@ final class Connection extends ChannelInboundHandlerAdapter implements SmtpClien
     private boolean onTrial;
     private boolean promised;
     private int grants;
+    private int before;
 
     Connection(Dispatcher dispatcher, PoolShare pool, EgressPath path, Target target,
             SessionTerms terms, boolean onTrial) {
@@ -93,6 +94,20 @@ final class Connection extends ChannelInboundHandlerAdapter implements SmtpClien
 
     PoolShare pool() {
         return pool;
+    }
+
+    /** From now on it takes the mail of another share, which may go by its source as well. */
+    void serve(PoolShare other) {
+        pool.connections(-1);
+        other.connections(1);
+        other.served();
+        pool = other;
+        before = session.messages();
+    }
+
+    /** Messages begun on it for the share it serves now. */
+    int served() {
+        return session.messages() - before;
     }
 
     EgressSource source() {
@@ -419,7 +434,7 @@ final class Connection extends ChannelInboundHandlerAdapter implements SmtpClien
         if (attempt.delivered()) {
             path.accepted();
         } else if (!closed && !attempt.reached()) {
-            path.giveBack();
+            path.giveBack(attempt.begunNanos());
         }
         report(attempt);
         dispatcher.finished(attempt, route(attempt), peerTakesDsn);
@@ -428,8 +443,8 @@ final class Connection extends ChannelInboundHandlerAdapter implements SmtpClien
     @Override
     public void handBack(Attempt attempt) {
         held.remove(attempt);
-        path.giveBack();
-        dispatcher.handBack(pool, attempt);
+        path.giveBack(attempt.begunNanos());
+        dispatcher.handBack(attempt);
     }
 
     @Override

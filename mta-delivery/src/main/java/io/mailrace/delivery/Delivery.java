@@ -30,6 +30,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
@@ -39,6 +40,7 @@ import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
@@ -80,6 +82,9 @@ public final class Delivery {
     private final Map<QueueKey, Dispatcher> places = new ConcurrentHashMap<>();
     private final Cache<String, Integer> unknownInARow;
     private final Cache<String, Known> known;
+    /** Limits that were used up and are not any more. */
+    private final Set<String> freed = ConcurrentHashMap.newKeySet();
+    private final AtomicBoolean lookSoon = new AtomicBoolean();
     private volatile boolean closing;
     private @Nullable ScheduledFuture<?> sweep;
 
@@ -92,13 +97,14 @@ public final class Delivery {
         DeliveryMeters meters = new DeliveryMeters(metrics);
         Egress egress = Egress.of(config, time);
         watch = new SourceWatch(egress.sources().values(), SourceWatch.Machine.real(),
-                this::unpark);
+                reason -> unpark(reason::equals));
         int threads = config.delivery().signingThreads() > 0
                 ? config.delivery().signingThreads()
                 : Runtime.getRuntime().availableProcessors();
         ConnectionBudget budget = new ConnectionBudget(config.delivery().connections());
         Settlements settlements = new Settlements(spool, time, meters);
         gates = new Gates(time, spool.memos());
+        gates.onFreed(this::freed);
         Measures measures = new Measures(time, spool.memos(), meters);
         measures.onChange(this::measuresChanged);
         Shaping shaping = new Shaping(config.providers(), gates, measures,
@@ -355,21 +361,30 @@ public final class Delivery {
         return sites.keySet().stream().anyMatch(site -> SitePaths.nameOf(site).equals(name));
     }
 
-    /** A source is of use again: what was parked for that reason goes on. */
-    private void unpark(String why) {
+    /** What was parked for such a reason goes on. */
+    private void unpark(Predicate<String> why) {
         for (QueueStatus status : spool.queues().statuses()) {
-            if (status.parkedUntilEpochMillis() > 0 && status.parkedWhy().equals(why)) {
+            if (status.parkedUntilEpochMillis() > 0 && why.test(status.parkedWhy())) {
                 spool.queues().find(status.key()).ifPresent(queue -> queue.park(0, ""));
             }
         }
     }
 
-    private void warmupChanged() {
-        for (QueueStatus status : spool.queues().statuses()) {
-            if (status.parkedUntilEpochMillis() > 0 && Warmup.isWhy(status.parkedWhy())) {
-                spool.queues().find(status.key()).ifPresent(queue -> queue.park(0, ""));
-            }
+    /** A limit allows something again: a moment later, for what is being parked just now. */
+    private void freed(String limit) {
+        freed.add(limit);
+        if (!closing && lookSoon.compareAndSet(false, true)) {
+            loops.next().schedule(() -> {
+                lookSoon.set(false);
+                Set<String> names = Set.copyOf(freed);
+                freed.removeAll(names);
+                unpark(names::contains);
+            }, 1, TimeUnit.SECONDS);
         }
+    }
+
+    private void warmupChanged() {
+        unpark(Warmup::isWhy);
         tell(Dispatcher::warmupChanged);
     }
 

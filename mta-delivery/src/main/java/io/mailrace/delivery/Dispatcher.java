@@ -34,10 +34,10 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Gets the mail of one site out: decides who sends next, over which source and connection, and when
- * the site as a whole must wait. Confined to one event loop, but for {@link #why} and what is said
- * to run on any thread. At hand, taken from the queues, is for each lane and pool at most about
- * twice what the connections can use at once; the rest stays on disk in order. Long because who
- * sends next, and when nobody does, is one decision over the same state.
+ * the site as a whole must wait. Confined to one event loop, but for what is said to run on any
+ * thread. At hand, taken from the queues, is for each lane and pool at most about twice what the
+ * connections can use at once; the rest stays on disk in order. Long because who sends next, and
+ * when nobody does, is one decision over the same state.
  */
 final class Dispatcher {
     private static final Logger LOG = LoggerFactory.getLogger(Dispatcher.class);
@@ -47,8 +47,6 @@ final class Dispatcher {
     /** A longer wait parks the queues; a shorter one keeps the mail at hand. */
     static final long PARKING_NANOS = TimeUnit.SECONDS.toNanos(5);
     private static final long SMALL_CONTENT = 64 * 1024;
-    private static final long QUIET_NANOS = TimeUnit.MINUTES.toNanos(1);
-    private static final long FORGET_NANOS = TimeUnit.MINUTES.toNanos(40);
 
     private final DeliveryParts parts;
     private final Site site;
@@ -58,6 +56,7 @@ final class Dispatcher {
     private final HostLadder ladder;
     private final SitePace pace;
     private final String name;
+    private final SiteStatus status;
     private final SitePaths paths;
     private final SessionTerms.Hop hop;
     private final Set<SourceGate> wishesSource = new HashSet<>();
@@ -71,24 +70,13 @@ final class Dispatcher {
     private final Runnable settled = this::settled;
     private final CompletableFuture<Void> stopped = new CompletableFuture<>();
 
-    private volatile boolean localPause;
     private SmtpReply lastFailure = SmtpReply.of(451, "4.4.1", "no host could be reached");
     private long parkedUntilNanos;
     private boolean pumpScheduled;
     private final Set<Lane> wishesConnection = EnumSet.noneOf(Lane.class);
     private boolean stopping;
     private boolean dropped;
-
-    private volatile long quietSinceNanos;
-    private volatile boolean quiet = true;
-    private volatile boolean parked;
-    private volatile String restWhy = "";
-    private volatile String trying = "";
-    private volatile String limitWhy = "";
-    private volatile boolean waitsForConnection;
-    private volatile boolean waitsForSigning;
-    private volatile int openNow;
-    private volatile int provenNow;
+    private boolean parked;
 
     Dispatcher(DeliveryParts parts, Site site, Hosts hosts, EventLoop loop, Bootstrap bootstrap,
             byte[] scratch) {
@@ -102,13 +90,13 @@ final class Dispatcher {
         feed = new MailFeed(parts, this);
         later = new EarliestTimer(loop, parts.time(), this::pump);
         name = ladder.firstName();
+        status = new SiteStatus(name, parts.time().nanos());
         hop = SessionTerms.Hop.of(site, parts.config());
         paths = new SitePaths(parts.shaping(), parts.egress(), parts.warmup(), site,
                 ladder.hostNames(), parts.time());
         cold = new ColdSources(parts.warmup(), paths);
         pools = new PoolShares(parts.egress(), ladder, paths, cold,
                 () -> 8 * pace.connections());
-        quietSinceNanos = parts.time().nanos();
     }
 
     // ------------------------------------------------------------------ for connections
@@ -148,10 +136,15 @@ final class Dispatcher {
     /** The next mail for a connection that can send now; null when there is none. */
     @Nullable
     Attempt next(Connection connection) {
+        if (pools.size() > 1 && !stopping && !connection.promised()
+                && pools.handOver(connection, MESSAGES_BEFORE_YIELDING)) {
+            pumpSoon(); // the one it leaves may have none now
+        }
         if (mustGo(connection)) {
             return null;
         }
         PoolShare pool = connection.pool();
+        long now = parts.time().nanos();
         if (pool.ready().isEmpty() || connection.path().take() != null) {
             return null;
         }
@@ -162,12 +155,12 @@ final class Dispatcher {
             next = null;
         }
         if (next == null) {
-            connection.path().giveBack();
+            connection.path().giveBack(now);
             pumpSoon();
             return null;
         }
         parts.meters().begun(next.lane());
-        next.start(parts.time().nanos());
+        next.begin(pool, now);
         if (!connection.useGrant()) {
             pool.choice().charge(connection.source());
         }
@@ -265,6 +258,9 @@ final class Dispatcher {
         if (attempt.progressed()) {
             pace.works();
         }
+        if (!attempt.reached()) {
+            attempt.giveBackPermits();
+        }
         paths.finished(attempt, route.source());
         feed.gave(attempt.queue());
         parts.settlements().settle(attempt, route, peerTakesDsn, loop, settled);
@@ -296,12 +292,14 @@ final class Dispatcher {
         return stopping;
     }
 
-    void handBack(PoolShare pool, Attempt attempt) {
+    /** A connection did nothing with it. */
+    void handBack(Attempt attempt) {
+        PoolShare from = attempt.from();
         cold.giveBack(attempt);
-        if (stopping || parked) {
+        if (stopping || parked || from == null) {
             feed.putBack(attempt);
         } else {
-            pool.ready().addFirst(attempt.lane(), attempt);
+            pools.waiting(from, attempt).ready().addFirst(attempt.lane(), attempt);
         }
         pumpSoon();
     }
@@ -340,9 +338,9 @@ final class Dispatcher {
             brokeInUse(connection, ending, failure);
         } else if (failure == Failure.LOCAL) {
             LOG.warn("connection not opened site={} reason=\"{}\"", name, ending.reply());
-            localPause = true;
+            status.paused(true);
             loop.schedule(() -> {
-                localPause = false;
+                status.paused(false);
                 pump();
             }, LOCAL_PAUSE.toNanos(), TimeUnit.NANOSECONDS);
         } else {
@@ -416,7 +414,8 @@ final class Dispatcher {
         if (parked) {
             long left = parkedUntilNanos - parts.time().nanos();
             if (left > 0) {
-                feed.park(queue, Math.max(1, TimeUnit.NANOSECONDS.toMillis(left)), restWhy);
+                feed.park(queue, Math.max(1, TimeUnit.NANOSECONDS.toMillis(left)),
+                        status.whyResting());
                 return;
             }
             unpark();
@@ -427,7 +426,7 @@ final class Dispatcher {
                     "there is no pool named " + queue.key().pool());
             return;
         }
-        quiet = false;
+        status.busy();
         feed.join(pools.of(config), queue, hosts);
         pumpSoon();
     }
@@ -486,43 +485,19 @@ final class Dispatcher {
 
     /** Whether it may go, as far as seen from any thread. */
     boolean seemsForgotten(long nowNanos) {
-        return quiet && nowNanos - quietSinceNanos > QUIET_NANOS;
+        return status.seemsForgotten(nowNanos);
     }
 
     /** True when it was of no use any more and takes no queues from now on. On this loop. */
     boolean drop() {
-        long quietNanos = parts.time().nanos() - quietSinceNanos;
         dropped = dropped || (connections.isEmpty() && feed.isEmpty()
-                && quietNanos > (parked || pace.failing() ? FORGET_NANOS : QUIET_NANOS));
+                && status.forgotten(parked || pace.failing(), parts.time().nanos()));
         return dropped;
     }
 
     /** Why mail of a queue waits, one sentence. Any thread. */
     String why() {
-        String rest = restWhy;
-        int open = openNow;
-        if (!rest.isEmpty()) {
-            return rest;
-        }
-        String limit = limitWhy;
-        if (!limit.isEmpty()) {
-            return limit;
-        }
-        if (waitsForConnection) {
-            return "all connections of this server (delivery.connections) are in use";
-        }
-        if (waitsForSigning) {
-            return "waiting for DKIM signing";
-        }
-        if (localPause) {
-            return "local trouble: connections cannot be opened for a moment";
-        }
-        if (provenNow == 0 && open > 0) {
-            return "connecting to " + trying + " for site " + name;
-        }
-        return open >= settings().connectionsPerSite()
-                ? "all " + open + " connections to site " + name + " are busy"
-                : "on its way to site " + name + " over " + open + " connections";
+        return status.why(settings().connectionsPerSite());
     }
 
     // ------------------------------------------------------------------ the pump
@@ -576,7 +551,7 @@ final class Dispatcher {
             noteQuiet();
             return;
         }
-        limitWhy = "";
+        status.limited("");
         // Twice what the connections can carry: one message each, the next one at hand.
         List.copyOf(pools.all()).forEach(pool -> {
             feed.fill(pool, pools.atHand(pool, 2 * pace.connections()));
@@ -586,7 +561,10 @@ final class Dispatcher {
         if (order.size() > 1) {
             order.sort(Comparator.comparing(pool -> !pool.urgent()));
         }
-        order.forEach(this::assign);
+        order.forEach(pool -> {
+            assign(pool);
+            pool.sought();
+        });
         pools.sweep();
         describe();
     }
@@ -596,7 +574,8 @@ final class Dispatcher {
         Set<EgressSource> closed = Set.of();
         int unclaimed = pool.ready().size() - pool.opening();
         while (unclaimed-- > 0 && !pool.ready().isEmpty() && !parked) {
-            if (pool.idle().isEmpty() && !mayOpen() && (!paths.warmsUp() || pool.maySend())) {
+            if (pool.idle().isEmpty() && !mayOpen() && (!paths.warmsUp() || pool.maySend())
+                    && !pools.borrow(pool)) {
                 closeIdleOfOthers(pool);
                 return;
             }
@@ -612,6 +591,9 @@ final class Dispatcher {
             if (idle == null) {
                 turn.undo();
                 idle = pool.takeStandIn(turn.wheel());
+                if (idle == null && pools.borrow(pool)) {
+                    idle = pool.takeStandIn(turn.wheel());
+                }
                 if (idle == null && paths.of(turn.source()).gate().peekOpening() != null) {
                     closed = closed.isEmpty() ? new HashSet<>() : closed;
                     closed.add(turn.source()); // another may
@@ -684,14 +666,14 @@ final class Dispatcher {
         } else if (first == null) {
             nothingReachable(pool);
         } else if (first.nanos() >= PARKING_NANOS && pools.onlyCold(pool)) {
-            limitWhy = first.why();
+            status.limited(first.why());
             holdBackUntried(pool, first);
         } else if (first.nanos() >= PARKING_NANOS) {
-            limitWhy = first.why();
+            status.limited(first.why());
             feed.park(pool, Math.max(1, TimeUnit.NANOSECONDS.toMillis(first.nanos())),
                     first.why());
         } else {
-            limitWhy = first.why();
+            status.limited(first.why());
             later.within(first.nanos());
         }
     }
@@ -754,7 +736,7 @@ final class Dispatcher {
     }
 
     private boolean mayOpen() {
-        return !localPause
+        return !status.paused()
                 && connections.size() < pace.connections();
     }
 
@@ -766,7 +748,7 @@ final class Dispatcher {
         }
         boolean trusted = !proven.isEmpty();
         if (!acquire(trusted, pool)) {
-            path.gate().notOpened();
+            path.notOpened();
             return false;
         }
         Provider.Limits limits = paths.limits();
@@ -806,7 +788,7 @@ final class Dispatcher {
         if (wait == null) {
             return true;
         }
-        limitWhy = wait.why();
+        status.limited(wait.why());
         if (wait.nanos() != Long.MAX_VALUE) {
             later.within(wait.nanos());
         }
@@ -839,7 +821,7 @@ final class Dispatcher {
 
     /** No connection is open and no address is left to try: the site waits. */
     private void checkFailed() {
-        if (!connections.isEmpty() || localPause) {
+        if (!connections.isEmpty() || status.paused()) {
             return;
         }
         String untold = ladder.untold();
@@ -852,13 +834,14 @@ final class Dispatcher {
         long until = parts.time().nanos() + TimeUnit.MILLISECONDS.toNanos(millis);
         parkedUntilNanos = until;
         parked = true;
-        restWhy = "no host of site " + name + " could be used, the last failure was: "
+        String why = "no host of site " + name + " could be used, the last failure was: "
                 + lastFailure;
+        status.rests(why);
         for (PoolShare pool : pools.all()) {
             for (Attempt attempt : pool.ready().clear()) {
                 defer(attempt, lastFailure);
             }
-            feed.park(pool, millis, restWhy);
+            feed.park(pool, millis, why);
         }
         loop.schedule(() -> {
             if (parkedUntilNanos == until) {
@@ -871,7 +854,7 @@ final class Dispatcher {
     private void unpark() {
         if (parked) {
             parked = false;
-            restWhy = "";
+            status.rests("");
             ladder.forgetDown();
             pumpSoon();
         }
@@ -880,21 +863,14 @@ final class Dispatcher {
     // ------------------------------------------------------------------ what it says of itself
 
     private void noteQuiet() {
-        boolean now = connections.isEmpty() && feed.isEmpty();
-        if (now && !quiet) {
-            quietSinceNanos = parts.time().nanos();
-        }
-        quiet = now;
+        status.quiet(connections.isEmpty() && feed.isEmpty(), parts.time().nanos());
     }
 
     private void describe() {
         noteQuiet();
-        waitsForConnection = !wishesConnection.isEmpty();
-        waitsForSigning = feed.waitsForSigning();
-        openNow = connections.size();
-        provenNow = proven.size();
-        if (proven.isEmpty() && !connections.isEmpty()) {
-            trying = connections.iterator().next().target().toString();
-        }
+        status.waits(!wishesConnection.isEmpty(), feed.waitsForSigning());
+        status.connections(connections.size(), proven.size(), proven.isEmpty()
+                && !connections.isEmpty() ? connections.iterator().next().target().toString()
+                        : "");
     }
 }

@@ -21,6 +21,7 @@ final class EgressPath {
     private Narrowing narrowing = Narrowing.NONE;
     private long version = -1;
     private int connections;
+    private long takenNanos;
     private @Nullable Runnable offer;
 
     EgressPath(SourceGate gate, Measures measures, String site, TimeSource time) {
@@ -74,6 +75,7 @@ final class EgressPath {
         if (wait != null) {
             return wait;
         }
+        long now = time.nanos();
         EvenRate slow = narrowing.slow();
         if (slow != null) {
             long nanos = slow.take();
@@ -81,37 +83,59 @@ final class EgressPath {
                 return new Wait(nanos, why(narrowing));
             }
         }
-        Wait refused = gate.take();
+        Wait refused = gate.take(now);
         if (refused != null && slow != null) {
-            slow.giveBack();
+            slow.giveBack(now);
         }
         return refused;
     }
 
-    /** The message did not begin after all. */
-    void giveBack() {
-        gate.giveBack();
+    /** The message, whose right was taken at that time, did not begin after all. */
+    void giveBack(long takenNanos) {
+        gate.giveBack(takenNanos);
         EvenRate slow = narrowing.slow();
         if (slow != null) {
-            slow.giveBack();
+            slow.giveBack(takenNanos);
         }
     }
 
     /** Takes the right to open a connection; null when it is granted. */
     @Nullable
     Wait open() {
-        return gate.open(narrowing().connections());
+        takenNanos = time.nanos();
+        return hasItsSite() ? new Wait(Long.MAX_VALUE, why(narrowing))
+                : gate.open(narrowing.connections(), takenNanos);
+    }
+
+    /** Whether a measure about the site lets it have no further connection there. */
+    private boolean hasItsSite() {
+        return connections >= narrowing().siteConnections();
     }
 
     /** As {@link #open}, by a place that was granted, which is gone when it is refused. */
     @Nullable
     Wait useGranted() {
-        return gate.useGranted(narrowing().connections());
+        takenNanos = time.nanos();
+        if (hasItsSite()) {
+            gate.closed();
+            return new Wait(Long.MAX_VALUE, why(narrowing));
+        }
+        return gate.useGranted(narrowing.connections(), takenNanos);
+    }
+
+    /** No connection is opened on the right that was taken last. */
+    void notOpened() {
+        gate.notOpened(takenNanos);
     }
 
     /** A connection begins on the right that was taken. */
     void opened() {
         connections++;
+    }
+
+    /** Connections it has to the site. */
+    int connections() {
+        return connections;
     }
 
     /** It is gone. */
@@ -128,7 +152,8 @@ final class EgressPath {
 
     /** Whether it has more connections than it may have now. */
     boolean tooMany() {
-        return gate.connections() > Math.min(gate.most(), narrowing().connections());
+        return gate.connections() > Math.min(gate.most(), narrowing().connections())
+                || connections > narrowing.siteConnections();
     }
 
     /** An idle connection of it is offered to others, who call {@code giveUp} on any thread. */

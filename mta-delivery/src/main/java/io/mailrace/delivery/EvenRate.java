@@ -60,7 +60,7 @@ final class EvenRate implements Limit {
     }
 
     @Override
-    public void giveBack() {
+    public void giveBack(long takenNanos) {
         next.addAndGet(-spacing);
     }
 

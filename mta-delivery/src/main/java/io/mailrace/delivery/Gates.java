@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Consumer;
 
 /**
  * The limits of all sources at all receivers. Any thread; never blocks after the start. Those of
@@ -31,6 +32,7 @@ final class Gates implements AutoCloseable {
     private final Map<Key, SourceGate> named = new ConcurrentHashMap<>();
     private final Cache<Key, SourceGate> sites;
     private final Cache<String, Limit> limits;
+    private volatile Consumer<String> freed = name -> {};
     /** Kept for good: gates hold them for as long as they please. */
     private final Map<String, Limit> ofSources = new ConcurrentHashMap<>();
 
@@ -87,10 +89,21 @@ final class Gates implements AutoCloseable {
     }
 
     private Limit make(String name, Rate rate) {
-        return rate.unit().calendar()
-                ? new CalendarCap(name, rate, time, memos,
-                        stored.remove(CalendarCap.memoOf(name, rate)))
-                : new EvenRate(name + " " + rate, rate.spacingNanos(), time);
+        if (!rate.unit().calendar()) {
+            return new EvenRate(name + " " + rate, rate.spacingNanos(), time);
+        }
+        CalendarCap cap = new CalendarCap(name, rate, time, memos,
+                stored.remove(CalendarCap.memoOf(name, rate)));
+        cap.onFreed(() -> freed.accept(cap.name()));
+        return cap;
+    }
+
+    /**
+     * Gives {@code listener}, on any thread, the name of each limit of an hour or a day that was
+     * used up and is not any more because something was not sent after all.
+     */
+    void onFreed(Consumer<String> listener) {
+        freed = listener;
     }
 
     /** All gates in use, by source and receiver. */

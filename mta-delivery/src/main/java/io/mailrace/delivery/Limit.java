@@ -10,8 +10,13 @@ interface Limit {
     /** Takes one; 0 when it was granted, else how long to wait, in nanoseconds. */
     long take();
 
-    /** One that was taken was not used. */
-    void giveBack();
+    /**
+     * One that was taken was not used.
+     *
+     * @param takenNanos when it was taken, by {@link io.mailrace.core.TimeSource#nanos}: what was
+     *        of a day that is over is not of use to the next one
+     */
+    void giveBack(long takenNanos);
 
     /** A place in the line of those that come back later; how long to wait, in nanoseconds. */
     long queueUp();

@@ -134,7 +134,8 @@ final class MailFeed {
     /** Takes up to that many from a queue; how many stay at hand. */
     private int take(PoolShare pool, QueueVisit visit, int granted) {
         List<Limit> limits = dispatcher.paths().queueLimits(visit.queue().key());
-        int allowed = permits(limits, granted);
+        long now = parts.time().nanos();
+        int allowed = permits(limits, granted, now);
         List<Envelope> taken = new ArrayList<>(visit.queue().take(allowed));
         boolean empty = taken.size() < allowed;
         int within = 0;
@@ -155,23 +156,27 @@ final class MailFeed {
         beyond.forEach(visit.queue()::putBack);
         beyond.clear();
         for (int unused = within; unused < allowed; unused++) {
-            limits.forEach(Limit::giveBack);
+            giveBack(limits, now);
         }
         parts.signing().release(visit.queue().key().lane(), granted - within);
-        prepare(pool, visit.queue(), taken);
+        prepare(pool, visit.queue(), taken, limits, now);
         return within;
     }
 
     /** How many of so many the limits allow; each is taken. */
-    private static int permits(List<Limit> limits, int wanted) {
+    private static int permits(List<Limit> limits, int wanted, long nowNanos) {
         if (limits.isEmpty()) {
             return wanted;
         }
         int allowed = 0;
-        while (allowed < wanted && SourceGate.takeAll(limits) == null) {
+        while (allowed < wanted && SourceGate.takeAll(limits, nowNanos) == null) {
             allowed++;
         }
         return allowed;
+    }
+
+    private static void giveBack(List<Limit> limits, long takenNanos) {
+        limits.forEach(limit -> limit.giveBack(takenNanos));
     }
 
     /** Looks again by itself: the outcomes in the way may all be those of other sites. */
@@ -205,16 +210,19 @@ final class MailFeed {
         }
     }
 
-    private void prepare(PoolShare pool, MailQueue queue, List<Envelope> taken) {
+    /** @param limits each took one of them at that time */
+    private void prepare(PoolShare pool, MailQueue queue, List<Envelope> taken,
+            List<Limit> limits, long takenNanos) {
         Lane lane = queue.key().lane();
         List<Attempt> unsigned = new ArrayList<>(taken.size());
         for (Envelope envelope : taken) {
+            Attempt attempt = new Attempt(envelope, queue, parts.spool().content(envelope));
+            attempt.permits(limits, takenNanos);
             try {
-                prepare(pool, queue, envelope, unsigned);
+                prepare(pool, attempt, unsigned);
             } catch (RuntimeException bug) {
                 parts.unforeseen("preparing " + envelope.id(), bug);
-                gave(queue);
-                queue.putBack(envelope);
+                putBack(attempt);
                 parts.park(queue, TROUBLE_MILLIS, "internal error");
             }
         }
@@ -226,14 +234,13 @@ final class MailFeed {
         }
     }
 
-    private void prepare(PoolShare pool, MailQueue queue, Envelope envelope,
-            List<Attempt> unsigned) {
-        if (parts.settlements().settleRemembered(queue, envelope, dispatcher.loop(),
-                dispatcher::pumpSoon)) {
-            gave(queue);
+    private void prepare(PoolShare pool, Attempt attempt, List<Attempt> unsigned) {
+        if (parts.settlements().settleRemembered(attempt.queue(), attempt.envelope(),
+                dispatcher.loop(), dispatcher::pumpSoon)) {
+            attempt.giveBackPermits();
+            gave(attempt.queue());
             return;
         }
-        Attempt attempt = new Attempt(envelope, queue, parts.spool().content(envelope));
         parts.shaping().suppressions().apply(attempt);
         if (attempt.decided()) {
             dispatcher.finished(attempt, Event.Route.NONE, false);
@@ -328,6 +335,7 @@ final class MailFeed {
 
     void putBack(Attempt attempt) {
         attempt.pass().ifPresent(parts.warmup()::giveBack);
+        attempt.giveBackPermits();
         gave(attempt.queue());
         attempt.queue().putBack(attempt.envelope());
     }

@@ -43,6 +43,8 @@ final class Measures {
     /** While recovering, one more connection each time this has passed. */
     static final Duration RECOVERY_STEP = Duration.ofMinutes(2);
     private static final int RECOVERED = 10;
+    /** A clock that is kept in time steps by less. */
+    private static final Duration CLOCK_MAY_STEP = Duration.ofMinutes(1);
     private static final Duration ALERT_EVERY = Duration.ofMinutes(10);
     /** Being said again lengthens it; but not for less than this part of it. */
     private static final int WORTH_WRITING = 10;
@@ -55,10 +57,18 @@ final class Measures {
      * @param block of the source's address as receivers see it; empty when unknown
      * @param domain author's domain of the mail; empty when none is at hand
      * @param connections of the source to the receiver now
+     * @param siteConnections of these to the site
      * @param sent messages begun on the connection
      */
     record Place(String receiver, String site, String source, Optional<String> block,
-            String domain, int connections, int sent) {}
+            String domain, int connections, int siteConnections, int sent) {
+
+        /** Connections of the source to what a measure is about. */
+        private int connections(Subject subject) {
+            return subject.receiver().equals(site) && !site.equals(receiver) ? siteConnections
+                    : connections;
+        }
+    }
 
     private final TimeSource time;
     private final Memos memos;
@@ -113,7 +123,8 @@ final class Measures {
             collect(all, Subject.receiver(site));
         }
         blocks.forEach(name -> collect(all, Subject.subnet(receiver, name)));
-        return all.isEmpty() ? Narrowing.NONE : narrow(all, time.epochMillis());
+        return all.isEmpty() ? Narrowing.NONE
+                : narrow(all, site.equals(receiver) ? "" : site, time.epochMillis());
     }
 
     private void collect(List<Measure> all, Subject subject) {
@@ -124,9 +135,11 @@ final class Measures {
         }
     }
 
-    private Narrowing narrow(List<Measure> all, long now) {
+    /** @param site what is about it holds for its own connections; empty: for all */
+    private Narrowing narrow(List<Measure> all, String site, long now) {
         long stopped = 0;
         int connections = Integer.MAX_VALUE;
+        int atSite = Integer.MAX_VALUE;
         int messages = Integer.MAX_VALUE;
         EvenRate slow = null;
         long slowest = 0;
@@ -142,15 +155,15 @@ final class Measures {
                     why = one;
                 }
             }
+            int most = connections(one, now);
+            if (!site.isEmpty() && one.subject().receiver().equals(site)) {
+                atSite = Math.min(atSite, most);
+            } else {
+                connections = Math.min(connections, most);
+            }
             switch (one.action()) {
-                case HALVE -> connections = Math.min(connections, one.number());
-                case ONE_CONNECTION -> connections = 1;
-                case RECOVER -> {
-                    long step = RECOVERY_STEP.toMillis();
-                    long steps = Math.max(0, now - one.stopUntil()) / step;
-                    connections = (int) Math.min(connections, 1 + steps);
-                    valid = Math.min(valid, Math.max(now, one.stopUntil()) + step);
-                }
+                case RECOVER -> valid = Math.min(valid,
+                        Math.max(now, one.stopUntil()) + RECOVERY_STEP.toMillis());
                 case FEWER_MESSAGES -> messages = Math.min(messages, one.number());
                 case SLOW -> {
                     long spacing = one.rate().map(Rate::spacingNanos).orElse(0L);
@@ -160,14 +173,27 @@ final class Measures {
                     }
                 }
                 case DROP_IPV6 -> ipv4 = true;
-                case SUSPEND, HOLD_DOMAIN, SPLIT, OTHER_SOURCE, SUPPRESS, ALERT -> {
-                }
+                case HALVE, ONE_CONNECTION, SUSPEND, HOLD_DOMAIN, SPLIT, OTHER_SOURCE, SUPPRESS,
+                        ALERT ->
+                    {
+                    }
             }
             if (why == null) {
                 why = one;
             }
         }
-        return new Narrowing(stopped, connections, messages, slow, ipv4, why, valid);
+        return new Narrowing(stopped, connections, atSite, messages, slow, ipv4, why, valid);
+    }
+
+    /** How many connections it leaves. */
+    private static int connections(Measure one, long now) {
+        return switch (one.action()) {
+            case HALVE -> one.number();
+            case ONE_CONNECTION -> 1;
+            case RECOVER -> (int) Math.min(Integer.MAX_VALUE,
+                    1 + Math.max(0, now - one.stopUntil()) / RECOVERY_STEP.toMillis());
+            default -> Integer.MAX_VALUE;
+        };
     }
 
     /** Whether {@link #mailWait} and {@link #tenantWait} can have an answer at all. */
@@ -345,7 +371,7 @@ final class Measures {
             SmtpReply reply, Place place) {
         long lasts = rule.duration().toMillis();
         int number = switch (action) {
-            case HALVE -> Math.max(1, place.connections() / 2);
+            case HALVE -> Math.max(1, place.connections(subject) / 2);
             case FEWER_MESSAGES -> Math.max(1, place.sent() - 1);
             default -> 0;
         };
@@ -473,6 +499,7 @@ final class Measures {
     /** Forgets what is over. Now and then. */
     void sweep() {
         long now = time.epochMillis();
+        takeBackClock(now);
         List<Memos.Change> gone = new ArrayList<>();
         boolean mail = false;
         for (Subject subject : inForce.keySet()) {
@@ -498,6 +525,29 @@ final class Measures {
             bump();
             write(gone, List.of());
         }
+    }
+
+    /** What began in the future began while the clock was wrong: it lasts as long as it was to. */
+    private void takeBackClock(long now) {
+        for (Measure one : all()) {
+            long ahead = one.since() - now;
+            if (ahead > CLOCK_MAY_STEP.toMillis() && replace(one, one.earlier(ahead))) {
+                LOG.warn("clock was set back by {} s: in force {} until={}", ahead / 1000,
+                        sentence(one), java.time.Instant.ofEpochMilli(one.until() - ahead));
+            }
+        }
+    }
+
+    /** False when somebody changed it meanwhile. */
+    private boolean replace(Measure old, Measure by) {
+        Map<RuleAction, Measure> after = inForce.computeIfPresent(old.subject(),
+                (key, of) -> old.equals(of.get(old.action())) ? with(of, by) : of);
+        if (after == null || !by.equals(after.get(by.action()))) {
+            return false;
+        }
+        bump();
+        write(List.of(Memos.Change.put(memoOf(by), by.encode())), List.of());
+        return true;
     }
 
     private void remove(Measure measure) {

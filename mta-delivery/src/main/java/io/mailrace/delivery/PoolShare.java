@@ -21,6 +21,8 @@ final class PoolShare {
     private final Map<Lane, Integer> signing = new EnumMap<>(Lane.class);
     private int opening;
     private int connections;
+    private boolean stranded;
+    private long turns;
 
     /** @param parent where its mail goes when none of its sources may send; null: it is parked */
     PoolShare(String name, SourceChoice choice, @Nullable PoolShare parent) {
@@ -123,6 +125,26 @@ final class PoolShare {
 
     void connections(int change) {
         connections += change;
+    }
+
+    /** Its mail could go now, but it has no connection and may open none. */
+    boolean stranded() {
+        return stranded && connections == 0 && !ready.isEmpty();
+    }
+
+    /** Connections were looked for: whether it has mail and none is found. */
+    void sought() {
+        stranded = connections == 0 && !ready.isEmpty();
+    }
+
+    /** How often a connection was handed over to it: who had the fewest is next. */
+    long turns() {
+        return turns;
+    }
+
+    /** A connection is handed over to it. */
+    void served() {
+        turns++;
     }
 
     /** The warmest idle connection from that source; null when there is none. */

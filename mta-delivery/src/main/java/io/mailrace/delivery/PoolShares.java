@@ -211,6 +211,53 @@ final class PoolShares {
         return share;
     }
 
+    /** Where mail waits that a connection did not send after all. */
+    PoolShare waiting(PoolShare from, Attempt attempt) {
+        PoolShare pool = from.parent();
+        return shareOf(pool == null ? from : pool, attempt);
+    }
+
+    /**
+     * Hands a connection that can send now over to a share that has mail for its source, but no
+     * connection and may open none: at once when its own has nothing to send, or nothing as urgent,
+     * else when it has sent {@code enough} for it. False when it stays where it is.
+     */
+    boolean handOver(Connection connection, int enough) {
+        PoolShare own = connection.pool();
+        boolean now = own.ready().isEmpty() || connection.served() >= enough;
+        PoolShare next = null;
+        for (PoolShare one : shares.values()) {
+            if (one != own && one.stranded() && (now || (one.urgent() && !own.urgent()))
+                    && (next == null || before(one, next))
+                    && one.choice().mayUse(connection.source())) {
+                next = one;
+            }
+        }
+        if (next != null) {
+            connection.serve(next);
+        }
+        return next != null;
+    }
+
+    private static boolean before(PoolShare one, PoolShare other) {
+        return one.urgent() == other.urgent() ? one.turns() < other.turns() : one.urgent();
+    }
+
+    /** Hands an idle connection of another share over; false when there is none of use. */
+    boolean borrow(PoolShare pool) {
+        for (PoolShare other : shares.values()) {
+            for (Connection idle : other == pool ? List.<Connection>of() : other.idle()) {
+                if (pool.choice().mayUse(idle.source())) {
+                    other.idle().remove(idle);
+                    idle.serve(pool);
+                    pool.idle().addLast(idle);
+                    return true;
+                }
+            }
+        }
+        return false;
+    }
+
     private int wished() {
         int count = 0;
         for (PoolShare share : wishes) {

@@ -174,7 +174,8 @@ public final class ShapingSimulation {
         path.refused(ruling.category(), !ruling.fails());
         ruling.rule().filter(rule -> rulesAct).ifPresent(rule -> measures.fire(ruling.source(),
                 rule, reply, new Measures.Place(provider.name(), provider.name(), SOURCE,
-                        Optional.empty(), DOMAIN, path.gate().most(), 1)));
+                        Optional.empty(), DOMAIN, path.gate().most(),
+                        path.gate().most(), 1)));
         return ruling.fails();
     }
 }

@@ -88,7 +88,7 @@ final class SitePaths {
                     site, path.source().name(),
                     path.source().block(connection.target().address()),
                     attempt == null ? "" : attempt.authorDomain(), path.gate().connections(),
-                    connection.session().messages()));
+                    path.connections(), connection.session().messages()));
         });
         return ruling;
     }
@@ -180,7 +180,10 @@ final class SitePaths {
         return shaping.mailLimits().ofQueue(key.tenant(), provider.name());
     }
 
-    /** For how long this mail must wait for its author's domain; null when it may go now. */
+    /**
+     * For how long this mail must wait for its author's domain; null when it may go now: then it
+     * has taken one of each limit.
+     */
     @Nullable
     Wait mailWait(Attempt attempt) {
         String domain = attempt.authorDomain();
@@ -191,12 +194,14 @@ final class SitePaths {
         }
         List<Limit> limits = shaping.mailLimits().ofMail(attempt.queue().key().tenant(),
                 provider.name(), domain);
+        long now = time.nanos();
         for (int i = 0; i < limits.size(); i++) {
             if (limits.get(i).take() > 0) {
-                limits.subList(0, i).forEach(Limit::giveBack);
+                limits.subList(0, i).forEach(limit -> limit.giveBack(now));
                 return new Wait(limits.get(i).queueUp(), limits.get(i).name());
             }
         }
+        attempt.permits(limits, now);
         return null;
     }
 }

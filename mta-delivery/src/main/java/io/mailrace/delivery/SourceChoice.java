@@ -193,6 +193,12 @@ final class SourceChoice {
         return wheel.has(source) && allowed.test(source) && peek(source) == null;
     }
 
+    /** Whether a message may go by that source now, over a connection there is. */
+    boolean mayUse(EgressSource source) {
+        return allowed.test(source) && sources().contains(source) && !outranked(source)
+                && peek(source) == null;
+    }
+
     /** A message went by that source without a turn. */
     void charge(EgressSource source) {
         for (SourceWheel wheel : levels) {

@@ -80,11 +80,11 @@ final class SourceGate {
 
     /** Takes the right to open one; null when it is granted: {@link #closed} must follow. */
     @Nullable
-    Wait open(int narrowed) {
+    Wait open(int narrowed, long nowNanos) {
         int bound = Math.min(most(), narrowed);
         for (int now = connections.get(); now < bound; now = connections.get()) {
             if (connections.compareAndSet(now, now + 1)) {
-                Wait wait = openingWait();
+                Wait wait = openingWait(nowNanos);
                 if (wait != null) {
                     connections.decrementAndGet();
                     lookAgain();
@@ -96,14 +96,14 @@ final class SourceGate {
                 + " connections to " + receiver);
     }
 
-    private @Nullable Wait openingWait() {
+    private @Nullable Wait openingWait(long nowNanos) {
         if (!source.openOne()) {
             // those that have them are at other receivers: they are asked, and looked at again
             source.idle().reclaim();
             return new Wait(SOURCE_LOOK_NANOS, "source " + source.name() + " has all its "
                     + source.mostConnections() + " connections");
         }
-        Wait wait = takeAll(openings);
+        Wait wait = takeAll(openings, nowNanos);
         if (wait != null) {
             source.closeOne();
         }
@@ -143,19 +143,19 @@ final class SourceGate {
     }
 
     /** None was opened after all: the rate of new ones is as before. */
-    void notOpened() {
-        openings.forEach(Limit::giveBack);
+    void notOpened(long takenNanos) {
+        openings.forEach(limit -> limit.giveBack(takenNanos));
         closed();
     }
 
     /** Opens a connection on a place that was granted; null when it may, else the place is gone. */
     @Nullable
-    Wait useGranted(int narrowed) {
+    Wait useGranted(int narrowed, long nowNanos) {
         if (leaves(narrowed)) {
             return new Wait(Long.MAX_VALUE, "source " + source.name() + " has its " + narrowed
                     + " connections to " + receiver);
         }
-        Wait wait = takeAll(openings);
+        Wait wait = takeAll(openings, nowNanos);
         if (wait != null) {
             closed();
         }
@@ -225,8 +225,8 @@ final class SourceGate {
 
     /** Takes the right to send one message; null when it is granted. */
     @Nullable
-    Wait take() {
-        Wait wait = takeAll(messages);
+    Wait take(long nowNanos) {
+        Wait wait = takeAll(messages, nowNanos);
         if (wait == null) {
             used.incrementAndGet();
         }
@@ -234,16 +234,17 @@ final class SourceGate {
     }
 
     /** The message did not begin after all. */
-    void giveBack() {
-        messages.forEach(Limit::giveBack);
+    void giveBack(long takenNanos) {
+        messages.forEach(limit -> limit.giveBack(takenNanos));
         used.decrementAndGet();
     }
 
-    static @Nullable Wait takeAll(List<Limit> limits) {
+    /** Takes one of each, or none; null when it is granted. */
+    static @Nullable Wait takeAll(List<Limit> limits, long nowNanos) {
         for (int i = 0; i < limits.size(); i++) {
             long nanos = limits.get(i).take();
             if (nanos > 0) {
-                limits.subList(0, i).forEach(Limit::giveBack);
+                limits.subList(0, i).forEach(limit -> limit.giveBack(nowNanos));
                 return new Wait(nanos, limits.get(i).name());
             }
         }

@@ -441,7 +441,7 @@ public final class WarmupSimulation {
             pass = warmup.take(source, provider);
         }
         if (pass == null) {
-            path.giveBack();
+            path.giveBack(time.nanos());
         }
         return Optional.ofNullable(pass);
     }
@@ -500,7 +500,7 @@ public final class WarmupSimulation {
         path.refused(ruling.category(), !ruling.fails());
         ruling.rule().ifPresent(rule -> measures.fire(ruling.source(), rule, reply,
                 new Measures.Place(provider, provider, path.source().name(), Optional.empty(),
-                        DOMAIN, path.gate().most(), 1)));
+                        DOMAIN, path.gate().most(), path.gate().most(), 1)));
         return ruling;
     }
 

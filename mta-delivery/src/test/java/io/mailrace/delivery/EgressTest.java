@@ -231,6 +231,22 @@ class EgressTest {
         assertThat(Set.copyOf(clients(peer))).hasSize(2);
     }
 
+    /** The connection it was greylisted on is the only one its source may open for an hour. */
+    @Test
+    void sticky_sourceMayOpenNoOther_goesOverTheConnectionThereIs() throws IOException {
+        AtomicInteger asked = new AtomicInteger();
+        TestPeer peer = peer((verb, line, client) -> verb.equals("RCPT")
+                && asked.incrementAndGet() <= 3 ? "450 4.2.0 greylisted" : null);
+        DeliveryFixture fixture = deliver(peer.port(), TWO + GREY + """
+                sources.a.connection-rate = 1/h
+                pools { default { sources { a = 1 } } }
+                """);
+        SpoolId id = fixture.submit("x", "r@d.test");
+        fixture.awaitEmpty();
+        assertThat(sources(fixture, id)).containsExactly("a", "a", "a", "a");
+        assertThat(peer.connections).hasValue(1);
+    }
+
     /** Sticky while the source is of use, no longer. */
     @Test
     void sticky_sourceIsSuspendedMeanwhile_goesByAnother() throws IOException {

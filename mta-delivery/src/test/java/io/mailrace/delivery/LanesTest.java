@@ -19,6 +19,7 @@ import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
+import org.assertj.core.api.Condition;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -137,28 +138,90 @@ class LanesTest {
                 .hasSize(10);
     }
 
-    @Test
-    void delivery_transactionalInAnotherPool_isGivenAConnectionAtOnce() throws IOException {
-        Gate gate = new Gate();
-        DeliveryFixture fixture = deliver(gated(gate).port(), """
-                sources { x { address = 127.0.0.8 }, y { address = 127.0.0.9 } }
-                pools { one { sources { x = 1 } }, two { sources { y = 1 } } }
-                routes = [ { when { tenant = a }, lane = bulk, pool = one },
-                  { when { tenant = b }, lane = transactional, pool = two } ]
-                delivery { connections-per-site = 2, timeouts { end-of-data = 1m } }
-                """);
+    private static final String BULK_AND_RESET = """
+            routes = [ { when { tenant = a }, lane = bulk, pool = one },
+              { when { tenant = b }, lane = transactional, pool = two } ]
+            delivery.timeouts.end-of-data = 1m
+            """;
+
+    /** Forty of bulk in one pool, of which some are under way, then one reset in the other. */
+    private DeliveryFixture bulkThenReset(Gate gate, int port, int underWay, String more) {
+        DeliveryFixture fixture = deliver(port, BULK_AND_RESET + more);
         open.add(gate);
-        for (int i = 0; i < 100; i++) {
+        for (int i = 0; i < 40; i++) {
             fixture.submitAs("a", "news@bulk.test", "n" + i, "r@d.test");
         }
-        gate.begun(2);
+        gate.begun(underWay);
         fixture.submitAs("b", "app@reset.test", "password", "r@d.test");
         QueueKey urgent = new QueueKey(Lane.TRANSACTIONAL, "b", "d.test", "two");
         await(() -> fixture.spool.queues().find(urgent)
                 .filter(queue -> queue.status().taken() == 1).isPresent());
+        return fixture;
+    }
+
+    @Test
+    void delivery_transactionalInAnotherPool_isGivenAConnectionAtOnce() throws IOException {
+        Gate gate = new Gate();
+        bulkThenReset(gate, gated(gate).port(), 2, """
+                sources { x { address = 127.0.0.8 }, y { address = 127.0.0.9 } }
+                pools { one { sources { x = 1 } }, two { sources { y = 1 } } }
+                delivery.connections-per-site = 2
+                """);
         gate.permits.release(1);
         gate.begun(3);
         assertThat(gate.begun.get(2)).isEqualTo("app@reset.test");
+    }
+
+    private static final String ONE_FOR_BOTH = """
+            sources { x { address = 127.0.0.8 } }
+            pools { one { sources { x = 1 } }, two { sources { x = 1 } } }
+            providers { p { match-mx = ["mx.d.test"], connections = 1 } }
+            """;
+
+    @Test
+    void delivery_transactionalInAPoolOfTheSameSource_isTheNextOnItsOnlyConnection()
+            throws IOException {
+        Gate gate = new Gate();
+        TestPeer peer = gated(gate);
+        DeliveryFixture fixture = bulkThenReset(gate, peer.port(), 1, ONE_FOR_BOTH);
+        await(() -> fixture.delivery.why(new QueueKey(Lane.TRANSACTIONAL, "b", "d.test", "two"))
+                .contains("1 connections"));
+        gate.permits.release(2);
+        gate.begun(3);
+        assertThat(gate.begun.subList(1, 3)).contains("app@reset.test");
+        gate.permits.release(38);
+        gate.begun(41);
+        assertThat(peer.connections).hasValue(1);
+    }
+
+    /** Pools of one source, which may have one connection: it is handed to and fro. */
+    @Test
+    void delivery_poolsShareTheOnlyConnection_takeTurnsOnIt() throws IOException {
+        Gate gate = new Gate();
+        TestPeer peer = gated(gate);
+        DeliveryFixture fixture = deliver(peer.port(), ONE_FOR_BOTH + """
+                routes = [ { when { tenant = a }, pool = one },
+                  { when { tenant = b }, pool = two } ]
+                delivery.timeouts.end-of-data = 1m
+                """);
+        open.add(gate);
+        for (int i = 0; i < 40; i++) {
+            fixture.submitAs("a", "a@app.test", "n" + i, "r@d.test");
+        }
+        gate.begun(1);
+        for (int i = 0; i < 40; i++) {
+            fixture.submitAs("b", "b@app.test", "n" + i, "r@d.test");
+        }
+        QueueKey second = new QueueKey(Lane.DEFAULT, "b", "d.test", "two");
+        await(() -> fixture.delivery.why(second).contains("1 connections"));
+        gate.permits.release(60);
+        gate.begun(60);
+        assertThat(List.copyOf(gate.begun).subList(0, 60))
+                .haveAtLeast(20, new Condition<>("b@app.test"::equals, "of b"))
+                .haveAtLeast(20, new Condition<>("a@app.test"::equals, "of a"));
+        gate.permits.release(20);
+        fixture.awaitEmpty();
+        assertThat(peer.connections).hasValue(1);
     }
 
     /** All of the budget is held by bulk of one site; the reset goes to another one. */

@@ -3,6 +3,7 @@ package io.mailrace.delivery;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.InstanceOfAssertFactories.LONG;
+import static org.assertj.core.api.InstanceOfAssertFactories.STRING;
 
 import io.mailrace.core.ConfigSource;
 import io.mailrace.core.Metrics;
@@ -17,6 +18,7 @@ import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
@@ -117,6 +119,24 @@ class LimitsTest {
             assertThat(cap.peek()).isPositive();
             time.stepWallClock(Duration.ofDays(-40));
             assertThat(take(cap)).isTrue();
+        }
+    }
+
+    /** What was taken before midnight and not used is not of use after it. */
+    @Test
+    void giveBack_afterTheDayIsOver_givesNothingToTheNextOne() {
+        try (RocksSpool spool = open()) {
+            CalendarCap cap = cap(spool, "10/day");
+            assertThat(take(cap)).isTrue();
+            assertThat(take(cap)).isTrue();
+            long before = time.nanos();
+            cap.giveBack(before);
+            assertThat(cap.used()).isEqualTo(1);
+            time.advance(Duration.ofDays(1));
+            assertThat(take(cap)).isTrue();
+            assertThat(take(cap)).isTrue();
+            cap.giveBack(before);
+            assertThat(cap.used()).isEqualTo(2);
         }
     }
 
@@ -227,8 +247,8 @@ class LimitsTest {
             time.advance(Duration.ofHours(27));
             SourceGate two = gates.of(source, provider("two", "connections = 3"), "two");
             // its count is written ahead
-            Patience.await(Duration.ofSeconds(20), () -> one.take() == null);
-            Wait wait = two.take();
+            Patience.await(Duration.ofSeconds(20), () -> one.take(time.nanos()) == null);
+            Wait wait = two.take(time.nanos());
             assertThat(wait).as("a cap of its own would be waiting for the disk only").isNotNull()
                     .extracting(Wait::nanos, LONG).isGreaterThan(Duration.ofHours(1).toNanos());
         }
@@ -246,7 +266,7 @@ class LimitsTest {
         try (RocksSpool spool = open()) {
             SourceGate gate = gate(spool, "connections = 3");
             for (int i = 0; i < 3; i++) {
-                assertThat(gate.open(3)).isNull();
+                assertThat(gate.open(3, time.nanos())).isNull();
             }
             int[] granted = {0};
             for (int i = 0; i < 5; i++) {
@@ -254,13 +274,48 @@ class LimitsTest {
             }
             for (int left = 2; left > 0; left--) {
                 gate.closed();
-                assertThat(gate.useGranted(1)).isNotNull();
+                assertThat(gate.useGranted(1, time.nanos())).isNotNull();
                 assertThat(gate.connections()).isEqualTo(left);
             }
             gate.closed();
-            assertThat(gate.useGranted(1)).isNull();
+            assertThat(gate.useGranted(1, time.nanos())).isNull();
             assertThat(gate.connections()).isEqualTo(1);
             assertThat(granted[0]).isEqualTo(3);
+        }
+    }
+
+    /** One site says it wants fewer: the source's other sites keep what the receiver allows. */
+    @Test
+    void measureAboutASite_narrowsItsOwnConnectionsOnly() {
+        try (RocksSpool spool = open()) {
+            SourceGate gate = gate(spool, "connections = 6");
+            Measures measures = new Measures(time, spool.memos(),
+                    new DeliveryMeters(new Metrics()));
+            EgressPath one = new EgressPath(gate, measures, "mx.one.test", time);
+            EgressPath other = new EgressPath(gate, measures, "mx.other.test", time);
+            for (EgressPath path : List.of(one, one, other, other)) {
+                assertThat(path.open()).isNull();
+                path.opened();
+            }
+            measures.fire("one/fewer", MeasuresTest.rule(RuleScope.SITE, RuleAction.HALVE,
+                    Duration.ofHours(1), ""), MeasuresTest.REPLY,
+                    new Measures.Place("one", "mx.one.test", "a", Optional.empty(), "",
+                            gate.connections(), one.connections(), 1));
+            assertThat(one.tooMany()).isTrue();
+            assertThat(other.tooMany()).isFalse();
+            assertThat(one.open()).isNotNull().extracting(Wait::why, STRING)
+                    .contains("source a at mx.one.test is at most 1 connections");
+            assertThat(other.open()).isNull();
+            other.opened();
+            one.closed();
+            assertThat(one.tooMany()).isFalse();
+            one.closed();
+            gate.wish(() -> assertThat(one.useGranted()).isNull());
+            other.closed();
+            one.opened();
+            gate.wish(() -> assertThat(one.useGranted()).isNotNull());
+            other.closed();
+            assertThat(gate.connections()).isEqualTo(2);
         }
     }
 
@@ -270,10 +325,10 @@ class LimitsTest {
         try (RocksSpool spool = open()) {
             SourceGate gate = gate(spool, "connection-rate = 1/min");
             for (int i = 0; i < 3; i++) {
-                assertThat(gate.open(9)).isNull();
-                gate.notOpened();
+                assertThat(gate.open(9, time.nanos())).isNull();
+                gate.notOpened(time.nanos());
             }
-            assertThat(gate.open(9)).isNull();
+            assertThat(gate.open(9, time.nanos())).isNull();
             assertThat(gate.peekOpening()).isNotNull();
         }
     }

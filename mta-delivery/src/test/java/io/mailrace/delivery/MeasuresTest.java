@@ -2,6 +2,7 @@
 package io.mailrace.delivery;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.InstanceOfAssertFactories.LONG;
 
 import io.mailrace.core.ConfigSource;
 import io.mailrace.core.Metrics;
@@ -21,7 +22,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** What is in force against domains and tenants. */
 class MeasuresTest {
-    private static final SmtpReply REPLY = SmtpReply.of(421, "4.7.28", "too fast");
+    static final SmtpReply REPLY = SmtpReply.of(421, "4.7.28", "too fast");
 
     @TempDir
     Path directory;
@@ -38,15 +39,19 @@ class MeasuresTest {
     }
 
     private static ReplyRule rule(RuleAction action, Duration lasts, String rate) {
+        return rule(RuleScope.SIGNING_DOMAIN, action, lasts, rate);
+    }
+
+    static ReplyRule rule(RuleScope scope, RuleAction action, Duration lasts, String rate) {
         return new ReplyRule("test", new ReplyRule.When(List.of("421"), List.of(), List.of(),
-                List.of()), ReplyClass.THROTTLED, List.of(RuleScope.SIGNING_DOMAIN),
+                List.of()), ReplyClass.THROTTLED, List.of(scope),
                 List.of(action), MailFate.RETRY, Duration.ZERO, lasts,
                 Rate.parse(rate), ReplyRule.Trigger.AT_ONCE, List.of(), List.of());
     }
 
     private static void fire(Measures measures, ReplyRule rule) {
         measures.fire("x/test", rule, REPLY, new Measures.Place("x", "site", "source",
-                Optional.empty(), "shop.test", 1, 1));
+                Optional.empty(), "shop.test", 1, 1, 1));
     }
 
     /** Mail beyond the end of the measure goes when it ends, not when its turn would have come. */
@@ -66,6 +71,28 @@ class MeasuresTest {
             }
             assertThat(waiting).isGreaterThan(900);
             time.advance(Duration.ofHours(1));
+            assertThat(measures.mailWait("x", "site", "shop.test")).isNull();
+        }
+    }
+
+    /** As a machine that starts with its clock ahead: what is in force lasts as long as it says. */
+    @Test
+    void clockSetBack_nothingLastsLongerThanItWasTo() {
+        try (RocksSpool spool = open()) {
+            Measures measures = measures(spool);
+            fire(measures, rule(RuleAction.HOLD_DOMAIN, Duration.ofHours(1), ""));
+            time.stepWallClock(Duration.ofHours(-9));
+            assertThat(measures.mailWait("x", "site", "shop.test")).isNotNull()
+                    .extracting(Wait::nanos, LONG).isEqualTo(Duration.ofHours(10).toNanos());
+            measures.sweep();
+            assertThat(measures.mailWait("x", "site", "shop.test")).isNotNull()
+                    .extracting(Wait::nanos, LONG).isEqualTo(Duration.ofHours(1).toNanos());
+        }
+        try (RocksSpool spool = open()) {
+            Measures measures = measures(spool);
+            time.advance(Duration.ofMinutes(59));
+            assertThat(measures.mailWait("x", "site", "shop.test")).isNotNull();
+            time.advance(Duration.ofMinutes(1));
             assertThat(measures.mailWait("x", "site", "shop.test")).isNull();
         }
     }

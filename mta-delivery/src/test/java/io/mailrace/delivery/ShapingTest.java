@@ -342,6 +342,45 @@ class ShapingTest {
                 .hasSize(5);
     }
 
+    /** What no server was asked to take is not counted: the day's allowance is for mail. */
+    @Test
+    void limitOfTenant_noHostCouldBeUsed_nothingIsCounted() throws Exception {
+        AtomicInteger refused = new AtomicInteger();
+        TestPeer peer = peer((verb, line, at, connection) -> verb.equals("EHLO")
+                && refused.incrementAndGet() <= 3 ? "421 4.3.2 not now" : null);
+        domain("a.x.test");
+        DeliveryFixture fixture = deliver(peer.port(),
+                "limits { trial { tenant = default, rate = 5/day } }\n"
+                        + "delivery.connections-per-site = 1");
+        for (int i = 0; i < 8; i++) {
+            fixture.submit("x", "s" + i + "@a.x.test");
+        }
+        await(() -> peer.received.size() == 5);
+        assertThat(refused.get()).isGreaterThan(3);
+        await(() -> why(fixture, "default", "a.x.test").contains("limit trial 5/day"));
+        await(() -> fixture.spool.queues().waiting() == 3);
+    }
+
+    /** Mail that waits for its author's domain takes nothing of what its tenant may send. */
+    @Test
+    void limitOfDomain_restIsSetAside_tenantsAllowanceIsLeftToOthers() throws Exception {
+        TestPeer peer = peer((verb, line, at, connection) -> null);
+        domain("a.x.test");
+        DeliveryFixture fixture = deliver(peer.port(), """
+                limits { trial { tenant = default, rate = 4/day }
+                  calm { signing-domain = shop.test, rate = 1/day } }
+                """);
+        for (int i = 0; i < 6; i++) {
+            fixture.submitMail("b@shop.test", from("shop.test"), "s" + i + "@a.x.test");
+        }
+        await(() -> peer.received.size() == 1);
+        for (int i = 0; i < 4; i++) {
+            fixture.submitMail("b@other.test", from("other.test"), "o" + i + "@a.x.test");
+        }
+        await(() -> peer.received.size() == 4);
+        await(() -> why(fixture, "default", "a.x.test").contains("limit trial 4/day"));
+    }
+
     /** One connection for all receivers: it goes round, idle ones do not keep it. */
     @Test
     void connectionsOfSource_goRoundAmongReceivers() throws Exception {

@@ -99,7 +99,7 @@ final class Attempt {
         return startedNanos;
     }
 
-    /** Where it waited for the connection that has it; null: it waits. */
+    /** Where it waited for the connection that had it last; null: none had it. */
     @Nullable
     PoolShare from() {
         return from;
@@ -109,11 +109,14 @@ final class Attempt {
         return begunNanos;
     }
 
-    /** It took one of each of these limits on mail at that time, beside what it has. */
+    /** It took one of each of these limits on mail at that time, beside what it took before. */
     void permits(List<Limit> more, long takenNanos) {
-        permits = permits.isEmpty() ? more
-                : Stream.concat(permits.stream(), more.stream()).toList();
-        permitsNanos = takenNanos;
+        if (permits.isEmpty()) {
+            permits = more;
+            permitsNanos = takenNanos;
+        } else {
+            permits = Stream.concat(permits.stream(), more.stream()).toList();
+        }
     }
 
     /** It does not go now: what it took of limits on mail is there for others. */

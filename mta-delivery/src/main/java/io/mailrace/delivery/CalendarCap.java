@@ -110,7 +110,7 @@ final class CalendarCap implements Limit {
         return used + 1 == rate.count();
     }
 
-    /** Runs {@code listener}, on any thread, whenever the last one that was taken comes back. */
+    /** Runs {@code listener}, on any thread, when one comes back and there was none before. */
     void onFreed(Runnable listener) {
         freed = listener;
     }
@@ -120,6 +120,12 @@ final class CalendarCap implements Limit {
     public synchronized long queueUp() {
         turn();
         return used < rate.count() ? WRITING_NANOS : untilNextNanos();
+    }
+
+    /** How many may be taken now. */
+    synchronized long room() {
+        turn();
+        return rate.count() - used;
     }
 
     /** Used in the present period. */

@@ -100,7 +100,6 @@ final class Connection extends ChannelInboundHandlerAdapter implements SmtpClien
     void serve(PoolShare other) {
         pool.connections(-1);
         other.connections(1);
-        other.served();
         pool = other;
         before = session.messages();
     }

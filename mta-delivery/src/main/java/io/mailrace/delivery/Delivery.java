@@ -27,10 +27,10 @@ import io.netty.channel.socket.nio.NioSocketChannel;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
@@ -41,6 +41,7 @@ import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
@@ -82,8 +83,8 @@ public final class Delivery {
     private final Map<QueueKey, Dispatcher> places = new ConcurrentHashMap<>();
     private final Cache<String, Integer> unknownInARow;
     private final Cache<String, Known> known;
-    /** Limits that were used up and are not any more. */
-    private final Set<String> freed = ConcurrentHashMap.newKeySet();
+    /** By name, those that were used up and are not any more. */
+    private final Map<String, CalendarCap> freed = new ConcurrentHashMap<>();
     private final AtomicBoolean lookSoon = new AtomicBoolean();
     private volatile boolean closing;
     private @Nullable ScheduledFuture<?> sweep;
@@ -361,7 +362,7 @@ public final class Delivery {
         return sites.keySet().stream().anyMatch(site -> SitePaths.nameOf(site).equals(name));
     }
 
-    /** What was parked for such a reason goes on. */
+    /** What was parked for such a reason goes on: one queue for each time it is true. */
     private void unpark(Predicate<String> why) {
         for (QueueStatus status : spool.queues().statuses()) {
             if (status.parkedUntilEpochMillis() > 0 && why.test(status.parkedWhy())) {
@@ -370,17 +371,32 @@ public final class Delivery {
         }
     }
 
-    /** A limit allows something again: a moment later, for what is being parked just now. */
-    private void freed(String limit) {
-        freed.add(limit);
+    /** A cap allows something again: a moment later, for what is being parked just now. */
+    private void freed(CalendarCap cap) {
+        freed.put(cap.name(), cap);
         if (!closing && lookSoon.compareAndSet(false, true)) {
             loops.next().schedule(() -> {
                 lookSoon.set(false);
-                Set<String> names = Set.copyOf(freed);
-                freed.removeAll(names);
-                unpark(names::contains);
+                if (!closing) {
+                    spool.readers().execute(this::unparkFreed);
+                }
             }, 1, TimeUnit.SECONDS);
         }
+    }
+
+    /** As many of the queues that wait for a cap as have room in it: others would be parked again. */
+    private void unparkFreed() {
+        Map<String, AtomicLong> room = new HashMap<>();
+        for (String name : List.copyOf(freed.keySet())) {
+            CalendarCap cap = freed.remove(name);
+            if (cap != null) {
+                room.put(name, new AtomicLong(cap.room()));
+            }
+        }
+        unpark(why -> {
+            AtomicLong left = room.get(why);
+            return left != null && left.getAndDecrement() > 0;
+        });
     }
 
     private void warmupChanged() {

@@ -18,8 +18,6 @@ import io.netty.bootstrap.Bootstrap;
 import io.netty.buffer.ByteBufAllocator;
 import io.netty.channel.EventLoop;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.EnumSet;
 import java.util.HashSet;
 import java.util.LinkedHashSet;
@@ -136,7 +134,7 @@ final class Dispatcher {
     /** The next mail for a connection that can send now; null when there is none. */
     @Nullable
     Attempt next(Connection connection) {
-        if (pools.size() > 1 && !stopping && !connection.promised()
+        if (pools.size() > 1 && !leaves(connection)
                 && pools.handOver(connection, MESSAGES_BEFORE_YIELDING)) {
             pumpSoon(); // the one it leaves may have none now
         }
@@ -171,18 +169,22 @@ final class Dispatcher {
         return next;
     }
 
+    /** Whether a connection is to make room whatever this site has to send. */
+    private boolean leaves(Connection connection) {
+        EgressPath path = connection.path();
+        return stopping || connection.promised() || path.stopped() || path.tooMany()
+                || parts.budget().shouldGive(connections.size())
+                || (connection.session().messages() >= MESSAGES_BEFORE_YIELDING && path.wanted());
+    }
+
     /** Whether a connection is to make room: for the end, for another site, for another pool. */
     private boolean mustGo(Connection connection) {
-        if (stopping || connection.promised() || outOfBounds(connection)
-                || connection.pool().choice().outranked(connection.source())
-                || parts.budget().shouldGive(connections.size())) {
+        PoolShare pool = connection.pool();
+        if (leaves(connection) || outOfBounds(connection)
+                || pool.choice().outranked(connection.source())) {
             return true;
         }
         int sent = connection.session().messages();
-        if (sent >= MESSAGES_BEFORE_YIELDING && connection.path().wanted()) {
-            return true;
-        }
-        PoolShare pool = connection.pool();
         if (sent > 0 && !pool.urgent() && parts.budget().promise(connections.size())) {
             connection.promise();
             return true;
@@ -196,8 +198,10 @@ final class Dispatcher {
         }
         for (PoolShare other : pools.all()) {
             boolean now = sent >= MESSAGES_BEFORE_YIELDING || (other.urgent() && !pool.urgent());
+            // one without any is handed this one, when it can use it
             if (now && other != pool && !other.ready().isEmpty()
-                    && other.connections() < Math.max(1, share)) {
+                    && other.connections() < Math.max(1, share) && (other.connections() > 0
+                            || !other.choice().suits(connection.source()))) {
                 return true;
             }
         }
@@ -557,11 +561,7 @@ final class Dispatcher {
             feed.fill(pool, pools.atHand(pool, 2 * pace.connections()));
             pools.warmUp(pool);
         });
-        List<PoolShare> order = new ArrayList<>(pools.all());
-        if (order.size() > 1) {
-            order.sort(Comparator.comparing(pool -> !pool.urgent()));
-        }
-        order.forEach(pool -> {
+        pools.inTurn().forEach(pool -> {
             assign(pool);
             pool.sought();
         });
@@ -574,8 +574,7 @@ final class Dispatcher {
         Set<EgressSource> closed = Set.of();
         int unclaimed = pool.ready().size() - pool.opening();
         while (unclaimed-- > 0 && !pool.ready().isEmpty() && !parked) {
-            if (pool.idle().isEmpty() && !mayOpen() && (!paths.warmsUp() || pool.maySend())
-                    && !pools.borrow(pool)) {
+            if (pool.idle().isEmpty() && !mayOpen() && !waits(pool) && !pools.borrow(pool)) {
                 closeIdleOfOthers(pool);
                 return;
             }
@@ -609,6 +608,15 @@ final class Dispatcher {
             idle.grant();
             idle.mailAtHand();
         }
+    }
+
+    /** Whether a limit is in its way, not that there is no connection. */
+    private boolean waits(PoolShare pool) {
+        if (pools.size() == 1 && !paths.warmsUp()) {
+            return false;
+        }
+        SourceGate.Wait wait = pool.firstWait();
+        return wait == null ? paths.warmsUp() : wait.nanos() > 1;
     }
 
     /** Not by the source it was to go by: then by any. */
@@ -713,13 +721,18 @@ final class Dispatcher {
         pumpSoon();
     }
 
-    /** The site's connections are all taken: one that another pool does not use makes room. */
+    /**
+     * The site's connections are all taken: one that another pool does not use makes room. One that
+     * would do for this pool, too, is about to be used by the other.
+     */
     private void closeIdleOfOthers(PoolShare pool) {
         for (PoolShare other : pools.all()) {
-            Connection idle = other == pool ? null : other.idle().pollFirst();
-            if (idle != null) {
-                idle.drain();
-                return;
+            for (Connection idle : other == pool ? List.<Connection>of() : other.idle()) {
+                if (!pool.choice().mayUse(idle.source())) {
+                    other.idle().remove(idle);
+                    idle.drain();
+                    return;
+                }
             }
         }
     }
@@ -770,6 +783,7 @@ final class Dispatcher {
         path.opened();
         pool.opening(1);
         pool.connections(1);
+        pools.served(pool);
         parts.meters().opened();
         connection.open();
         return true;

@@ -61,7 +61,9 @@ final class EvenRate implements Limit {
 
     @Override
     public void giveBack(long takenNanos) {
-        next.addAndGet(-spacing);
+        if (time.nanos() - takenNanos <= Math.max(spacing, TOLERANCE_NANOS)) {
+            next.addAndGet(-spacing);
+        }
     }
 
     /** Each has its own time. */

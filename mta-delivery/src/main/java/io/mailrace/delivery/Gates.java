@@ -32,7 +32,7 @@ final class Gates implements AutoCloseable {
     private final Map<Key, SourceGate> named = new ConcurrentHashMap<>();
     private final Cache<Key, SourceGate> sites;
     private final Cache<String, Limit> limits;
-    private volatile Consumer<String> freed = name -> {};
+    private volatile Consumer<CalendarCap> freed = cap -> {};
     /** Kept for good: gates hold them for as long as they please. */
     private final Map<String, Limit> ofSources = new ConcurrentHashMap<>();
 
@@ -59,11 +59,13 @@ final class Gates implements AutoCloseable {
     private SourceGate make(EgressSource source, Provider provider, String receiver) {
         String at = "source " + source.name() + " at " + receiver + ": rate";
         List<Limit> messages = new ArrayList<>(limits(at, provider.limits().rates()));
-        messages.addAll(of(ofSources, "source " + source.name() + ": rate", source.rates()));
-        List<Limit> openings = new ArrayList<>(limits("source " + source.name() + " at " + receiver
-                + ": connection-rate", provider.limits().connectionRates()));
+        messages.addAll(of(ofSources, "source " + source.name() + ": rate", source.rates(),
+                true));
+        List<Limit> openings = new ArrayList<>(of(limits.asMap(), "source " + source.name()
+                + " at " + receiver + ": connection-rate", provider.limits().connectionRates(),
+                false));
         openings.addAll(of(ofSources, "source " + source.name() + ": connection-rate",
-                source.connectionRates()));
+                source.connectionRates(), false));
         AdaptivePace adaptive = provider.limits().adaptive()
                 ? new AdaptivePace("source " + source.name() + " at " + receiver
                         + ": adaptive rate", provider.limits().connections(),
@@ -77,32 +79,36 @@ final class Gates implements AutoCloseable {
 
     /** The limits of that name, shared by all who ask for them. */
     List<Limit> limits(String name, List<Rate> rates) {
-        return of(limits.asMap(), name, rates);
+        return of(limits.asMap(), name, rates, true);
     }
 
-    private List<Limit> of(Map<String, Limit> kept, String name, List<Rate> rates) {
+    /** @param parks mail is parked when they are used up */
+    private List<Limit> of(Map<String, Limit> kept, String name, List<Rate> rates,
+            boolean parks) {
         List<Limit> found = new ArrayList<>(rates.size());
         for (Rate rate : rates) {
-            found.add(kept.computeIfAbsent(name + " " + rate, key -> make(name, rate)));
+            found.add(kept.computeIfAbsent(name + " " + rate, key -> make(name, rate, parks)));
         }
         return found;
     }
 
-    private Limit make(String name, Rate rate) {
+    private Limit make(String name, Rate rate, boolean parks) {
         if (!rate.unit().calendar()) {
             return new EvenRate(name + " " + rate, rate.spacingNanos(), time);
         }
         CalendarCap cap = new CalendarCap(name, rate, time, memos,
                 stored.remove(CalendarCap.memoOf(name, rate)));
-        cap.onFreed(() -> freed.accept(cap.name()));
+        if (parks) {
+            cap.onFreed(() -> freed.accept(cap));
+        }
         return cap;
     }
 
     /**
-     * Gives {@code listener}, on any thread, the name of each limit of an hour or a day that was
-     * used up and is not any more because something was not sent after all.
+     * Gives {@code listener}, on any thread, each cap of messages that was used up and is not any
+     * more because one was not sent after all.
      */
-    void onFreed(Consumer<String> listener) {
+    void onFreed(Consumer<CalendarCap> listener) {
         freed = listener;
     }
 

@@ -11,10 +11,10 @@ interface Limit {
     long take();
 
     /**
-     * One that was taken was not used.
+     * One that was taken was not used: another may be taken instead, but not when the time it was
+     * taken for is over.
      *
-     * @param takenNanos when it was taken, by {@link io.mailrace.core.TimeSource#nanos}: what was
-     *        of a day that is over is not of use to the next one
+     * @param takenNanos when it was taken, by {@link io.mailrace.core.TimeSource#nanos}
      */
     void giveBack(long takenNanos);
 

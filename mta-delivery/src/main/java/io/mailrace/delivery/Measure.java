@@ -35,12 +35,6 @@ record Measure(long id, Subject subject, RuleAction action, Optional<Rate> rate,
         return new Measure(id, subject, action, rate, number, rule, why, since, newStop, newUntil);
     }
 
-    /** The same, begun and ended so much earlier. */
-    Measure earlier(long byMillis) {
-        return new Measure(id, subject, action, rate, number, rule, why, since - byMillis,
-                stopUntil == 0 ? 0 : stopUntil - byMillis, until - byMillis);
-    }
-
     /** What it does, as part of a sentence. */
     String what() {
         return switch (action) {

@@ -43,8 +43,6 @@ final class Measures {
     /** While recovering, one more connection each time this has passed. */
     static final Duration RECOVERY_STEP = Duration.ofMinutes(2);
     private static final int RECOVERED = 10;
-    /** A clock that is kept in time steps by less. */
-    private static final Duration CLOCK_MAY_STEP = Duration.ofMinutes(1);
     private static final Duration ALERT_EVERY = Duration.ofMinutes(10);
     /** Being said again lengthens it; but not for less than this part of it. */
     private static final int WORTH_WRITING = 10;
@@ -499,7 +497,6 @@ final class Measures {
     /** Forgets what is over. Now and then. */
     void sweep() {
         long now = time.epochMillis();
-        takeBackClock(now);
         List<Memos.Change> gone = new ArrayList<>();
         boolean mail = false;
         for (Subject subject : inForce.keySet()) {
@@ -525,29 +522,6 @@ final class Measures {
             bump();
             write(gone, List.of());
         }
-    }
-
-    /** What began in the future began while the clock was wrong: it lasts as long as it was to. */
-    private void takeBackClock(long now) {
-        for (Measure one : all()) {
-            long ahead = one.since() - now;
-            if (ahead > CLOCK_MAY_STEP.toMillis() && replace(one, one.earlier(ahead))) {
-                LOG.warn("clock was set back by {} s: in force {} until={}", ahead / 1000,
-                        sentence(one), java.time.Instant.ofEpochMilli(one.until() - ahead));
-            }
-        }
-    }
-
-    /** False when somebody changed it meanwhile. */
-    private boolean replace(Measure old, Measure by) {
-        Map<RuleAction, Measure> after = inForce.computeIfPresent(old.subject(),
-                (key, of) -> old.equals(of.get(old.action())) ? with(of, by) : of);
-        if (after == null || !by.equals(after.get(by.action()))) {
-            return false;
-        }
-        bump();
-        write(List.of(Memos.Change.put(memoOf(by), by.encode())), List.of());
-        return true;
     }
 
     private void remove(Measure measure) {

@@ -22,7 +22,7 @@ final class PoolShare {
     private int opening;
     private int connections;
     private boolean stranded;
-    private long turns;
+    private long turn;
 
     /** @param parent where its mail goes when none of its sources may send; null: it is parked */
     PoolShare(String name, SourceChoice choice, @Nullable PoolShare parent) {
@@ -137,14 +137,13 @@ final class PoolShare {
         stranded = connections == 0 && !ready.isEmpty();
     }
 
-    /** How often a connection was handed over to it: who had the fewest is next. */
-    long turns() {
-        return turns;
+    /** When it got a connection last, by a count of such events: the lowest is next. */
+    long turn() {
+        return turn;
     }
 
-    /** A connection is handed over to it. */
-    void served() {
-        turns++;
+    void turn(long now) {
+        turn = now;
     }
 
     /** The warmest idle connection from that source; null when there is none. */

@@ -3,7 +3,9 @@ package io.mailrace.delivery;
 
 import io.mailrace.delivery.SourceGate.Wait;
 import io.mailrace.delivery.SourceMemory.Wish;
+import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -39,7 +41,12 @@ final class PoolShares {
     private final Map<String, PoolShare> shares = new LinkedHashMap<>();
     private final Map<String, SourceChoice> whole = new HashMap<>();
     private final Set<PoolShare> wishes = new HashSet<>();
+    private static final Comparator<PoolShare> FIRST = Comparator
+            .comparing((PoolShare share) -> !share.urgent())
+            .thenComparing(share -> share.connections() > 0)
+            .thenComparingLong(PoolShare::turn);
     private int turn;
+    private long events;
 
     /** @param bound how much mail with a wish may be at hand */
     PoolShares(Egress egress, HostLadder ladder, SitePaths paths, ColdSources cold,
@@ -189,8 +196,8 @@ final class PoolShares {
     /** Where mail of a pool waits for a connection: with others, or with those of its wish. */
     PoolShare shareOf(PoolShare pool, Attempt attempt) {
         Wish wish = egress.memory().of(attempt.envelope());
-        if (wish == null) {
-            return pool;
+        if (wish == null || (wish.same() && attempt.first())) {
+            return pool; // a first attempt that was handed back: by its source when it may begin it
         }
         String key = pool.name() + (wish.same() ? " = " : " - ") + wish.source();
         PoolShare share = shares.get(key);
@@ -217,39 +224,59 @@ final class PoolShares {
         return shareOf(pool == null ? from : pool, attempt);
     }
 
+    /** In the order in which connections are looked for: urgent, then who is without for long. */
+    List<PoolShare> inTurn() {
+        List<PoolShare> order = new ArrayList<>(shares.values());
+        if (order.size() > 1) {
+            order.sort(FIRST);
+        }
+        return order;
+    }
+
+    /** A share got a connection. */
+    void served(PoolShare share) {
+        share.turn(++events);
+    }
+
     /**
      * Hands a connection that can send now over to a share that has mail for its source, but no
-     * connection and may open none: at once when its own has nothing to send, or nothing as urgent,
-     * else when it has sent {@code enough} for it. False when it stays where it is.
+     * connection and may open none: at once when its own has nothing to send, nothing as urgent, or
+     * a source of its own again, else when it has sent {@code enough} for it. False when it stays
+     * where it is.
      */
     boolean handOver(Connection connection, int enough) {
         PoolShare own = connection.pool();
-        boolean now = own.ready().isEmpty() || connection.served() >= enough;
+        boolean lent = own.choice().outranked(connection.source());
+        boolean now = lent || own.ready().isEmpty() || connection.served() >= enough;
         PoolShare next = null;
         for (PoolShare one : shares.values()) {
-            if (one != own && one.stranded() && (now || (one.urgent() && !own.urgent()))
-                    && (next == null || before(one, next))
-                    && one.choice().mayUse(connection.source())) {
+            boolean takes = one.stranded() || (lent && one.parent() == null
+                    && one.connections() == 0);
+            if (one != own && takes && (now || (one.urgent() && !own.urgent()))
+                    && (next == null || FIRST.compare(one, next) < 0)
+                    && (lent ? one.choice().suits(connection.source())
+                            : one.choice().mayUse(connection.source()))) {
                 next = one;
             }
         }
-        if (next != null) {
-            connection.serve(next);
+        if (next == null) {
+            return false;
         }
-        return next != null;
-    }
-
-    private static boolean before(PoolShare one, PoolShare other) {
-        return one.urgent() == other.urgent() ? one.turns() < other.turns() : one.urgent();
+        connection.serve(next);
+        served(next);
+        return true;
     }
 
     /** Hands an idle connection of another share over; false when there is none of use. */
     boolean borrow(PoolShare pool) {
         for (PoolShare other : shares.values()) {
-            for (Connection idle : other == pool ? List.<Connection>of() : other.idle()) {
+            boolean may = other != pool && (other.ready().isEmpty()
+                    || (pool.connections() == 0 && FIRST.compare(pool, other) < 0));
+            for (Connection idle : may ? other.idle() : List.<Connection>of()) {
                 if (pool.choice().mayUse(idle.source())) {
                     other.idle().remove(idle);
                     idle.serve(pool);
+                    served(pool);
                     pool.idle().addLast(idle);
                     return true;
                 }

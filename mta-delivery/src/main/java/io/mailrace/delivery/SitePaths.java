@@ -98,11 +98,17 @@ final class SitePaths {
         if (ruling.does(RuleAction.OTHER_SOURCE)) {
             egress.memory().leave(attempt.envelope(), source);
         } else if (ruling.category() == ReplyClass.GREYLISTED
-                && egress.sticky(connection.pool().name())) {
+                && egress.sticky(poolOf(attempt, connection))) {
             egress.memory().stay(attempt.envelope(), source);
         } else if (ruling.category() != ReplyClass.GREYLISTED) {
             egress.memory().stayNoMore(attempt.envelope());
         }
+    }
+
+    /** The connection may serve another pool by now. */
+    private static String poolOf(Attempt attempt, Connection connection) {
+        PoolShare from = attempt.from();
+        return (from == null ? connection.pool() : from).name();
     }
 
     /** Whether sources are warmed up here: a configured next hop knows us. */

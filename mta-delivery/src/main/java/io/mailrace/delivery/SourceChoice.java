@@ -195,8 +195,12 @@ final class SourceChoice {
 
     /** Whether a message may go by that source now, over a connection there is. */
     boolean mayUse(EgressSource source) {
-        return allowed.test(source) && sources().contains(source) && !outranked(source)
-                && peek(source) == null;
+        return suits(source) && peek(source) == null;
+    }
+
+    /** Whether messages may go by that source, as soon as its limits allow. */
+    boolean suits(EgressSource source) {
+        return allowed.test(source) && sources().contains(source) && !outranked(source);
     }
 
     /** A message went by that source without a turn. */

@@ -15,6 +15,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
@@ -265,6 +266,41 @@ class EgressTest {
         SpoolId id = fixture.submit("x", "r@d.test");
         fixture.awaitEmpty();
         assertThat(sources(fixture, id)).hasSize(2).doesNotHaveDuplicates();
+    }
+
+    /** It went by the other pool's only connection for a moment, and may open none for an hour. */
+    @Test
+    void overflow_lentConnection_goesBackToItsPool() throws IOException {
+        CountDownLatch resumed = new CountDownLatch(1);
+        open.add(resumed::countDown);
+        AtomicInteger byB = new AtomicInteger();
+        TestPeer peer = peer((verb, line, client) -> {
+            if (verb.equals("DOT") && client.equals("b.test") && byB.incrementAndGet() == 2) {
+                DeliveryFixture.pass(resumed);
+            }
+            return null;
+        });
+        DeliveryFixture fixture = deliver(peer.port(), TWO + """
+                delivery.timeouts.end-of-data = 1m
+                sources.b.connection-rate = 1/h
+                pools { default { sources { a = 1 }, overflow = spare }
+                  spare { sources { b = 1 } } }
+                routes = [ { when { tenant = s }, pool = spare } ]
+                """);
+        fixture.submitAs("s", "s@app.test", "x", "first@d.test");
+        fixture.awaitEmpty();
+        long id = fixture.delivery.control().suspend("source", "a", "", Duration.ofHours(1),
+                "test").id();
+        fixture.submit("x", "lent@d.test");
+        await(() -> byB.get() == 2);
+        fixture.delivery.control().end(id, "test");
+        fixture.submit("x", "own@d.test");
+        await(() -> clients(peer).contains("127.0.0.8"));
+        resumed.countDown();
+        fixture.submitAs("s", "s@app.test", "x", "last@d.test");
+        fixture.awaitEmpty();
+        assertThat(clients(peer)).containsOnlyOnce("127.0.0.8");
+        assertThat(names.values()).filteredOn("b.test"::equals).hasSize(1);
     }
 
     /** With these weights it would come by the refused source again and again. */

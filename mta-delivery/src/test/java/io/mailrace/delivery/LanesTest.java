@@ -24,6 +24,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Who leaves first when much waits, and what is tried again when an operator says so. */
 class LanesTest {
@@ -195,15 +197,17 @@ class LanesTest {
     }
 
     /** Pools of one source, which may have one connection: it is handed to and fro. */
-    @Test
-    void delivery_poolsShareTheOnlyConnection_takeTurnsOnIt() throws IOException {
+    @ParameterizedTest
+    @ValueSource(ints = {3, 1000})
+    void delivery_poolsShareTheOnlyConnection_takeTurnsOnIt(int messages) throws IOException {
         Gate gate = new Gate();
         TestPeer peer = gated(gate);
         DeliveryFixture fixture = deliver(peer.port(), ONE_FOR_BOTH + """
                 routes = [ { when { tenant = a }, pool = one },
                   { when { tenant = b }, pool = two } ]
                 delivery.timeouts.end-of-data = 1m
-                """);
+                providers.p.messages-per-connection = %d
+                """.formatted(messages));
         open.add(gate);
         for (int i = 0; i < 40; i++) {
             fixture.submitAs("a", "a@app.test", "n" + i, "r@d.test");
@@ -213,15 +217,41 @@ class LanesTest {
             fixture.submitAs("b", "b@app.test", "n" + i, "r@d.test");
         }
         QueueKey second = new QueueKey(Lane.DEFAULT, "b", "d.test", "two");
-        await(() -> fixture.delivery.why(second).contains("1 connections"));
-        gate.permits.release(60);
-        gate.begun(60);
-        assertThat(List.copyOf(gate.begun).subList(0, 60))
-                .haveAtLeast(20, new Condition<>("b@app.test"::equals, "of b"))
-                .haveAtLeast(20, new Condition<>("a@app.test"::equals, "of a"));
-        gate.permits.release(20);
+        await(() -> fixture.spool.queues().find(second)
+                .filter(queue -> queue.status().taken() > 0).isPresent());
+        gate.permits.release(40);
+        gate.begun(40);
+        assertThat(List.copyOf(gate.begun).subList(0, 40))
+                .haveAtLeast(10, new Condition<>("b@app.test"::equals, "of b"))
+                .haveAtLeast(10, new Condition<>("a@app.test"::equals, "of a"));
+        gate.permits.release(40);
+        fixture.awaitEmpty();
+        assertThat(peer.mostOpen).hasValue(1);
+        assertThat(peer.connections.get()).isLessThanOrEqualTo((80 + messages) / messages);
+    }
+
+    /** While it waits for the rate, it is not closed for the other pool: they take turns on it. */
+    @Test
+    void delivery_poolsShareTheOnlyConnectionAtARate_keepIt() throws IOException {
+        TestPeer peer = TestPeer.on("127.0.0.1", 0, List.of("PIPELINING", "SIZE"),
+                (verb, line, at, connection) -> null);
+        open.add(peer);
+        DeliveryFixture fixture = deliver(peer.port(), """
+                sources { x { address = 127.0.0.8 } }
+                pools { one { sources { x = 1 } }, two { sources { x = 1 } } }
+                routes = [ { when { tenant = a }, pool = one },
+                  { when { tenant = b }, pool = two } ]
+                providers { p { match-mx = ["mx.d.test"], rate = 20/s } }
+                delivery.connections-per-site = 1
+                """);
+        for (int i = 0; i < 20; i++) {
+            fixture.submitAs("a", "a@app.test", "n" + i, "a@d.test");
+            fixture.submitAs("b", "b@app.test", "n" + i, "b@d.test");
+        }
         fixture.awaitEmpty();
         assertThat(peer.connections).hasValue(1);
+        assertThat(peer.received.subList(0, 30)).filteredOn(one -> one.to().contains("b@d.test"))
+                .hasSizeBetween(10, 20);
     }
 
     /** All of the budget is held by bulk of one site; the reset goes to another one. */

@@ -161,6 +161,20 @@ class LimitsTest {
         assertThat(taken).isBetween(expected, expected + tolerance);
     }
 
+    /** What was taken long ago and not used makes no room beside what goes now. */
+    @Test
+    void evenRate_givenBackLate_isNotTakenAgain() {
+        EvenRate rate = new EvenRate("test", Duration.ofSeconds(1).toNanos(), time);
+        long first = time.nanos();
+        assertThat(rate.take()).isZero();
+        rate.giveBack(first);
+        assertThat(rate.take()).isZero();
+        time.advance(Duration.ofMinutes(5));
+        assertThat(rate.take()).isZero();
+        rate.giveBack(first);
+        assertThat(rate.take()).isPositive();
+    }
+
     /** Those that come back later come one by one. */
     @Test
     void queueUp_givesEachItsOwnTime() {

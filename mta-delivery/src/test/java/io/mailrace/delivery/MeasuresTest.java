@@ -2,7 +2,6 @@
 package io.mailrace.delivery;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.InstanceOfAssertFactories.LONG;
 
 import io.mailrace.core.ConfigSource;
 import io.mailrace.core.Metrics;
@@ -71,28 +70,6 @@ class MeasuresTest {
             }
             assertThat(waiting).isGreaterThan(900);
             time.advance(Duration.ofHours(1));
-            assertThat(measures.mailWait("x", "site", "shop.test")).isNull();
-        }
-    }
-
-    /** As a machine that starts with its clock ahead: what is in force lasts as long as it says. */
-    @Test
-    void clockSetBack_nothingLastsLongerThanItWasTo() {
-        try (RocksSpool spool = open()) {
-            Measures measures = measures(spool);
-            fire(measures, rule(RuleAction.HOLD_DOMAIN, Duration.ofHours(1), ""));
-            time.stepWallClock(Duration.ofHours(-9));
-            assertThat(measures.mailWait("x", "site", "shop.test")).isNotNull()
-                    .extracting(Wait::nanos, LONG).isEqualTo(Duration.ofHours(10).toNanos());
-            measures.sweep();
-            assertThat(measures.mailWait("x", "site", "shop.test")).isNotNull()
-                    .extracting(Wait::nanos, LONG).isEqualTo(Duration.ofHours(1).toNanos());
-        }
-        try (RocksSpool spool = open()) {
-            Measures measures = measures(spool);
-            time.advance(Duration.ofMinutes(59));
-            assertThat(measures.mailWait("x", "site", "shop.test")).isNotNull();
-            time.advance(Duration.ofMinutes(1));
             assertThat(measures.mailWait("x", "site", "shop.test")).isNull();
         }
     }

@@ -361,6 +361,42 @@ class ShapingTest {
         await(() -> fixture.spool.queues().waiting() == 3);
     }
 
+    /** What another receiver's mail took comes back: queues that were parked for it go on. */
+    @Test
+    void limitOfTenant_isGivenBack_queueThatWasParkedForItGoesOn() throws Exception {
+        CountDownLatch fails = new CountDownLatch(1);
+        open.add(fails::countDown);
+        TestPeer dead = peer((verb, line, at, connection) -> {
+            if (verb.equals("EHLO")) {
+                DeliveryFixture.pass(fails);
+            }
+            return verb.equals("EHLO") ? "421 4.3.2 not now" : null;
+        });
+        TestPeer alive = TestPeer.on("127.0.0.2", dead.port(), List.of("SIZE"),
+                (verb, line, at, connection) -> null);
+        open.add(alive);
+        domain("a.x.test");
+        dns.mx("b.y.test", 10, "mx.b.y.test").a("mx.b.y.test", "127.0.0.2");
+        DeliveryFixture fixture = deliver(dead.port(), """
+                limits { trial { tenant = default, rate = 3/day } }
+                retry { default { intervals = [1h] } }
+                delivery.timeouts.ehlo = 1m
+                """);
+        for (int i = 0; i < 3; i++) {
+            fixture.submit("x", "s" + i + "@a.x.test");
+        }
+        await(() -> fixture.spool.queues().statuses().stream()
+                .anyMatch(one -> one.taken() == 3));
+        for (int i = 0; i < 4; i++) {
+            fixture.submit("x", "t" + i + "@b.y.test");
+        }
+        await(() -> why(fixture, "default", "b.y.test").contains("because limit trial 3/day"));
+        assertThat(alive.received).isEmpty();
+        fails.countDown();
+        await(() -> alive.received.size() == 3);
+        await(() -> fixture.spool.queues().waiting() == 4);
+    }
+
     /** Mail that waits for its author's domain takes nothing of what its tenant may send. */
     @Test
     void limitOfDomain_restIsSetAside_tenantsAllowanceIsLeftToOthers() throws Exception {

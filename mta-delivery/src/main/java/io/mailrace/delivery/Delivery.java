@@ -384,7 +384,7 @@ public final class Delivery {
         }
     }
 
-    /** As many of the queues that wait for a cap as have room in it: others would be parked again. */
+    /** As many queues that wait for a cap as have room in it: others would be parked again. */
     private void unparkFreed() {
         Map<String, AtomicLong> room = new HashMap<>();
         for (String name : List.copyOf(freed.keySet())) {

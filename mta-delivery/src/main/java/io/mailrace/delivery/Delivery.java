@@ -27,7 +27,6 @@ import io.netty.channel.socket.nio.NioSocketChannel;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -40,8 +39,6 @@ import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
@@ -83,9 +80,7 @@ public final class Delivery {
     private final Map<QueueKey, Dispatcher> places = new ConcurrentHashMap<>();
     private final Cache<String, Integer> unknownInARow;
     private final Cache<String, Known> known;
-    /** By name, those that were used up and are not any more. */
-    private final Map<String, CalendarCap> freed = new ConcurrentHashMap<>();
-    private final AtomicBoolean lookSoon = new AtomicBoolean();
+    private final FreedCaps freed;
     private volatile boolean closing;
     private @Nullable ScheduledFuture<?> sweep;
 
@@ -105,7 +100,8 @@ public final class Delivery {
         ConnectionBudget budget = new ConnectionBudget(config.delivery().connections());
         Settlements settlements = new Settlements(spool, time, meters);
         gates = new Gates(time, spool.memos());
-        gates.onFreed(this::freed);
+        freed = new FreedCaps(spool, loops, Duration.ofSeconds(1), Duration.ofSeconds(30));
+        gates.onFreed(freed::add);
         Measures measures = new Measures(time, spool.memos(), meters);
         measures.onChange(this::measuresChanged);
         Shaping shaping = new Shaping(config.providers(), gates, measures,
@@ -362,41 +358,13 @@ public final class Delivery {
         return sites.keySet().stream().anyMatch(site -> SitePaths.nameOf(site).equals(name));
     }
 
-    /** What was parked for such a reason goes on: one queue for each time it is true. */
+    /** What was parked for such a reason goes on. */
     private void unpark(Predicate<String> why) {
         for (QueueStatus status : spool.queues().statuses()) {
             if (status.parkedUntilEpochMillis() > 0 && why.test(status.parkedWhy())) {
                 spool.queues().find(status.key()).ifPresent(queue -> queue.park(0, ""));
             }
         }
-    }
-
-    /** A cap allows something again: a moment later, for what is being parked just now. */
-    private void freed(CalendarCap cap) {
-        freed.put(cap.name(), cap);
-        if (!closing && lookSoon.compareAndSet(false, true)) {
-            loops.next().schedule(() -> {
-                lookSoon.set(false);
-                if (!closing) {
-                    spool.readers().execute(this::unparkFreed);
-                }
-            }, 1, TimeUnit.SECONDS);
-        }
-    }
-
-    /** As many queues that wait for a cap as have room in it: others would be parked again. */
-    private void unparkFreed() {
-        Map<String, AtomicLong> room = new HashMap<>();
-        for (String name : List.copyOf(freed.keySet())) {
-            CalendarCap cap = freed.remove(name);
-            if (cap != null) {
-                room.put(name, new AtomicLong(cap.room()));
-            }
-        }
-        unpark(why -> {
-            AtomicLong left = room.get(why);
-            return left != null && left.getAndDecrement() > 0;
-        });
     }
 
     private void warmupChanged() {
@@ -452,6 +420,7 @@ public final class Delivery {
      */
     public void close(Duration limit) {
         closing = true;
+        freed.close();
         if (sweep != null) {
             sweep.cancel(false);
         }

@@ -134,8 +134,8 @@ final class Dispatcher {
     /** The next mail for a connection that can send now; null when there is none. */
     @Nullable
     Attempt next(Connection connection) {
-        if (pools.size() > 1 && !leaves(connection)
-                && pools.handOver(connection, MESSAGES_BEFORE_YIELDING)) {
+        if (pools.size() > 1 && !leaves(connection) && pools.handOver(connection,
+                MESSAGES_BEFORE_YIELDING, connections.size() >= pace.connections())) {
             pumpSoon(); // the one it leaves may have none now
         }
         if (mustGo(connection)) {
@@ -189,7 +189,8 @@ final class Dispatcher {
             connection.promise();
             return true;
         }
-        if (pools.size() == 1 || connections.size() < pace.connections() || sent == 0) {
+        int served = connection.served();
+        if (pools.size() == 1 || connections.size() < pace.connections() || served == 0) {
             return false;
         }
         int share = pace.connections() / pools.size();
@@ -197,7 +198,8 @@ final class Dispatcher {
             return false;
         }
         for (PoolShare other : pools.all()) {
-            boolean now = sent >= MESSAGES_BEFORE_YIELDING || (other.urgent() && !pool.urgent());
+            boolean now = served >= MESSAGES_BEFORE_YIELDING
+                    || (other.urgent() && !pool.urgent());
             // one without any is handed this one, when it can use it
             if (now && other != pool && !other.ready().isEmpty()
                     && other.connections() < Math.max(1, share) && (other.connections() > 0
@@ -579,6 +581,11 @@ final class Dispatcher {
                 return;
             }
             SourceWheel.Turn turn = pool.turn(closed);
+            if (turn == null && closed.isEmpty() && pool.idle().isEmpty()
+                    && pools.borrow(pool)) {
+                unclaimed++; // where no further one can be opened, as the hosts are down
+                continue;
+            }
             if (turn == null) {
                 standStill(pool, closed);
                 return;

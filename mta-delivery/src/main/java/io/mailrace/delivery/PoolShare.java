@@ -127,12 +127,12 @@ final class PoolShare {
         connections += change;
     }
 
-    /** Its mail could go now, but it has no connection and may open none. */
+    /** It has mail and no connection, and found none when it was looked for. */
     boolean stranded() {
         return stranded && connections == 0 && !ready.isEmpty();
     }
 
-    /** Connections were looked for: whether it has mail and none is found. */
+    /** A connection was looked for. */
     void sought() {
         stranded = connections == 0 && !ready.isEmpty();
     }

@@ -41,6 +41,7 @@ final class PoolShares {
     private final Map<String, PoolShare> shares = new LinkedHashMap<>();
     private final Map<String, SourceChoice> whole = new HashMap<>();
     private final Set<PoolShare> wishes = new HashSet<>();
+    /** Urgent mail, then who has no connection, then who got one longest ago. */
     private static final Comparator<PoolShare> FIRST = Comparator
             .comparing((PoolShare share) -> !share.urgent())
             .thenComparing(share -> share.connections() > 0)
@@ -224,7 +225,7 @@ final class PoolShares {
         return shareOf(pool == null ? from : pool, attempt);
     }
 
-    /** In the order in which connections are looked for: urgent, then who is without for long. */
+    /** In the order in which connections are looked for: see {@link #FIRST}. */
     List<PoolShare> inTurn() {
         List<PoolShare> order = new ArrayList<>(shares.values());
         if (order.size() > 1) {
@@ -239,31 +240,44 @@ final class PoolShares {
     }
 
     /**
-     * Hands a connection that can send now over to a share that has mail for its source, but no
-     * connection and may open none: at once when its own has nothing to send, nothing as urgent, or
+     * Hands a connection that can send now over to the share whose turn it is of those that have
+     * mail and found no connection: at once when its own has nothing to send, nothing as urgent, or
      * a source of its own again, else when it has sent {@code enough} for it. False when it stays
      * where it is.
+     *
+     * @param full the site may have no more: a share that cannot use this one has its turn, too, by
+     *        the end of it
      */
-    boolean handOver(Connection connection, int enough) {
+    boolean handOver(Connection connection, int enough, boolean full) {
         PoolShare own = connection.pool();
-        boolean lent = own.choice().outranked(connection.source());
-        boolean now = lent || own.ready().isEmpty() || connection.served() >= enough;
+        EgressSource source = connection.source();
         PoolShare next = null;
         for (PoolShare one : shares.values()) {
-            boolean takes = one.stranded() || (lent && one.parent() == null
-                    && one.connections() == 0);
-            if (one != own && takes && (now || (one.urgent() && !own.urgent()))
-                    && (next == null || FIRST.compare(one, next) < 0)
-                    && (lent ? one.choice().suits(connection.source())
-                            : one.choice().mayUse(connection.source()))) {
+            if (one != own && one.stranded() && (next == null || FIRST.compare(one, next) < 0)
+                    && (full || one.choice().mayUse(source))) {
                 next = one;
             }
         }
-        if (next == null) {
-            return false;
+        boolean lent = own.choice().outranked(source);
+        boolean now = lent || own.ready().isEmpty() || connection.served() >= enough;
+        if (next != null && (now || (next.urgent() && !own.urgent()))
+                && next.choice().mayUse(source)) {
+            return serve(connection, next);
         }
-        connection.serve(next);
-        served(next);
+        if (lent) {
+            for (PoolShare one : shares.values()) {
+                if (one.parent() == null && one.connections() == 0
+                        && one.choice().suits(source)) {
+                    return serve(connection, one);
+                }
+            }
+        }
+        return false;
+    }
+
+    private boolean serve(Connection connection, PoolShare share) {
+        connection.serve(share);
+        served(share);
         return true;
     }
 
@@ -275,10 +289,8 @@ final class PoolShares {
             for (Connection idle : may ? other.idle() : List.<Connection>of()) {
                 if (pool.choice().mayUse(idle.source())) {
                     other.idle().remove(idle);
-                    idle.serve(pool);
-                    served(pool);
                     pool.idle().addLast(idle);
-                    return true;
+                    return serve(idle, pool);
                 }
             }
         }

@@ -160,7 +160,20 @@ final class DeliveryFixture implements AutoCloseable {
                 recipients);
     }
 
+    /** Into a spool that nobody delivers from. */
+    static SpoolId submitTo(RocksSpool spool, String recipient) {
+        byte[] content = message("x");
+        return submit(spool, "default", "app@example.com", MailOptions.NONE,
+                TestMail.facts(content, false, false), content, recipient);
+    }
+
     private SpoolId submit(String tenant, String sender, MailOptions options, ContentFacts facts,
+            byte[] content, String... recipients) {
+        return submit(spool, tenant, sender, options, facts, content, recipients);
+    }
+
+    private static SpoolId submit(RocksSpool spool, String tenant, String sender,
+            MailOptions options, ContentFacts facts,
             byte[] content, String... recipients) {
         IncomingContent incoming = spool.newContent(Runnable::run, () -> {});
         for (int at = 0; at < content.length; at += 60_000) {

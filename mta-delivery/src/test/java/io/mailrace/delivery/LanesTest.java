@@ -13,6 +13,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.Semaphore;
@@ -228,6 +229,38 @@ class LanesTest {
         fixture.awaitEmpty();
         assertThat(peer.mostOpen).hasValue(1);
         assertThat(peer.connections.get()).isLessThanOrEqualTo((80 + messages) / messages);
+    }
+
+    /** Two pools of one source and one of another, for one connection in all: each has its turn. */
+    @Test
+    void delivery_threePoolsOneConnection_allTakeTurns() throws IOException {
+        Gate gate = new Gate();
+        DeliveryFixture fixture = deliver(gated(gate).port(), """
+                sources { x { address = 127.0.0.8 }, y { address = 127.0.0.9 } }
+                pools { one { sources { x = 1 } }, two { sources { x = 1 } }
+                  three { sources { y = 1 } } }
+                routes = [ { when { tenant = a }, pool = one }, { when { tenant = b }, pool = two }
+                  { when { tenant = c }, pool = three } ]
+                delivery { connections-per-site = 1, timeouts { end-of-data = 1m } }
+                """);
+        open.add(gate);
+        for (int i = 0; i < 50; i++) {
+            for (String tenant : List.of("a", "b", "c")) {
+                fixture.submitAs(tenant, tenant + "@app.test", "n" + i, "r@d.test");
+            }
+        }
+        for (Map.Entry<String, String> one : Map.of("a", "one", "b", "two", "c", "three")
+                .entrySet()) {
+            QueueKey key = new QueueKey(Lane.DEFAULT, one.getKey(), "d.test", one.getValue());
+            await(() -> fixture.spool.queues().find(key)
+                    .filter(queue -> queue.status().taken() > 0).isPresent());
+        }
+        gate.permits.release(90);
+        gate.begun(90);
+        for (String tenant : List.of("a", "b", "c")) {
+            assertThat(List.copyOf(gate.begun).subList(0, 90)).haveAtLeast(15,
+                    new Condition<>((tenant + "@app.test")::equals, "of " + tenant));
+        }
     }
 
     /** While it waits for the rate, it is not closed for the other pool: they take turns on it. */

@@ -11,8 +11,12 @@ import io.mailrace.core.Rate;
 import io.mailrace.core.testing.FakeTimeSource;
 import io.mailrace.core.testing.Patience;
 import io.mailrace.delivery.SourceGate.Wait;
+import io.mailrace.queue.MailQueue;
 import io.mailrace.queue.QueueConfig;
 import io.mailrace.queue.RocksSpool;
+import io.netty.channel.EventLoopGroup;
+import io.netty.channel.MultiThreadIoEventLoopGroup;
+import io.netty.channel.nio.NioIoHandler;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashMap;
@@ -120,6 +124,36 @@ class LimitsTest {
             time.stepWallClock(Duration.ofDays(-40));
             assertThat(take(cap)).isTrue();
         }
+    }
+
+    /** Room for one: one queue goes on; it has no use for it, so another does, and so on. */
+    @Test
+    void freedCap_queuesThatWaitForIt_goOnOneAfterTheOther() throws Exception {
+        EventLoopGroup loops = new MultiThreadIoEventLoopGroup(1, NioIoHandler.newFactory());
+        try (RocksSpool spool = open();
+                FreedCaps freed = new FreedCaps(spool, loops, Duration.ofMillis(1),
+                        Duration.ofMillis(20))) {
+            CalendarCap cap = cap(spool, "1/day");
+            List<String> domains = List.of("one.test", "two.test", "three.test");
+            for (String domain : domains) {
+                DeliveryFixture.submitTo(spool, "r@" + domain);
+                queue(spool, domain).park(time.epochMillis() + 100_000, cap.name());
+            }
+            DeliveryFixture.submitTo(spool, "r@other.test");
+            queue(spool, "other.test").park(time.epochMillis() + 100_000, "another reason");
+            freed.add(cap);
+            Patience.await(Duration.ofSeconds(20), () -> domains.stream().allMatch(
+                    one -> queue(spool, one).status().parkedUntilEpochMillis() == 0));
+            assertThat(queue(spool, "other.test").status().parkedUntilEpochMillis())
+                    .isPositive();
+        } finally {
+            loops.shutdownGracefully(0, 5, TimeUnit.SECONDS).awaitUninterruptibly(5,
+                    TimeUnit.SECONDS);
+        }
+    }
+
+    private static MailQueue queue(RocksSpool spool, String domain) {
+        return spool.queues().find(TestMail.key(domain)).orElseThrow();
     }
 
     /** What was taken before midnight and not used is not of use after it. */

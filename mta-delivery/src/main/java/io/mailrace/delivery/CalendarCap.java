@@ -35,8 +35,9 @@ final class CalendarCap implements Limit {
     private final long advance;
     private volatile Runnable freed = () -> {};
     private long period;
-    /** When the period was first looked at, by the clock that does not jump. */
+    /** By the clock that does not jump: what was taken before that was of another period. */
     private long beganNanos;
+    private long takenNanos;
     private long used;
     /** On disk: that many may be used. */
     private long granted;
@@ -54,7 +55,7 @@ final class CalendarCap implements Limit {
         this.time = time;
         this.memos = memos;
         advance = Math.max(1, rate.count() / ADVANCES);
-        beganNanos = time.nanos();
+        takenNanos = time.nanos() - 1;
         if (stored != null && stored.length == 17 && stored[0] == VERSION) {
             ByteBuffer in = ByteBuffer.wrap(stored);
             period = in.getLong(1);
@@ -91,19 +92,20 @@ final class CalendarCap implements Limit {
             return advanceWait();
         }
         used++;
+        takenNanos = time.nanos();
         return 0;
     }
 
     @Override
-    public void giveBack(long takenNanos) {
-        if (givenBack(takenNanos)) {
+    public void giveBack(long when) {
+        if (givenBack(when)) {
             freed.run();
         }
     }
 
     /** True when there was none before. */
-    private synchronized boolean givenBack(long takenNanos) {
-        if (used == 0 || takenNanos - beganNanos < 0) {
+    private synchronized boolean givenBack(long when) {
+        if (used == 0 || when - beganNanos < 0) {
             return false;
         }
         used--;
@@ -153,7 +155,7 @@ final class CalendarCap implements Limit {
         long now = Math.floorDiv(time.epochMillis(), rate.unit().length().toMillis());
         if (now > period || period - now > 1) {
             period = now;
-            beganNanos = time.nanos();
+            beganNanos = takenNanos + 1;
             used = 0;
             granted = 0;
         }

@@ -202,8 +202,9 @@ final class Dispatcher {
                     || (other.urgent() && !pool.urgent());
             // one without any is handed this one, when it can use it
             if (now && other != pool && !other.ready().isEmpty()
-                    && other.connections() < Math.max(1, share) && (other.connections() > 0
-                            || !other.choice().suits(connection.source()))) {
+                    && other.connections() < Math.max(1, share)
+                    && (other.connections() > 0 || !other.choice().suits(connection.source()))
+                    && other.choice().couldOpen(connection.source())) {
                 return true;
             }
         }

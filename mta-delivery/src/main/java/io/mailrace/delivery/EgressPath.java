@@ -99,6 +99,13 @@ final class EgressPath {
         }
     }
 
+    /** Whether one more connection could be opened now. */
+    boolean hasRoom() {
+        return !hasItsSite()
+                && gate.connections() < Math.min(gate.most(), narrowing.connections())
+                && gate.peekOpening() == null;
+    }
+
     /** Takes the right to open a connection; null when it is granted. */
     @Nullable
     Wait open() {

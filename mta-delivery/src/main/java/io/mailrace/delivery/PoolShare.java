@@ -11,6 +11,7 @@ import org.jspecify.annotations.Nullable;
 
 /** What one dispatcher holds for one pool, or for a part of it. Confined to its event loop. */
 final class PoolShare {
+    private static final int MAY_BE_PASSED = 8;
     private final String name;
     private final SourceChoice choice;
     private final @Nullable PoolShare parent;
@@ -23,6 +24,7 @@ final class PoolShare {
     private int connections;
     private boolean stranded;
     private long turn;
+    private int passed;
 
     /** @param parent where its mail goes when none of its sources may send; null: it is parked */
     PoolShare(String name, SourceChoice choice, @Nullable PoolShare parent) {
@@ -144,6 +146,17 @@ final class PoolShare {
 
     void turn(long now) {
         turn = now;
+        passed = 0;
+    }
+
+    /** Another share got a connection while this one looked for one. */
+    void passedOver() {
+        passed++;
+    }
+
+    /** Whether it goes before those that are not: its mail is urgent, or others went often. */
+    boolean goesFirst() {
+        return urgent() || passed >= MAY_BE_PASSED;
     }
 
     /** The warmest idle connection from that source; null when there is none. */

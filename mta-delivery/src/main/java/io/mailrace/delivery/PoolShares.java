@@ -41,9 +41,9 @@ final class PoolShares {
     private final Map<String, PoolShare> shares = new LinkedHashMap<>();
     private final Map<String, SourceChoice> whole = new HashMap<>();
     private final Set<PoolShare> wishes = new HashSet<>();
-    /** Urgent mail, then who has no connection, then who got one longest ago. */
+    /** Urgent or often passed over, then without connection, then who got one longest ago. */
     private static final Comparator<PoolShare> FIRST = Comparator
-            .comparing((PoolShare share) -> !share.urgent())
+            .comparing((PoolShare share) -> !share.goesFirst())
             .thenComparing(share -> share.connections() > 0)
             .thenComparingLong(PoolShare::turn);
     private int turn;
@@ -237,6 +237,11 @@ final class PoolShares {
     /** A share got a connection. */
     void served(PoolShare share) {
         share.turn(++events);
+        for (PoolShare other : shares.size() == 1 ? List.<PoolShare>of() : shares.values()) {
+            if (other != share && other.stranded()) {
+                other.passedOver();
+            }
+        }
     }
 
     /**

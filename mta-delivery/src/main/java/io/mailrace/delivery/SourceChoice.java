@@ -198,6 +198,17 @@ final class SourceChoice {
         return suits(source) && peek(source) == null;
     }
 
+    /** Whether one of its sources could open a connection and send, when that one closes one. */
+    boolean couldOpen(EgressSource closes) {
+        for (EgressSource source : sources()) {
+            if (!source.resting() && ladder.fits(source) && peek(source) == null
+                    && (source == closes || paths.of(source).hasRoom())) {
+                return true;
+            }
+        }
+        return false;
+    }
+
     /** Whether messages may go by that source, as soon as its limits allow. */
     boolean suits(EgressSource source) {
         return allowed.test(source) && sources().contains(source) && !outranked(source);

@@ -263,6 +263,57 @@ class LanesTest {
         }
     }
 
+    /** Urgent mail without end in one pool: the other has its turn all the same. */
+    @Test
+    void delivery_urgentPoolNeverEnds_otherPoolIsNotForgotten() throws IOException {
+        Gate gate = new Gate();
+        DeliveryFixture fixture = deliver(gated(gate).port(), """
+                sources { x { address = 127.0.0.8 }, y { address = 127.0.0.9 } }
+                pools { one { sources { x = 1 } }, two { sources { y = 1 } } }
+                routes = [ { when { tenant = a }, lane = transactional, pool = one },
+                  { when { tenant = b }, lane = bulk, pool = two } ]
+                delivery { connections-per-site = 1, timeouts { end-of-data = 1m } }
+                """);
+        open.add(gate);
+        for (int i = 0; i < 200; i++) {
+            fixture.submitAs("a", "app@reset.test", "n" + i, "r@d.test");
+        }
+        gate.begun(1);
+        fixture.submitAs("b", "news@bulk.test", "x", "r@d.test");
+        QueueKey other = new QueueKey(Lane.BULK, "b", "d.test", "two");
+        await(() -> fixture.spool.queues().find(other)
+                .filter(queue -> queue.status().taken() > 0).isPresent());
+        gate.permits.release(150);
+        gate.begun(150);
+        assertThat(List.copyOf(gate.begun).subList(0, 150)).contains("news@bulk.test");
+    }
+
+    /** A pool whose source waits for its rate needs no more connections: none is closed for it. */
+    @Test
+    void delivery_otherPoolWaitsForItsRate_connectionsAreKept() throws IOException {
+        TestPeer peer = TestPeer.on("127.0.0.1", 0, List.of("PIPELINING", "SIZE"),
+                (verb, line, at, connection) -> null);
+        open.add(peer);
+        DeliveryFixture fixture = deliver(peer.port(),
+                """
+                        sources { x { address = 127.0.0.8 }, y { address = 127.0.0.9 } }
+                        sources.y.rate = 15/min
+                        pools { one { sources { x = 1 } }, two { sources { y = 1 } } }
+                        routes = [ { when { tenant = a }, pool = one },
+                          { when { tenant = b }, pool = two } ]
+                        delivery.connections-per-site = 4
+                        """);
+        for (int i = 0; i < 5; i++) {
+            fixture.submitAs("b", "b@app.test", "n" + i, "b@d.test");
+        }
+        await(() -> peer.received.size() == 1);
+        for (int i = 0; i < 400; i++) {
+            fixture.submitAs("a", "a@app.test", "n" + i, "a@d.test");
+        }
+        await(() -> peer.received.size() > 400);
+        assertThat(peer.connections.get()).isLessThanOrEqualTo(8);
+    }
+
     /** While it waits for the rate, it is not closed for the other pool: they take turns on it. */
     @Test
     void delivery_poolsShareTheOnlyConnectionAtARate_keepIt() throws IOException {

@@ -39,7 +39,6 @@ import org.slf4j.LoggerFactory;
  */
 final class Dispatcher {
     private static final Logger LOG = LoggerFactory.getLogger(Dispatcher.class);
-    private static final int MESSAGES_BEFORE_YIELDING = 10;
     private static final Duration SOURCE_REST = Duration.ofMinutes(1);
     private static final Duration LOCAL_PAUSE = Duration.ofSeconds(5);
     /** A longer wait parks the queues; a shorter one keeps the mail at hand. */
@@ -61,6 +60,7 @@ final class Dispatcher {
     private final Set<SourceGate> granted = new HashSet<>();
     private final ColdSources cold;
     private final PoolShares pools;
+    private final RightOfWay way;
     private final MailFeed feed;
     private final EarliestTimer later;
     private final Set<Connection> connections = new LinkedHashSet<>();
@@ -95,6 +95,7 @@ final class Dispatcher {
         cold = new ColdSources(parts.warmup(), paths);
         pools = new PoolShares(parts.egress(), ladder, paths, cold,
                 () -> 8 * pace.connections());
+        way = new RightOfWay(parts.budget(), pools, paths, pace, connections::size);
     }
 
     // ------------------------------------------------------------------ for connections
@@ -134,11 +135,10 @@ final class Dispatcher {
     /** The next mail for a connection that can send now; null when there is none. */
     @Nullable
     Attempt next(Connection connection) {
-        if (pools.size() > 1 && !leaves(connection) && pools.handOver(connection,
-                MESSAGES_BEFORE_YIELDING, connections.size() >= pace.connections())) {
+        if (!stopping && way.handOver(connection)) {
             pumpSoon(); // the one it leaves may have none now
         }
-        if (mustGo(connection)) {
+        if (stopping || way.mustGo(connection)) {
             return null;
         }
         PoolShare pool = connection.pool();
@@ -169,54 +169,6 @@ final class Dispatcher {
         return next;
     }
 
-    /** Whether a connection is to make room whatever this site has to send. */
-    private boolean leaves(Connection connection) {
-        EgressPath path = connection.path();
-        return stopping || connection.promised() || path.stopped() || path.tooMany()
-                || parts.budget().shouldGive(connections.size())
-                || (connection.session().messages() >= MESSAGES_BEFORE_YIELDING && path.wanted());
-    }
-
-    /** Whether a connection is to make room: for the end, for another site, for another pool. */
-    private boolean mustGo(Connection connection) {
-        PoolShare pool = connection.pool();
-        if (leaves(connection) || outOfBounds(connection)
-                || pool.choice().outranked(connection.source())) {
-            return true;
-        }
-        int sent = connection.session().messages();
-        if (sent > 0 && !pool.urgent() && parts.budget().promise(connections.size())) {
-            connection.promise();
-            return true;
-        }
-        int served = connection.served();
-        if (pools.size() == 1 || connections.size() < pace.connections() || served == 0) {
-            return false;
-        }
-        int share = pace.connections() / pools.size();
-        if (pool.connections() <= share) {
-            return false;
-        }
-        for (PoolShare other : pools.all()) {
-            boolean now = served >= MESSAGES_BEFORE_YIELDING
-                    || (other.urgent() && !pool.urgent());
-            // one without any is handed this one, when it can use it
-            if (now && other != pool && !other.ready().isEmpty()
-                    && other.connections() < Math.max(1, share)
-                    && (other.connections() > 0 || !other.choice().suits(connection.source()))
-                    && other.choice().couldOpen(connection.source())) {
-                return true;
-            }
-        }
-        return false;
-    }
-
-    /** Whether its source may send nothing, or nothing of this, or has too many connections. */
-    private boolean outOfBounds(Connection connection) {
-        return connection.path().stopped() || connection.path().tooMany()
-                || (paths.warmsUp() && !connection.pool().choice().allows(connection.source()));
-    }
-
     void established(Connection connection) {
         connection.pool().opening(-1);
         proven.add(connection);
@@ -232,7 +184,7 @@ final class Dispatcher {
         if (connection.session().messages() > 0) {
             pace.works();
         }
-        if (mustGo(connection) || (connection.path().wanted()
+        if (stopping || way.mustGo(connection) || (connection.path().wanted()
                 && connection.pool().ready().isEmpty())) {
             loop.execute(connection::drain);
         } else {
@@ -578,7 +530,7 @@ final class Dispatcher {
         int unclaimed = pool.ready().size() - pool.opening();
         while (unclaimed-- > 0 && !pool.ready().isEmpty() && !parked) {
             if (pool.idle().isEmpty() && !mayOpen() && !waits(pool) && !pools.borrow(pool)) {
-                closeIdleOfOthers(pool);
+                way.closeIdleOfOthers(pool);
                 return;
             }
             SourceWheel.Turn turn = pool.turn(closed);
@@ -720,29 +672,13 @@ final class Dispatcher {
     void measuresChanged() {
         for (PoolShare pool : pools.all()) {
             for (Connection idle : List.copyOf(pool.idle())) {
-                if (outOfBounds(idle)) {
+                if (way.outOfBounds(idle)) {
                     pool.idle().remove(idle);
                     idle.drain();
                 }
             }
         }
         pumpSoon();
-    }
-
-    /**
-     * The site's connections are all taken: one that another pool does not use makes room. One that
-     * would do for this pool, too, is about to be used by the other.
-     */
-    private void closeIdleOfOthers(PoolShare pool) {
-        for (PoolShare other : pools.all()) {
-            for (Connection idle : other == pool ? List.<Connection>of() : other.idle()) {
-                if (!pool.choice().mayUse(idle.source())) {
-                    other.idle().remove(idle);
-                    idle.drain();
-                    return;
-                }
-            }
-        }
     }
 
     private void nothingReachable(PoolShare pool) {

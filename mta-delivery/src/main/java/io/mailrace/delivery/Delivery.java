@@ -93,7 +93,7 @@ public final class Delivery {
         DeliveryMeters meters = new DeliveryMeters(metrics);
         Egress egress = Egress.of(config, time);
         watch = new SourceWatch(egress.sources().values(), SourceWatch.Machine.real(),
-                reason -> unpark(reason::equals));
+                reason -> DeliveryParts.unpark(spool, reason::equals));
         int threads = config.delivery().signingThreads() > 0
                 ? config.delivery().signingThreads()
                 : Runtime.getRuntime().availableProcessors();
@@ -358,17 +358,8 @@ public final class Delivery {
         return sites.keySet().stream().anyMatch(site -> SitePaths.nameOf(site).equals(name));
     }
 
-    /** What was parked for such a reason goes on. */
-    private void unpark(Predicate<String> why) {
-        for (QueueStatus status : spool.queues().statuses()) {
-            if (status.parkedUntilEpochMillis() > 0 && why.test(status.parkedWhy())) {
-                spool.queues().find(status.key()).ifPresent(queue -> queue.park(0, ""));
-            }
-        }
-    }
-
     private void warmupChanged() {
-        unpark(Warmup::isWhy);
+        DeliveryParts.unpark(spool, Warmup::isWhy);
         tell(Dispatcher::warmupChanged);
     }
 

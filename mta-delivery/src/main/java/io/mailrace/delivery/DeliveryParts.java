@@ -5,10 +5,12 @@ import io.mailrace.core.TimeSource;
 import io.mailrace.queue.Envelope;
 import io.mailrace.queue.MailQueue;
 import io.mailrace.queue.QueueKey;
+import io.mailrace.queue.QueueStatus;
 import io.mailrace.queue.Spool;
 import java.util.List;
 import java.util.function.BiConsumer;
 import java.util.function.Consumer;
+import java.util.function.Predicate;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -43,6 +45,15 @@ record DeliveryParts(DeliveryConfig config, Spool spool, TimeSource time, Delive
         queue.parkUntried(time.epochMillis() + millis, why);
         if (!armed(queue)) {
             reroute.accept(queue);
+        }
+    }
+
+    /** Queues parked for such a reason go on; looks through all of them. Any thread. */
+    static void unpark(Spool spool, Predicate<String> why) {
+        for (QueueStatus status : spool.queues().statuses()) {
+            if (status.parkedUntilEpochMillis() > 0 && why.test(status.parkedWhy())) {
+                spool.queues().find(status.key()).ifPresent(queue -> queue.park(0, ""));
+            }
         }
     }
 

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.mailrace.delivery;
 
-import io.mailrace.queue.MailQueue;
-import io.mailrace.queue.MailQueues;
-import io.mailrace.queue.QueueStatus;
 import io.mailrace.queue.Spool;
 import io.netty.channel.EventLoopGroup;
 import java.time.Duration;
@@ -75,16 +72,10 @@ final class FreedCaps implements AutoCloseable {
                 room.put(name, cap.room());
             }
         }
-        MailQueues queues = spool.queues();
-        for (QueueStatus status : queues.statuses()) {
-            String why = status.parkedWhy();
-            Long left = status.parkedUntilEpochMillis() > 0
-                    ? room.computeIfPresent(why, (name, count) -> count - 1)
-                    : null;
-            if (left != null && left >= 0) {
-                queues.find(status.key()).ifPresent(FreedCaps::unpark);
-            }
-        }
+        DeliveryParts.unpark(spool, why -> {
+            Long left = room.computeIfPresent(why, (name, count) -> count - 1);
+            return left != null && left >= 0;
+        });
         room.forEach((name, left) -> {
             if (left < 0) {
                 caps.putIfAbsent(name, looked.get(name));
@@ -93,10 +84,6 @@ final class FreedCaps implements AutoCloseable {
         if (!caps.isEmpty()) {
             look(again, further);
         }
-    }
-
-    private static void unpark(MailQueue queue) {
-        queue.park(0, "");
     }
 
     /** Looks no more. */

@@ -4,7 +4,6 @@ package io.mailrace.delivery;
 import io.mailrace.core.Ascii;
 import io.mailrace.core.MailAddress;
 import io.mailrace.queue.CommitListener;
-import io.mailrace.queue.QueueStatus;
 import io.mailrace.queue.Selection;
 import io.mailrace.queue.SetAction;
 import io.mailrace.queue.Spool;
@@ -172,12 +171,7 @@ public final class ShapingControl {
     }
 
     private void release(Measure ended) {
-        String sentence = Measures.sentence(ended);
-        for (QueueStatus status : spool.queues().statuses()) {
-            if (status.parkedUntilEpochMillis() > 0 && status.parkedWhy().equals(sentence)) {
-                spool.queues().find(status.key()).ifPresent(queue -> queue.park(0, ""));
-            }
-        }
+        DeliveryParts.unpark(spool, Measures.sentence(ended)::equals);
         if (ended.subject().kind() == Subject.Kind.SIGNING_DOMAIN) {
             spool.operations().start(Selection.ofAuthor(ended.subject().name()),
                     new SetAction.RetryNow(), "end of measure " + ended.id());

@@ -16,6 +16,8 @@ import java.util.Optional;
 public record SmtpReply(int code, Optional<EnhancedStatus> status, List<String> lines) {
     public static final int MAX_LINES = 200;
     public static final int MAX_LINE = 1000;
+    /** Of the text of a long reply no more characters are kept, a line end counted as one. */
+    public static final int MAX_TEXT = 2000;
 
     public SmtpReply {
         if (code < 200 || code > 599) {

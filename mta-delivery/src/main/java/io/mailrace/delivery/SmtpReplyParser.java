@@ -11,7 +11,9 @@ import java.util.Optional;
 /**
  * Bytes of a peer, cut anywhere, to replies (RFC 5321 4.2). Lines end in LF, with or without CR.
  * Confined to its event loop. Bounds: {@value #MAX_LINE} bytes a line, {@value #MAX_LINES} lines,
- * {@value #MAX_REPLY} bytes a reply; what exceeds them, or is no reply, breaks it for good.
+ * {@value #MAX_REPLY} bytes a reply; what exceeds them, or is no reply, breaks it for good. Of a
+ * long reply no more text is kept than the spool keeps ({@link SmtpReply#MAX_TEXT}), for an attempt
+ * holds one for each recipient; only what EHLO lists is kept whole.
  */
 final class SmtpReplyParser {
     static final int MAX_LINE = 2048;
@@ -22,13 +24,15 @@ final class SmtpReplyParser {
     private final byte[] line = new byte[MAX_LINE];
     private int length;
     private int replyBytes;
+    private int replyLines;
+    private int textKept;
     private int code;
     private Optional<EnhancedStatus> status = Optional.empty();
     private final List<String> lines = new ArrayList<>(2);
     private boolean ehlo;
     private String broken = "";
 
-    /** More lines are allowed in the reply to EHLO. */
+    /** In the reply to EHLO more lines are allowed, and all are kept. */
     void expectEhlo(boolean expected) {
         ehlo = expected;
     }
@@ -94,11 +98,12 @@ final class SmtpReplyParser {
             return;
         }
         code = here;
-        if (lines.size() >= (ehlo ? MAX_LINES : MAX_LINES_USUAL)) {
+        if (replyLines >= (ehlo ? MAX_LINES : MAX_LINES_USUAL)) {
             broken = "a reply has too many lines";
             return;
         }
-        lines.add(textOf(end));
+        replyLines++;
+        keep(textOf(end));
         if (end > 3 && line[3] == '-') {
             return;
         }
@@ -106,6 +111,20 @@ final class SmtpReplyParser {
         lines.clear();
         status = Optional.empty();
         replyBytes = 0;
+        replyLines = 0;
+        textKept = 0;
+    }
+
+    /** The first line of a reply always finds room, so lines is empty outside of replies only. */
+    private void keep(String text) {
+        int room = ehlo && code == 250
+                ? SmtpReply.MAX_LINE
+                : Math.min(SmtpReply.MAX_LINE, SmtpReply.MAX_TEXT - textKept);
+        if (room > 0) {
+            String kept = text.length() > room ? text.substring(0, room) : text;
+            lines.add(kept);
+            textKept += kept.length() + 1;
+        }
     }
 
     private int codeOf(int end) {

@@ -71,6 +71,37 @@ class SmtpReplyParserTest {
         assertThat(feed(("250-" + "x".repeat(2000) + "\r\n").repeat(40))).isFalse();
     }
 
+    /** As many of these are held as an attempt has recipients. */
+    @Test
+    void feed_longRefusal_itsBeginningIsKept() {
+        String line = "x".repeat(600) + "\r\n";
+        assertThat(feed(("450-" + line).repeat(99) + "450 4.2.0 " + line)).isTrue();
+        SmtpReply cut = replies.getFirst();
+        assertThat(cut.code()).isEqualTo(450);
+        assertThat(cut.status().orElseThrow()).as("of a line not kept").hasToString("4.2.0");
+        assertThat(cut.text()).hasSizeGreaterThan(1990).hasSizeLessThanOrEqualTo(2000);
+        assertThat(cut.lines()).hasSize(4).startsWith("x".repeat(600));
+        assertThat(parser.insideReply()).isFalse();
+        assertThat(feed("250 2.1.5 fine\r\n")).isTrue();
+        assertThat(replies.getLast().text()).isEqualTo("fine");
+        assertThat(feed(("450-" + line).repeat(100))).isTrue();
+        assertThat(parser.insideReply()).isTrue();
+        assertThat(feed("450 " + line)).as("lines not kept count too").isFalse();
+        assertThat(parser.broken()).contains("too many lines");
+    }
+
+    @Test
+    void feed_longEhloReply_isKeptWhole() {
+        parser.expectEhlo(true);
+        String line = "x".repeat(600) + "\r\n";
+        assertThat(feed(("250-" + line).repeat(99) + "250 SIZE\r\n")).isTrue();
+        assertThat(replies.getFirst().lines()).hasSize(100).contains("x".repeat(600))
+                .endsWith("SIZE");
+        assertThat(feed(("550-" + line).repeat(99) + "550 no\r\n")).isTrue();
+        assertThat(replies.getLast().text()).as("a refusal lists nothing")
+                .hasSizeLessThanOrEqualTo(2000);
+    }
+
     @Test
     void feed_controlCharacters_areCleaned() {
         assertThat(feed("550 a\u001b[31mb\u00e4c\r\n")).isTrue();

@@ -7,10 +7,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
-/** Replies inside records; of a longer one the first {@value #MAX_TEXT} characters are kept. */
+/** Replies inside records; of a longer one {@link SmtpReply#MAX_TEXT} characters are kept. */
 final class ReplyCodec {
-    static final int MAX_TEXT = 2000;
-
     private ReplyCodec() {}
 
     static void write(RecordWriter out, SmtpReply reply) {
@@ -29,7 +27,7 @@ final class ReplyCodec {
     }
 
     private static List<String> kept(List<String> lines) {
-        int left = MAX_TEXT;
+        int left = SmtpReply.MAX_TEXT;
         for (String line : lines) {
             left -= line.length() + 1;
         }
@@ -37,7 +35,7 @@ final class ReplyCodec {
             return lines;
         }
         List<String> kept = new ArrayList<>();
-        left = MAX_TEXT;
+        left = SmtpReply.MAX_TEXT;
         for (String line : lines) {
             if (left <= 0) {
                 break;

@@ -211,7 +211,7 @@ class CodecTest {
                 Collections.nCopies(200, "x".repeat(1000)));
         Schedule schedule = new Schedule(1, false, 1, 2, Optional.of(huge));
         byte[] record = schedule.encode();
-        assertThat(record).hasSizeLessThan(ReplyCodec.MAX_TEXT + 100);
+        assertThat(record).hasSizeLessThan(SmtpReply.MAX_TEXT + 100);
         assertThat(Schedule.decode(record).lastReply().orElseThrow().code()).isEqualTo(550);
     }
 

@@ -16,7 +16,8 @@ import java.util.List;
  * thread.
  */
 final class DkimInForce implements MessageSigner, SigningFacts {
-    private record Keys(DkimConfig config, MessageSigner signer, SigningFacts facts) {}
+    private record Keys(DkimConfig config, MessageSigner signer, SigningFacts facts,
+            long generation) {}
 
     private final TimeSource time;
     private volatile Keys keys;
@@ -24,18 +25,18 @@ final class DkimInForce implements MessageSigner, SigningFacts {
     /** Opens the signer; see {@link DkimSigners#open}. */
     DkimInForce(DkimConfig config, TimeSource time) {
         this.time = time;
-        keys = open(config);
+        keys = open(config, 0);
     }
 
-    private Keys open(DkimConfig config) {
-        return new Keys(config, DkimSigners.open(config, time), config.facts());
+    private Keys open(DkimConfig config, long generation) {
+        return new Keys(config, DkimSigners.open(config, time), config.facts(), generation);
     }
 
-    /** Signs with others from now on. The old signer finishes what it is at. */
+    /** Signs with others from now on. The old signer finishes what it is at. One at a time. */
     void replace(DkimConfig config) {
-        MessageSigner before = keys.signer();
-        keys = open(config);
-        before.close();
+        Keys before = keys;
+        keys = open(config, before.generation() + 1);
+        before.signer().close();
     }
 
     DkimConfig config() {
@@ -50,6 +51,11 @@ final class DkimInForce implements MessageSigner, SigningFacts {
     @Override
     public Signature sign(Content content, ContentFacts facts) {
         return keys.signer().sign(content, facts);
+    }
+
+    @Override
+    public long generation() {
+        return keys.generation();
     }
 
     @Override

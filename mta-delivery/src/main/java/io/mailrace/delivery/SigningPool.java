@@ -11,6 +11,7 @@ import io.mailrace.core.SpoolId;
 import io.mailrace.core.TimeSource;
 import io.mailrace.dkim.MessageSigner;
 import io.mailrace.dkim.Signature;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.LinkedHashMap;
@@ -37,12 +38,15 @@ import org.slf4j.LoggerFactory;
  * many as the signer signs together. Bounded: a dispatcher reserves room before it takes
  * envelopes, and is woken when there is room again; at most {@value #PER_THREAD} attempts a thread
  * wait in each lane, so that no lane fills the room of another. Signatures of lately signed
- * contents are kept for their further envelopes, at most {@value #KEPT}. Any thread.
+ * contents are kept for their further envelopes, at most {@value #KEPT}, for a quarter of an hour
+ * and no longer than the keys that made them are in force. Any thread.
  */
 final class SigningPool implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(SigningPool.class);
     private static final int PER_THREAD = 128;
     private static final int KEPT = 4096;
+    /** A signature may be good for an hour only (x=), and its mail still has a way to go. */
+    private static final Duration KEPT_FOR = Duration.ofMinutes(15);
     /** For so many that leave the room somebody who waits is woken, however little there is. */
     private static final int A_TURN = 16;
     /** A group of no more than that is signed within some milliseconds. */
@@ -50,6 +54,13 @@ final class SigningPool implements AutoCloseable {
     private static final long QUICK_BYTES = 256 * 1024;
     private static final SmtpReply NOT_SIGNED = SmtpReply.of(451, "4.7.0",
             "the message could not be signed");
+
+    /**
+     * What a content was signed with.
+     *
+     * @param generation of the signer when that began
+     */
+    private record Known(Signature signature, long generation) {}
 
     /** What one lane has taken of its room, and who waits for more. */
     private record Room(AtomicInteger reserved, AtomicLong released, Queue<Runnable> wishes) {
@@ -132,7 +143,7 @@ final class SigningPool implements AutoCloseable {
     private int quickAtWork;
     /** How often one stopped. Guarded by waiting. */
     private long pauses;
-    private final Cache<SpoolId, Signature> kept;
+    private final Cache<SpoolId, Known> kept;
     private final ExecutorService threads;
 
     SigningPool(MessageSigner signer, int threads, TimeSource time, DeliveryMeters meters) {
@@ -144,7 +155,8 @@ final class SigningPool implements AutoCloseable {
         for (Lane lane : Lane.values()) {
             rooms.put(lane, new Room());
         }
-        kept = Caffeine.newBuilder().maximumSize(KEPT).executor(Runnable::run).build();
+        kept = Caffeine.newBuilder().maximumSize(KEPT).expireAfterWrite(KEPT_FOR)
+                .ticker(time::nanos).executor(Runnable::run).build();
         this.threads = Executors.newFixedThreadPool(threads,
                 Thread.ofPlatform().name("signing-", 0).daemon(true).factory());
     }
@@ -208,11 +220,11 @@ final class SigningPool implements AutoCloseable {
 
     /** Gives it the signature its message got lately; false when there is none. */
     private boolean reuse(Attempt attempt) {
-        Signature known = kept.getIfPresent(attempt.envelope().id());
-        if (known == null) {
+        Known known = kept.getIfPresent(attempt.envelope().id());
+        if (known == null || known.generation() != signer.generation()) {
             return false;
         }
-        attempt.signed(known);
+        attempt.signed(known.signature());
         countFirst(attempt);
         return true;
     }
@@ -357,6 +369,8 @@ final class SigningPool implements AutoCloseable {
         /** Attempts that nothing is known of yet. */
         private final Map<Attempt, Part> open;
         private final Map<SpoolId, Message> messages = new LinkedHashMap<>();
+        /** Before the first is signed: keys replaced since then cost one signature more. */
+        private final long generation = signer.generation();
 
         Signing(Group group) {
             open = group.attempts();
@@ -419,7 +433,8 @@ final class SigningPool implements AutoCloseable {
             public void signed(Signature signature) {
                 if (!signature.signedBy().isEmpty()) {
                     // none is not for ever: keys come with a reload
-                    kept.put(attempts.getFirst().envelope().id(), signature);
+                    kept.put(attempts.getFirst().envelope().id(),
+                            new Known(signature, generation));
                 }
                 for (Attempt attempt : attempts) {
                     attempt.signed(signature);

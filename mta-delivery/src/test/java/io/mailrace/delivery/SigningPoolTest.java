@@ -10,8 +10,10 @@ import io.mailrace.core.MailOptions;
 import io.mailrace.core.Metrics;
 import io.mailrace.core.Recipient;
 import io.mailrace.core.TimeSource;
+import io.mailrace.core.testing.FakeTimeSource;
 import io.mailrace.dkim.Signature;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -32,10 +34,17 @@ class SigningPoolTest {
         final List<String> order = new CopyOnWriteArrayList<>();
         final List<Integer> together = new CopyOnWriteArrayList<>();
         int most = 1;
+        volatile long generation;
+        volatile boolean signs = true;
 
         @Override
         public boolean signs(ContentFacts facts) {
-            return true;
+            return signs;
+        }
+
+        @Override
+        public long generation() {
+            return generation;
         }
 
         @Override
@@ -60,7 +69,7 @@ class SigningPoolTest {
             String text = new String(content.chunk(0), StandardCharsets.US_ASCII);
             order.add(text);
             return text.startsWith("n") ? Signature.NONE
-                    : new Signature(new byte[]{1}, "s1@example.com");
+                    : new Signature(new byte[]{1}, "s" + (generation + 1) + "@example.com");
         }
     }
 
@@ -82,6 +91,13 @@ class SigningPoolTest {
     private static void sign(SigningPool pool, Lane lane, CountDownLatch done) {
         assertThat(pool.reserve(lane, 1)).isEqualTo(1);
         pool.sign(lane, List.of(attempt(lane.word())), Runnable::run, each(done));
+    }
+
+    private static void signOne(SigningPool pool, Attempt attempt) throws InterruptedException {
+        CountDownLatch signed = new CountDownLatch(1);
+        assertThat(pool.reserve(Lane.DEFAULT, 1)).isEqualTo(1);
+        pool.sign(Lane.DEFAULT, List.of(attempt), Runnable::run, each(signed));
+        assertThat(signed.await(DeliveryFixture.PATIENCE_SECONDS, TimeUnit.SECONDS)).isTrue();
     }
 
     private static Consumer<List<Attempt>> each(CountDownLatch signed) {
@@ -386,10 +402,45 @@ class SigningPoolTest {
     void mustSign_wasSignedByNoKey_stillMust() throws Exception {
         signer.goOn.countDown();
         Attempt first = attempt("n");
-        CountDownLatch one = new CountDownLatch(1);
-        pool.sign(Lane.DEFAULT, List.of(first), Runnable::run, each(one));
-        assertThat(one.await(DeliveryFixture.PATIENCE_SECONDS, TimeUnit.SECONDS)).isTrue();
+        signOne(pool, first);
         assertThat(pool.mustSign(TestMail.another(first, 1))).isTrue();
+    }
+
+    /** A key that was wrong, or is in wrong hands, signs nothing once another is in its place. */
+    @Test
+    void mustSign_keysWereReplaced_isSignedByTheNewOrNone() throws Exception {
+        signer.goOn.countDown();
+        Attempt first = attempt("x");
+        signOne(pool, first);
+        assertThat(first.signature().signedBy()).isEqualTo("s1@example.com");
+        assertThat(pool.mustSign(TestMail.another(first, 1))).isFalse();
+        signer.generation = 1;
+        Attempt second = TestMail.another(first, 2);
+        assertThat(pool.mustSign(second)).isTrue();
+        signOne(pool, second);
+        assertThat(second.signature().signedBy()).isEqualTo("s2@example.com");
+        assertThat(pool.mustSign(TestMail.another(first, 3))).isFalse();
+        signer.generation = 2;
+        signer.signs = false;
+        Attempt third = TestMail.another(first, 4);
+        assertThat(pool.mustSign(third)).isFalse();
+        assertThat(third.signature()).isEqualTo(Signature.NONE);
+    }
+
+    /** Else one with an x= would be used beyond it. */
+    @Test
+    void mustSign_wasSignedAWhileAgo_isSignedAnew() throws Exception {
+        signer.goOn.countDown();
+        FakeTimeSource time = new FakeTimeSource();
+        try (SigningPool one = new SigningPool(signer, 1, time,
+                new DeliveryMeters(new Metrics()))) {
+            Attempt first = attempt("x");
+            signOne(one, first);
+            time.advance(Duration.ofMinutes(14));
+            assertThat(one.mustSign(TestMail.another(first, 1))).isFalse();
+            time.advance(Duration.ofMinutes(1));
+            assertThat(one.mustSign(TestMail.another(first, 2))).isTrue();
+        }
     }
 
     @Test

@@ -23,6 +23,14 @@ public interface MessageSigner extends AutoCloseable {
      */
     Signature sign(Content content, ContentFacts facts);
 
+    /**
+     * Another number whenever other keys, or the same in another way, sign from now on: what was
+     * signed before is not to be used again. Read it before signing.
+     */
+    default long generation() {
+        return 0;
+    }
+
     /** How many messages {@link #signAll} signs at the least cost for each; at least 1. */
     default int together() {
         return 1;

@@ -23,6 +23,7 @@ final class DeliveryMeters {
     private final LongAdder tlsFailures;
     private final LongAdder signings;
     private final LongAdder signingNanos;
+    private final LongAdder unsigned;
     private final LongAdder parked;
     private final LongAdder errors;
     private final LongAdder unsettled;
@@ -46,6 +47,8 @@ final class DeliveryMeters {
         signings = metrics.counter("delivery_signings_total", "Messages signed");
         signingNanos = metrics.counter("delivery_signing_nanos_total",
                 "Time spent signing, all threads together");
+        unsigned = metrics.counter("delivery_unsigned_total",
+                "Messages that no key could sign for what their header is; logged now and then");
         parked = metrics.counter("delivery_sites_parked_total",
                 "Times no host of a site could be used");
         errors = metrics.counter("delivery_errors_total", "Unforeseen errors; each is logged");
@@ -103,6 +106,10 @@ final class DeliveryMeters {
     void signed(int messages, long nanos) {
         signings.add(messages);
         signingNanos.add(nanos);
+    }
+
+    void unsigned() {
+        unsigned.increment();
     }
 
     void parked() {

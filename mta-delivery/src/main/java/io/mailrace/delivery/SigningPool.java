@@ -52,6 +52,7 @@ final class SigningPool implements AutoCloseable {
     /** A group of no more than that is signed within some milliseconds. */
     private static final int QUICK_ATTEMPTS = 16;
     private static final long QUICK_BYTES = 256 * 1024;
+    private static final long TELL_EVERY_NANOS = Duration.ofMinutes(1).toNanos();
     private static final SmtpReply NOT_SIGNED = SmtpReply.of(451, "4.7.0",
             "the message could not be signed");
 
@@ -144,6 +145,7 @@ final class SigningPool implements AutoCloseable {
     /** How often one stopped. Guarded by waiting. */
     private long pauses;
     private final Cache<SpoolId, Known> kept;
+    private final AtomicLong unsignedToldNanos;
     private final ExecutorService threads;
 
     SigningPool(MessageSigner signer, int threads, TimeSource time, DeliveryMeters meters) {
@@ -157,6 +159,7 @@ final class SigningPool implements AutoCloseable {
         }
         kept = Caffeine.newBuilder().maximumSize(KEPT).expireAfterWrite(KEPT_FOR)
                 .ticker(time::nanos).executor(Runnable::run).build();
+        unsignedToldNanos = new AtomicLong(time.nanos() - TELL_EVERY_NANOS);
         this.threads = Executors.newFixedThreadPool(threads,
                 Thread.ofPlatform().name("signing-", 0).daemon(true).factory());
     }
@@ -364,6 +367,17 @@ final class SigningPool implements AutoCloseable {
         }
     }
 
+    /** No key can sign it, now or later: counted, and told once a minute, for it may be many. */
+    private void leavesUnsigned(SpoolId id, ContentFacts facts) {
+        meters.unsigned();
+        long now = time.nanos();
+        long last = unsignedToldNanos.get();
+        if (now - last >= TELL_EVERY_NANOS && unsignedToldNanos.compareAndSet(last, now)) {
+            LOG.warn("leaves unsigned though there is a key id={} domain={} why=\"{}\"", id,
+                    facts.fromDomain(), "header over 1 MB, without From or malformed at its start");
+        }
+    }
+
     /** The signing of one group by one thread. */
     private final class Signing {
         /** Attempts that nothing is known of yet. */
@@ -435,6 +449,8 @@ final class SigningPool implements AutoCloseable {
                     // none is not for ever: keys come with a reload
                     kept.put(attempts.getFirst().envelope().id(),
                             new Known(signature, generation));
+                } else if (signer.signs(facts())) {
+                    leavesUnsigned(attempts.getFirst().envelope().id(), facts());
                 }
                 for (Attempt attempt : attempts) {
                     attempt.signed(signature);

@@ -74,8 +74,9 @@ class SigningPoolTest {
     }
 
     private final GatedSigner signer = new GatedSigner();
+    private final Metrics metrics = new Metrics();
     private final SigningPool pool = new SigningPool(signer, 1, TimeSource.system(),
-            new DeliveryMeters(new Metrics()));
+            new DeliveryMeters(metrics));
     private final CountDownLatch done = new CountDownLatch(ROOM + 1);
 
     @AfterEach
@@ -441,6 +442,21 @@ class SigningPoolTest {
             time.advance(Duration.ofMinutes(1));
             assertThat(one.mustSign(TestMail.another(first, 2))).isTrue();
         }
+    }
+
+    @Test
+    void sign_cannotBeSignedThoughThereIsAKey_isCounted() throws Exception {
+        signer.goOn.countDown();
+        signOne(pool, attempt("x"));
+        assertThat(metrics.snapshot()).containsEntry("delivery_unsigned_total", 0L);
+        Attempt none = attempt("n");
+        signOne(pool, none);
+        assertThat(none.whyUnsigned()).as("no key would do better").isEmpty();
+        assertThat(metrics.snapshot()).containsEntry("delivery_unsigned_total", 1L);
+        signer.signs = false;
+        signOne(pool, attempt("n"));
+        assertThat(metrics.snapshot()).as("the key is gone").containsEntry(
+                "delivery_unsigned_total", 1L);
     }
 
     @Test

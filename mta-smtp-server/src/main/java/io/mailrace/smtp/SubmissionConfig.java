@@ -19,6 +19,8 @@ public record SubmissionConfig(long maxSize, int maxRecipients, boolean addMissi
         long maxHeader, int maxReceived, int maxErrors, int maxJunk,
         Duration idleTimeout, Duration handshakeTimeout, long minRate, int maxConnections,
         int maxConnectionsPerAddress) {
+    /** A header over 1 MB is not signed, and fields of our own are still to come. */
+    private static final long MOST_HEADER = 768L << 10;
     /** Only stands in after a problem was noted: never used by a running server. */
     static final SubmissionConfig STAND_IN = new SubmissionConfig(1024, 1, true, false, false,
             Set.of(), 1024, 1, 1, 1, Duration.ofSeconds(1), Duration.ofSeconds(1), 0, 1, 1);
@@ -50,7 +52,7 @@ public record SubmissionConfig(long maxSize, int maxRecipients, boolean addMissi
         boolean refuseLongLines = s.flag("refuse-long-lines");
         boolean binarymime = s.flag("binarymime");
         List<ControlField> controls = s.choices("control-headers", ControlField.class);
-        long maxHeader = s.bytes("max-header", 1024, 16L << 20);
+        long maxHeader = s.bytes("max-header", 1024, MOST_HEADER);
         int maxReceived = s.integer("max-received", 1, 1000);
         int maxErrors = s.integer("max-errors", 1, 10_000);
         int maxJunk = s.integer("max-junk", 1, 100_000);

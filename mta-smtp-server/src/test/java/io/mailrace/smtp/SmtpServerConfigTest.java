@@ -137,6 +137,7 @@ class SmtpServerConfigTest {
             "submission.max-recipients = 0          | must be 1 to 10000",
             "submission.max-size = 1                | must be 1024 bytes to",
             "submission.max-connections = 10        | must not be larger than max-connections",
+            "submission.max-header = 2m             | must be 1024 bytes to 786432 bytes",
             "submission { max-size = 2k, max-header = 4k } | max-header must not be larger",
             "pressure { slow-at = 90, refuse-at = 90 } | slow-at must be smaller",
             "pressure.max-handshakes = -1           | must be 0 to",

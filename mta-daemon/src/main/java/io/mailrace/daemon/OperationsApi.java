@@ -62,9 +62,10 @@ final class OperationsApi {
                 return Answer.text(400, "say what is meant, or all=true for every message");
             }
             if (action instanceof SetAction.RetryNow) {
-                sites.wake(selection.where());
+                sites.wake(selection::meansAllOf);
             }
-            long number = spool.operations().start(selection, action, "operator");
+            long number = spool.operations().start(selection, action, "operator",
+                    found -> sites.wake(found::contains));
             return Answer.json(200, Json.page(json -> {
                 json.writeStartObject();
                 json.writeNumberProperty("operation", number);

@@ -20,6 +20,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -83,6 +84,26 @@ class AdminChangesTest {
         assertThat(sites.woken).hasSize(1);
         assertThat(sites.woken.getFirst().test(GMAIL)).isTrue();
         assertThat(sites.woken.getFirst().test(OTHER)).isFalse();
+    }
+
+    @Test
+    void retry_byDomain_wakesThatDomainsSitesOnly() throws IOException {
+        assertThat(post("?action=retry&domain=gmail.test").status()).isEqualTo(200);
+        assertThat(sites.woken).hasSize(1);
+        assertThat(sites.woken.getFirst().test(GMAIL)).isTrue();
+        assertThat(sites.woken.getFirst().test(OTHER)).isFalse();
+    }
+
+    /** Which queues have mail of that age is known once they were looked through. */
+    @ParameterizedTest
+    @CsvSource({"id=0000000000001", "tag=news", "author=a.test", "older-than=1h"})
+    void retry_byWhatTheQueueDoesNotSay_wakesTheSitesOfQueuesFound(String which)
+            throws IOException {
+        assertThat(post("?action=retry&" + which).status()).isEqualTo(200);
+        assertThat(sites.woken).noneMatch(woken -> woken.test(GMAIL) || woken.test(OTHER));
+        spool.operations.asked.getFirst().found().accept(Set.of(GMAIL));
+        assertThat(sites.woken.getLast().test(GMAIL)).isTrue();
+        assertThat(sites.woken.getLast().test(OTHER)).isFalse();
     }
 
     @Test

@@ -52,6 +52,12 @@ public record Selection(Optional<Lane> lane, String tenant, String domain, Strin
                 && where.test(key);
     }
 
+    /** Whether every envelope of that queue is meant, whatever it is. Any thread. */
+    public boolean meansAllOf(QueueKey key) {
+        return id.isEmpty() && olderThan.isZero() && youngerThan.isZero() && !needsEnvelope(key)
+                && mayMean(key);
+    }
+
     /** Whether the envelope itself must be read to decide, its queue and times being right. */
     boolean needsEnvelope(QueueKey key) {
         return !tag.isEmpty() || !author.isEmpty() || (!domain.isEmpty() && key.toSmartHost());

@@ -2,6 +2,8 @@
 package io.mailrace.queue;
 
 import java.util.List;
+import java.util.Set;
+import java.util.function.Consumer;
 
 /**
  * Operators' changes to many envelopes: each is one walk over the queues concerned, in pages, while
@@ -33,10 +35,18 @@ public interface SetOperations {
      * Has an operation done.
      *
      * @param who for the journal
+     * @param found of {@link SetAction.RetryNow}: hears once, at the end of the walk and before
+     *     they are unparked, of the queues that had some of the mail meant, unless there is none;
+     *     not of those of which all was meant. On {@code spool-operations}; must not block
      * @return its number
      * @throws IllegalStateException when too many wait
      */
-    long start(Selection selection, SetAction action, String who);
+    long start(Selection selection, SetAction action, String who, Consumer<Set<QueueKey>> found);
+
+    /** As above, when nobody wants to hear. */
+    default long start(Selection selection, SetAction action, String who) {
+        return start(selection, action, who, queues -> {});
+    }
 
     /** The newest operations since the start, newest first; at most a hundred. */
     List<Status> statuses();

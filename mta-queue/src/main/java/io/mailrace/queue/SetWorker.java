@@ -6,10 +6,14 @@ import io.mailrace.core.TimeSource;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -31,6 +35,9 @@ final class SetWorker implements SetOperations, AutoCloseable {
         final String who;
         final Selection selection;
         final SetAction action;
+        final Consumer<Set<QueueKey>> found;
+        /** Queues a retry lets go on at its end. Confined to {@code spool-operations}. */
+        final Map<QueueKey, QueueState> goOn = new HashMap<>();
         State state = State.WAITING;
         long startedEpochMillis;
         long endedEpochMillis;
@@ -40,11 +47,13 @@ final class SetWorker implements SetOperations, AutoCloseable {
         String why = "";
         volatile boolean cancelled;
 
-        Job(long number, String who, Selection selection, SetAction action) {
+        Job(long number, String who, Selection selection, SetAction action,
+                Consumer<Set<QueueKey>> found) {
             this.number = number;
             this.who = who;
             this.selection = selection;
             this.action = action;
+            this.found = found;
         }
     }
 
@@ -77,14 +86,15 @@ final class SetWorker implements SetOperations, AutoCloseable {
     }
 
     @Override
-    public synchronized long start(Selection selection, SetAction action, String who) {
+    public synchronized long start(Selection selection, SetAction action, String who,
+            Consumer<Set<QueueKey>> found) {
         long waiting = jobs.stream().filter(job -> job.state == State.WAITING).count();
         if (closing || waiting >= MAX_WAITING) {
             throw new IllegalStateException(closing
                     ? "the spool is closing"
                     : MAX_WAITING + " operations wait already");
         }
-        Job job = new Job(++newest, who, selection, action);
+        Job job = new Job(++newest, who, selection, action, found);
         jobs.addFirst(job);
         while (jobs.size() > REMEMBERED) {
             jobs.removeLast();
@@ -126,6 +136,7 @@ final class SetWorker implements SetOperations, AutoCloseable {
                 throw new SpoolException("changes made before still wait for the disk");
             }
             walk(job);
+            goOn(job);
             if (!slots.settled()) {
                 throw new SpoolException("the disk takes no writes");
             }
@@ -180,11 +191,21 @@ final class SetWorker implements SetOperations, AutoCloseable {
                 }
                 case SetAction.RetryNow retry -> {
                     waiting(job, queue, now);
-                    queue.park(0, "");
+                    if (job.selection.meansAllOf(queue.key())) {
+                        queue.park(0, "");
+                    }
                 }
                 case SetAction.Hold hold -> waiting(job, queue, now);
                 case SetAction.Rebind rebind -> waiting(job, queue, now);
             }
+        }
+    }
+
+    /** Lets queues go on that had some of the mail; all at once, so one look wakes the sites. */
+    private static void goOn(Job job) {
+        if (!job.goOn.isEmpty()) {
+            job.found.accept(Set.copyOf(job.goOn.keySet()));
+            job.goOn.values().forEach(queue -> queue.park(0, ""));
         }
     }
 
@@ -202,7 +223,11 @@ final class SetWorker implements SetOperations, AutoCloseable {
             throws InterruptedException {
         looked(job);
         Schedule schedule = loader.schedule(queue, row);
-        if (schedule == null || !change.applies(job.action, queue, row.place(), now)
+        boolean applies = change.applies(job.action, queue, row.place(), now);
+        // Mail that is due already is not changed, but its queue may be parked.
+        boolean tells = job.action instanceof SetAction.RetryNow
+                && !job.goOn.containsKey(queue.key()) && !job.selection.meansAllOf(queue.key());
+        if (schedule == null || !(applies || tells)
                 || !job.selection.means(row.place().id(), schedule.sinceEpochMillis(), now)) {
             return;
         }
@@ -213,6 +238,12 @@ final class SetWorker implements SetOperations, AutoCloseable {
             return;
         }
         if (change.waitsForRelease(job.action, job.selection, entry.envelope(), now)) {
+            return;
+        }
+        if (tells) {
+            job.goOn.put(queue.key(), queue);
+        }
+        if (!applies) {
             return;
         }
         if (!queue.claim(row.place())) {

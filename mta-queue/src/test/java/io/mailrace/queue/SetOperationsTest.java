@@ -26,8 +26,10 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.UnaryOperator;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -165,6 +167,48 @@ class SetOperationsTest {
             assertThat(changes(fixture, id)).hasSize(2);
             assertThat(fixture.spool.queues().waiting()).isZero();
         }
+    }
+
+    /** One queue has the mail, due already; the others have what is not meant, and wait on. */
+    @Test
+    void retryNow_ofSomeMail_unparksTheQueuesThatHaveIt() {
+        try (SpoolFixture fixture = new SpoolFixture(directory)) {
+            fixture.accept(message("old"), "a@two.test");
+            fixture.time.advance(Duration.ofHours(2));
+            SpoolId id = fixture.accept(message("one"), "a@one.test");
+            Selection all = Selection.ALL;
+            Selection byId = new Selection(Optional.empty(), "", "", "", "", "", Optional.of(id),
+                    Duration.ZERO, Duration.ZERO, all.where(), "");
+            Selection byAge = new Selection(Optional.empty(), "", "", "", "", "",
+                    Optional.empty(), Duration.ZERO, Duration.ofHours(1), all.where(), "");
+            Selection byTag = new Selection(Optional.empty(), "", "", "", "none", "",
+                    Optional.empty(), Duration.ZERO, Duration.ZERO, all.where(), "");
+            Set<QueueKey> one = Set.of(SpoolFixture.key("one.test"));
+            assertThat(retryParked(fixture, byId)).isEqualTo(one);
+            assertThat(retryParked(fixture, byAge)).isEqualTo(one);
+            assertThat(retryParked(fixture, byTag)).isEmpty();
+            assertThat(retryParked(fixture, domain("one.test"))).isEqualTo(one);
+            assertThat(retryParked(fixture, all)).hasSize(2);
+        }
+    }
+
+    /** Parks all queues and says which of them a retry lets go on; its caller heard the same. */
+    private static Set<QueueKey> retryParked(SpoolFixture fixture, Selection selection) {
+        List<QueueKey> queues = fixture.spool.queues().statuses().stream().map(QueueStatus::key)
+                .toList();
+        queues.forEach(key -> fixture.spool.queues().find(key).orElseThrow()
+                .park(fixture.time.epochMillis() + 3_600_000, "tests"));
+        Set<QueueKey> heard = ConcurrentHashMap.newKeySet();
+        long number = fixture.spool.operations().start(selection, new SetAction.RetryNow(),
+                "tester", heard::addAll);
+        await(() -> status(fixture, number).endedEpochMillis() != 0);
+        assertThat(status(fixture, number).state()).isEqualTo(State.DONE);
+        Set<QueueKey> goOn = fixture.spool.queues().statuses().stream()
+                .filter(status -> status.parkedUntilEpochMillis() == 0).map(QueueStatus::key)
+                .collect(Collectors.toSet());
+        queues.stream().filter(selection::meansAllOf).forEach(heard::add);
+        assertThat(heard).isEqualTo(goOn);
+        return goOn;
     }
 
     @Test

@@ -13,12 +13,15 @@ import io.netty.handler.codec.http.HttpRequest;
 import io.netty.handler.codec.http.HttpResponseStatus;
 import io.netty.handler.codec.http.HttpUtil;
 import io.netty.handler.codec.http.HttpVersion;
-import io.netty.handler.timeout.ReadTimeoutHandler;
+import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Executor;
+import java.util.concurrent.Future;
 import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -33,12 +36,39 @@ final class AdminHandler extends SimpleChannelInboundHandler<HttpObject> {
     private final Executor workers;
     /** Which names a Host header may carry; none on the unix socket: everything may be asked. */
     private final Optional<Predicate<String>> hosts;
+    private final Duration requestLimit;
+    private @Nullable Future<?> deadline;
     private boolean asked;
 
-    AdminHandler(AdminApi api, Executor workers, Optional<Predicate<String>> hosts) {
+    /** @param requestLimit how long the request may take, however its bytes come */
+    AdminHandler(AdminApi api, Executor workers, Optional<Predicate<String>> hosts,
+            Duration requestLimit) {
         this.api = api;
         this.workers = workers;
         this.hosts = hosts;
+        this.requestLimit = requestLimit;
+    }
+
+    @Override
+    public void handlerAdded(ChannelHandlerContext ctx) {
+        deadline = ctx.executor().schedule(() -> {
+            LOG.debug("admin connection closed why=\"no request within {} ms\"",
+                    requestLimit.toMillis());
+            ctx.close();
+        }, requestLimit.toMillis(), TimeUnit.MILLISECONDS);
+    }
+
+    @Override
+    public void handlerRemoved(ChannelHandlerContext ctx) {
+        endDeadline();
+    }
+
+    private void endDeadline() {
+        Future<?> running = deadline;
+        if (running != null) {
+            running.cancel(false);
+            deadline = null;
+        }
     }
 
     @Override
@@ -46,10 +76,10 @@ final class AdminHandler extends SimpleChannelInboundHandler<HttpObject> {
         if (!(part instanceof HttpRequest request) || asked) {
             return;
         }
-        // one request: what follows on the connection is not read, so silence is in order
+        // one request: what follows on the connection is not read
         asked = true;
         ctx.channel().config().setAutoRead(false);
-        ctx.pipeline().remove(ReadTimeoutHandler.class);
+        endDeadline();
         if (!request.decoderResult().isSuccess()) {
             answer(ctx, AdminApi.Answer.text(400, "not a request this server reads"));
             return;

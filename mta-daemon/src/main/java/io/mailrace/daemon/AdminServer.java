@@ -15,7 +15,6 @@ import io.netty.channel.socket.nio.NioServerSocketChannel;
 import io.netty.channel.unix.DomainSocketAddress;
 import io.netty.handler.codec.http.HttpDecoderConfig;
 import io.netty.handler.codec.http.HttpServerCodec;
-import io.netty.handler.timeout.ReadTimeoutHandler;
 import io.netty.handler.timeout.WriteTimeoutHandler;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -28,6 +27,7 @@ import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -40,8 +40,9 @@ import org.slf4j.LoggerFactory;
 
 /**
  * HTTP on the unix socket and, when configured, on a TCP address, where nothing can be changed. One
- * request for each connection. Bounds: {@value #MAX_CONNECTIONS} connections, {@value #MAX_HEADER}
- * bytes of header, no body, {@value #IDLE_SECONDS} s of silence, {@value #THREADS} answers at a
+ * request for each connection. Bounds: {@value #MAX_CONNECTIONS} connections on each of the two,
+ * {@value #MAX_HEADER} bytes of header, no body, {@value #REQUEST_SECONDS} s for a request,
+ * {@value #WRITE_SECONDS} s for a client to take what is written, {@value #THREADS} answers at a
  * time and {@value #QUEUE} waiting. Answers are made on threads {@code admin-N}.
  */
 final class AdminServer implements AutoCloseable {
@@ -49,7 +50,8 @@ final class AdminServer implements AutoCloseable {
     private static final int MAX_CONNECTIONS = 64;
     private static final int MAX_LINE = 4096;
     private static final int MAX_HEADER = 8192;
-    private static final int IDLE_SECONDS = 10;
+    private static final int REQUEST_SECONDS = 10;
+    private static final int WRITE_SECONDS = 10;
     private static final int THREADS = 2;
     private static final int QUEUE = 32;
 
@@ -57,16 +59,18 @@ final class AdminServer implements AutoCloseable {
     private final AdminApi api;
     private final IoEventLoopGroup loops;
     private final String hostname;
-    private final AtomicInteger connections = new AtomicInteger();
+    private final Duration requestLimit;
     private final List<Channel> listeners = new ArrayList<>();
     private final ThreadPoolExecutor workers;
     private Optional<InetSocketAddress> address = Optional.empty();
 
-    private AdminServer(AdminConfig config, AdminApi api, IoEventLoopGroup loops, String hostname) {
+    private AdminServer(AdminConfig config, AdminApi api, IoEventLoopGroup loops, String hostname,
+            Duration requestLimit) {
         this.config = config;
         this.api = api;
         this.loops = loops;
         this.hostname = hostname;
+        this.requestLimit = requestLimit;
         AtomicInteger number = new AtomicInteger();
         workers = new ThreadPoolExecutor(THREADS, THREADS, 30, TimeUnit.SECONDS,
                 new ArrayBlockingQueue<>(QUEUE), work -> Thread.ofPlatform().daemon(true)
@@ -81,7 +85,13 @@ final class AdminServer implements AutoCloseable {
      */
     static AdminServer open(AdminConfig config, AdminApi api, IoEventLoopGroup loops,
             String hostname) {
-        AdminServer server = new AdminServer(config, api, loops, hostname);
+        return open(config, api, loops, hostname, Duration.ofSeconds(REQUEST_SECONDS));
+    }
+
+    /** @param requestLimit how long a client may take for its request, from its connection on */
+    static AdminServer open(AdminConfig config, AdminApi api, IoEventLoopGroup loops,
+            String hostname, Duration requestLimit) {
+        AdminServer server = new AdminServer(config, api, loops, hostname, requestLimit);
         try {
             server.listenUnix();
             if (config.bind().isPresent()) {
@@ -165,11 +175,13 @@ final class AdminServer implements AutoCloseable {
 
     private Channel bind(Class<? extends ServerChannel> type, SocketAddress where, boolean all,
             String problem) {
+        // Each address has its own: who holds all those of TCP keeps nobody from the unix socket.
+        AtomicInteger connections = new AtomicInteger();
         ChannelFuture bound = new ServerBootstrap().group(loops).channel(type)
                 .childHandler(new ChannelInitializer<>() {
                     @Override
                     protected void initChannel(Channel channel) {
-                        prepare(channel, all);
+                        prepare(channel, all, connections);
                     }
                 }).bind(where).awaitUninterruptibly();
         if (!bound.isSuccess()) {
@@ -182,7 +194,7 @@ final class AdminServer implements AutoCloseable {
         return bound.channel();
     }
 
-    private void prepare(Channel channel, boolean all) {
+    private void prepare(Channel channel, boolean all, AtomicInteger connections) {
         if (connections.incrementAndGet() > MAX_CONNECTIONS) {
             connections.decrementAndGet();
             channel.close();
@@ -190,11 +202,11 @@ final class AdminServer implements AutoCloseable {
         }
         channel.closeFuture().addListener(closed -> connections.decrementAndGet());
         channel.pipeline().addLast(
-                new ReadTimeoutHandler(IDLE_SECONDS),
-                new WriteTimeoutHandler(IDLE_SECONDS),
+                new WriteTimeoutHandler(WRITE_SECONDS),
                 new HttpServerCodec(new HttpDecoderConfig().setMaxInitialLineLength(MAX_LINE)
                         .setMaxHeaderSize(MAX_HEADER)),
-                new AdminHandler(api, workers, all ? Optional.empty() : Optional.of(this::knows)));
+                new AdminHandler(api, workers, all ? Optional.empty() : Optional.of(this::knows),
+                        requestLimit));
     }
 
     /** Whether a Host header names us: a numeric address cannot be rebound, a name can. */

@@ -8,6 +8,7 @@ import io.mailrace.core.Lane;
 import io.mailrace.core.Metrics;
 import io.mailrace.core.SpoolId;
 import io.mailrace.core.testing.FakeTimeSource;
+import io.mailrace.core.testing.Patience;
 import io.mailrace.queue.QueueKey;
 import io.mailrace.queue.QueueStatus;
 import io.netty.channel.IoEventLoopGroup;
@@ -23,11 +24,14 @@ import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
+import java.nio.ByteBuffer;
 import java.nio.channels.ServerSocketChannel;
+import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -50,6 +54,7 @@ class AdminServerTest {
     private final List<AdminServer> servers = new ArrayList<>();
     private volatile boolean accepting = true;
     private volatile String why = "";
+    private Duration requestLimit = Duration.ofMinutes(10);
 
     private Path socket() {
         return folder.resolve("run/admin.sock");
@@ -67,13 +72,20 @@ class AdminServerTest {
     }
 
     private void open() {
-        servers.add(AdminServer.open(new AdminConfig(socket(),
+        servers.add(AdminServer.open(config(), api(), groups.getLast(), "mta1.example.com",
+                requestLimit));
+    }
+
+    private AdminConfig config() {
+        return new AdminConfig(socket(),
                 Optional.of(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0)),
-                List.of("Metrics.Internal")),
-                new AdminApi(spool, key -> why, new StandInSites(), NoShaping.API,
-                        new IntakeReport(() -> accepting, Optional::empty),
-                        page, time, Optional::empty, () -> stuck),
-                groups.getLast(), "mta1.example.com"));
+                List.of("Metrics.Internal"));
+    }
+
+    private AdminApi api() {
+        return new AdminApi(spool, key -> why, new StandInSites(), NoShaping.API,
+                new IntakeReport(() -> accepting, Optional::empty), page, time, Optional::empty,
+                () -> stuck);
     }
 
     @AfterEach
@@ -284,6 +296,60 @@ class AdminServerTest {
         assertThatThrownBy(this::start).isInstanceOf(StartException.class)
                 .hasMessageContaining(socket() + " exists and is not a socket");
         assertThat(socket()).hasContent("precious");
+    }
+
+    /** As many as there are places, each with the beginning of a request. */
+    private List<SocketChannel> holdAllPlaces() throws IOException {
+        List<SocketChannel> holders = new ArrayList<>();
+        for (int i = 0; i < 64; i++) {
+            SocketChannel one = SocketChannel.open(servers.getLast().address().orElseThrow());
+            holders.add(one);
+            one.configureBlocking(false);
+            one.write(ByteBuffer.wrap(new byte[]{'G'}));
+        }
+        return holders;
+    }
+
+    @Test
+    void tcp_allPlacesHeld_unixSocketAnswers() throws IOException {
+        start();
+        List<SocketChannel> holders = holdAllPlaces();
+        try {
+            assertThatThrownBy(() -> assertThat(tcp("/healthz/live")).isNotEmpty())
+                    .as("no place is left").isInstanceOfAny(IOException.class,
+                            AssertionError.class);
+            assertThat(ask("/healthz/live").status()).isEqualTo(200);
+        } finally {
+            for (SocketChannel one : holders) {
+                one.close();
+            }
+        }
+    }
+
+    @Test
+    void request_byteAfterByteForEver_isEndedAfterItsTime() throws IOException {
+        requestLimit = Duration.ofMillis(300);
+        start();
+        List<SocketChannel> holders = holdAllPlaces();
+        try {
+            for (SocketChannel one : holders) {
+                Patience.await(Duration.ofSeconds(20), () -> endedWhileWriting(one));
+            }
+            assertThat(tcp("/healthz/live")).startsWith("HTTP/1.1 200");
+        } finally {
+            for (SocketChannel one : holders) {
+                one.close();
+            }
+        }
+    }
+
+    private static boolean endedWhileWriting(SocketChannel client) {
+        try {
+            client.write(ByteBuffer.wrap(new byte[]{'E'}));
+            return client.read(ByteBuffer.allocate(1)) < 0;
+        } catch (IOException reset) {
+            return true;
+        }
     }
 
     @Test

@@ -13,9 +13,9 @@ import java.util.Optional;
 import java.util.function.Supplier;
 
 /**
- * What the admin address answers. May read the disk (traces), so it runs on the admin
- * threads, never on an event loop; at most {@value TraceReport#MAX_EVENTS} events or
- * {@value QueueReport#MAX_QUEUES} queues go into one answer.
+ * What the admin address answers. But for {@link #atOnce} it may read the disk (traces), so it
+ * runs on the admin threads, never on an event loop; at most {@value TraceReport#MAX_EVENTS}
+ * events or {@value QueueReport#MAX_QUEUES} queues go into one answer.
  */
 final class AdminApi {
     private static final String TRACE = "/api/v1/trace/";
@@ -98,6 +98,23 @@ final class AdminApi {
         spoolApi = new SpoolApi(spool);
     }
 
+    /**
+     * Whether the daemon lives and takes mail: what is asked just when other answers wait for a
+     * disk or for the DNS. Reads what is in memory and never waits, so any thread; empty for any
+     * other question.
+     */
+    Optional<Answer> atOnce(Question question) {
+        if (question.post()) {
+            return Optional.empty();
+        }
+        return switch (new QueryStringDecoder(question.uri()).rawPath()) {
+            case "/healthz/live" -> Optional.of(health.live());
+            case "/healthz/ready" -> Optional.of(health.ready());
+            default -> Optional.empty();
+        };
+    }
+
+    /** All that is not answered at once. */
     Answer answer(Question question) {
         QueryStringDecoder decoder = new QueryStringDecoder(question.uri());
         String path;
@@ -112,8 +129,6 @@ final class AdminApi {
         Optional<Answer> open = switch (path) {
             case "/metrics" -> Optional.of(Answer.of(MetricsPage.TYPE, metrics.render()));
             case "/healthz" -> Optional.of(health.full());
-            case "/healthz/live" -> Optional.of(health.live());
-            case "/healthz/ready" -> Optional.of(health.ready());
             default -> Optional.empty();
         };
         if (open.isPresent()) {

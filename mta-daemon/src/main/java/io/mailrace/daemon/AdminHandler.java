@@ -27,7 +27,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * One connection: one request, one answer, closed. Checks method and Host, then hands the question
- * to the admin threads. Confined to its event loop but for making the answer.
+ * to the admin threads unless the answer is at hand. Confined to its event loop but for making
+ * the answer.
  */
 final class AdminHandler extends SimpleChannelInboundHandler<HttpObject> {
     private static final Logger LOG = LoggerFactory.getLogger(AdminHandler.class);
@@ -104,6 +105,11 @@ final class AdminHandler extends SimpleChannelInboundHandler<HttpObject> {
         String accept = request.headers().get(HttpHeaderNames.ACCEPT, "");
         AdminApi.Question question = new AdminApi.Question(request.uri(),
                 accept.startsWith("text/plain"), post, hosts.isEmpty());
+        Optional<AdminApi.Answer> known = api.atOnce(question);
+        if (known.isPresent()) {
+            answer(ctx, known.get());
+            return;
+        }
         try {
             workers.execute(() -> answer(ctx, ask(question)));
         } catch (RejectedExecutionException full) {

@@ -3,6 +3,7 @@ package io.mailrace.daemon;
 
 import io.mailrace.queue.Spool;
 import io.mailrace.queue.SpoolCare;
+import io.mailrace.queue.SpoolException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -12,7 +13,7 @@ import tools.jackson.core.JsonGenerator;
 /**
  * Whether the daemon lives and whether it takes mail, with the reason when not. Live means that
  * its threads come around: a full disk is no reason to restart it. Ready means that new mail is
- * taken.
+ * taken. {@link #live} and {@link #ready} read what is in memory and never wait.
  */
 final class HealthReport {
     private final Spool spool;
@@ -79,7 +80,14 @@ final class HealthReport {
     /** What of the spool cannot be read; mail goes on around it. Reads the disk. */
     private List<String> damage() {
         List<String> damage = new ArrayList<>();
-        SpoolCare.Statistics spoolNow = spool.care().statistics();
+        SpoolCare.Statistics spoolNow;
+        try {
+            spoolNow = spool.care().statistics();
+        } catch (SpoolException unreadable) {
+            // the reasons are known without it, and are what is asked for then
+            damage.add("unknown, the spool cannot be read: " + unreadable.getMessage());
+            return damage;
+        }
         add(damage, spoolNow.unreadableQueues(), "queues with mail that cannot be read");
         add(damage, spoolNow.quarantined(), "envelopes set aside");
         add(damage, spoolNow.lostBatches(), "committed batches lost before the start");

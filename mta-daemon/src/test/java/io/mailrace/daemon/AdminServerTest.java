@@ -11,6 +11,7 @@ import io.mailrace.core.testing.FakeTimeSource;
 import io.mailrace.core.testing.Patience;
 import io.mailrace.queue.QueueKey;
 import io.mailrace.queue.QueueStatus;
+import io.mailrace.queue.SpoolException;
 import io.netty.channel.IoEventLoopGroup;
 import io.netty.channel.IoHandlerFactory;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
@@ -19,6 +20,7 @@ import io.netty.channel.epoll.EpollIoHandler;
 import io.netty.channel.nio.NioIoHandler;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.Socket;
@@ -36,6 +38,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -166,6 +170,64 @@ class AdminServerTest {
         assertThat(ready.status()).isEqualTo(503);
         assertThat(ready.body()).contains("disk full: 12 MB free", "listeners are closed");
         assertThat(tcp("/healthz")).startsWith("HTTP/1.1 503").contains("disk full");
+    }
+
+    /** Two answers wait for a disk that hangs: there is no thread left for a third. */
+    @Test
+    void health_diskThatHangs_liveAndReadyAreAnsweredAtOnce() throws Exception {
+        start();
+        CountDownLatch waiting = new CountDownLatch(2);
+        CountDownLatch answers = new CountDownLatch(1);
+        spool.disk = () -> {
+            waiting.countDown();
+            awaitQuietly(answers);
+        };
+        List<CompletableFuture<Integer>> asking = new ArrayList<>();
+        try {
+            for (int i = 0; i < 2; i++) {
+                asking.add(CompletableFuture.supplyAsync(() -> status("/healthz"),
+                        task -> Thread.ofPlatform().daemon(true).start(task)));
+            }
+            assertThat(waiting.await(20, TimeUnit.SECONDS)).isTrue();
+            assertThat(ask("/healthz/live").status()).isEqualTo(200);
+            assertThat(tcp("/healthz/live?probe=1")).startsWith("HTTP/1.1 200");
+            assertThat(ask("/healthz/ready").status()).isEqualTo(200);
+            assertThat(asking).noneMatch(CompletableFuture::isDone);
+        } finally {
+            answers.countDown();
+        }
+        for (CompletableFuture<Integer> one : asking) {
+            assertThat(one.get(20, TimeUnit.SECONDS)).isEqualTo(200);
+        }
+    }
+
+    private static void awaitQuietly(CountDownLatch latch) {
+        try {
+            latch.await();
+        } catch (InterruptedException stopped) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private int status(String uri) {
+        try {
+            return ask(uri).status();
+        } catch (IOException failed) {
+            throw new UncheckedIOException(failed);
+        }
+    }
+
+    @Test
+    void health_databaseAway_tellsTheReasonsAllTheSame() throws IOException {
+        start();
+        spool.refusal = Optional.of("the database could not be opened again");
+        spool.disk = () -> {
+            throw new SpoolException("the spool is closed");
+        };
+        AdminClient.Answer full = ask("/healthz");
+        assertThat(full.status()).isEqualTo(503);
+        assertThat(full.body()).contains("the database could not be opened again",
+                "the spool cannot be read: the spool is closed");
     }
 
     @Test

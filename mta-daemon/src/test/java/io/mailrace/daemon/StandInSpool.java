@@ -42,6 +42,8 @@ final class StandInSpool implements Spool, MailQueues, EventJournal {
     volatile Duration stalled = Duration.ZERO;
     volatile SpoolCare.Statistics statistics = new SpoolCare.Statistics(0, 0, 0, 0, 0, 0, 0, 0,
             Long.MAX_VALUE, 0, 0, 0, 0, 0, Map.of());
+    /** Runs before the statistics are told: to wait as a disk does, or to fail. */
+    volatile Runnable disk = () -> {};
     final AskedOperations operations = new AskedOperations();
     private long dropped;
 
@@ -149,6 +151,7 @@ final class StandInSpool implements Spool, MailQueues, EventJournal {
         return new SpoolCare() {
             @Override
             public Statistics statistics() {
+                disk.run();
                 return statistics;
             }
 

@@ -2,6 +2,7 @@
 package io.mailrace.daemon;
 
 import io.mailrace.core.Ascii;
+import io.mailrace.core.Content;
 import io.mailrace.core.SpoolId;
 import io.mailrace.core.TimeSource;
 import io.mailrace.queue.Spool;
@@ -38,9 +39,17 @@ final class AdminApi {
      */
     record Question(String uri, boolean asText, boolean post, boolean all) {}
 
-    /** An answer with its HTTP status. */
+    /**
+     * An answer with its HTTP status.
+     *
+     * @param content is sent in place of the body, chunk by chunk
+     */
     @SuppressWarnings("ArrayRecordComponent") // never compared, never changed
-    record Answer(int status, String type, byte[] body) {
+    record Answer(int status, String type, byte[] body, Optional<Content> content) {
+        Answer(int status, String type, byte[] body) {
+            this(status, type, body, Optional.empty());
+        }
+
         static final String TEXT = "text/plain; charset=utf-8";
         static final String JSON = "application/json";
 

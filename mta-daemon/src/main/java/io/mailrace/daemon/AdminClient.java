@@ -1,25 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.mailrace.daemon;
 
-import java.io.ByteArrayOutputStream;
+import java.io.BufferedInputStream;
 import java.io.IOException;
+import java.io.InputStream;
 import java.net.UnixDomainSocketAddress;
 import java.net.URLEncoder;
 import java.nio.ByteBuffer;
+import java.nio.channels.Channels;
 import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.Arrays;
 
 /**
  * Asks a running daemon over its unix socket. One request for each connection; answers of at most
  * {@value #MAX_ANSWER} bytes; gives up after {@value #LIMIT_SECONDS} s.
  */
 final class AdminClient {
-    private static final int MAX_ANSWER = 64 << 20;
+    static final int MAX_ANSWER = 64 << 20;
+    private static final int MAX_HEAD = 8192;
     private static final int LIMIT_SECONDS = 60;
 
     /** What came back. */
@@ -66,7 +68,7 @@ final class AdminClient {
                 while (out.hasRemaining()) {
                     channel.write(out);
                 }
-                return parse(readAll(channel));
+                return read(new BufferedInputStream(Channels.newInputStream(channel)));
             } finally {
                 watch.interrupt();
             }
@@ -101,35 +103,45 @@ final class AdminClient {
         }
     }
 
-    private static byte[] readAll(SocketChannel channel) throws IOException {
-        ByteArrayOutputStream all = new ByteArrayOutputStream();
-        ByteBuffer buffer = ByteBuffer.allocate(64 << 10);
-        while (channel.read(buffer) >= 0) {
-            all.write(buffer.array(), 0, buffer.position());
-            buffer.clear();
-            if (all.size() > MAX_ANSWER) {
-                throw new IOException("the daemon's answer is too long");
-            }
-        }
-        return all.toByteArray();
-    }
-
-    /** The daemon's answers have a Content-Length and are never chunked. */
-    private static Answer parse(byte[] bytes) throws IOException {
-        String text = new String(bytes, StandardCharsets.ISO_8859_1);
-        int end = text.indexOf("\r\n\r\n");
-        if (!text.startsWith("HTTP/1.1 ") || text.length() < 12 || end < 0) {
+    /**
+     * The daemon's answers have a Content-Length and are never chunked: a body is held once, in an
+     * array of its size.
+     */
+    private static Answer read(InputStream in) throws IOException {
+        String head = head(in);
+        if (!head.startsWith("HTTP/1.1 ") || !head.endsWith("\r\n\r\n")) {
             throw new IOException("what answers there is not a Mailrace daemon");
         }
-        int status = Integer.parseInt(text, 9, 12, 10);
-        int body = end + 4;
+        int status = Integer.parseInt(head, 9, 12, 10);
         String marker = "\r\ncontent-length: ";
-        int at = text.indexOf(marker);
-        int stop = at < 0 ? -1 : text.indexOf('\r', at + marker.length());
-        if (stop < 0 || Integer.parseInt(text, at + marker.length(), stop, 10) != bytes.length
-                - body) {
+        int at = head.indexOf(marker);
+        if (at < 0) {
             throw new IOException("the daemon's answer is cut short");
         }
-        return new Answer(status, Arrays.copyOfRange(bytes, body, bytes.length));
+        int from = at + marker.length();
+        long sizeBytes = Long.parseLong(head, from, head.indexOf('\r', from), 10);
+        if (sizeBytes > MAX_ANSWER) {
+            throw new IOException("the daemon's answer is too long");
+        }
+        byte[] body = new byte[(int) sizeBytes];
+        if (in.readNBytes(body, 0, body.length) < body.length) {
+            throw new IOException("the daemon's answer is cut short");
+        }
+        return new Answer(status, body);
+    }
+
+    /** All before the body, or as much of it as came. */
+    private static String head(InputStream in) throws IOException {
+        StringBuilder head = new StringBuilder();
+        int next = in.read();
+        while (next >= 0) {
+            head.append((char) next);
+            if (head.length() >= MAX_HEAD
+                    || head.indexOf("\r\n\r\n", head.length() - 4) >= 0) {
+                break;
+            }
+            next = in.read();
+        }
+        return head.toString();
     }
 }

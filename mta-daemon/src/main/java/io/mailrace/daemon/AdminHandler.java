@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.mailrace.daemon;
 
+import io.mailrace.core.Content;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.ChannelFutureListener;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.SimpleChannelInboundHandler;
 import io.netty.handler.codec.http.DefaultFullHttpResponse;
+import io.netty.handler.codec.http.DefaultHttpResponse;
 import io.netty.handler.codec.http.HttpHeaderNames;
 import io.netty.handler.codec.http.HttpMethod;
 import io.netty.handler.codec.http.HttpObject;
 import io.netty.handler.codec.http.HttpRequest;
+import io.netty.handler.codec.http.HttpResponse;
 import io.netty.handler.codec.http.HttpResponseStatus;
 import io.netty.handler.codec.http.HttpUtil;
 import io.netty.handler.codec.http.HttpVersion;
@@ -111,7 +114,7 @@ final class AdminHandler extends SimpleChannelInboundHandler<HttpObject> {
             return;
         }
         try {
-            workers.execute(() -> answer(ctx, ask(question)));
+            workers.execute(() -> answer(ctx, question));
         } catch (RejectedExecutionException full) {
             answer(ctx, AdminApi.Answer.text(503, "too many questions at once"));
         }
@@ -127,8 +130,29 @@ final class AdminHandler extends SimpleChannelInboundHandler<HttpObject> {
         try {
             return api.answer(question);
         } catch (RuntimeException failed) {
-            LOG.error("admin request failed uri={}", question.uri(), failed);
-            return AdminApi.Answer.text(500, "failed: the log says why");
+            return failed(question, failed);
+        }
+    }
+
+    private static AdminApi.Answer failed(AdminApi.Question question, RuntimeException why) {
+        LOG.error("admin request failed uri={}", question.uri(), why);
+        return AdminApi.Answer.text(500, "failed: the log says why");
+    }
+
+    private void answer(ChannelHandlerContext ctx, AdminApi.Question question) {
+        AdminApi.Answer answer = ask(question);
+        if (answer.content().isEmpty()) {
+            answer(ctx, answer);
+            return;
+        }
+        Content content = answer.content().get();
+        HttpResponse head = new DefaultHttpResponse(HttpVersion.HTTP_1_1,
+                HttpResponseStatus.valueOf(answer.status()));
+        describe(head, answer.type(), content.sizeBytes());
+        try {
+            new ContentAnswer(ctx, content, workers).send(head);
+        } catch (RuntimeException unreadable) {
+            answer(ctx, failed(question, unreadable));
         }
     }
 
@@ -137,12 +161,16 @@ final class AdminHandler extends SimpleChannelInboundHandler<HttpObject> {
         DefaultFullHttpResponse response = new DefaultFullHttpResponse(HttpVersion.HTTP_1_1,
                 HttpResponseStatus.valueOf(answer.status()),
                 Unpooled.wrappedBuffer(body));
-        response.headers().set(HttpHeaderNames.CONTENT_TYPE, answer.type())
-                .set(HttpHeaderNames.CONTENT_LENGTH, body.length)
+        describe(response, answer.type(), body.length);
+        ctx.writeAndFlush(response).addListener(ChannelFutureListener.CLOSE);
+    }
+
+    private static void describe(HttpResponse response, String type, long sizeBytes) {
+        response.headers().set(HttpHeaderNames.CONTENT_TYPE, type)
+                .set(HttpHeaderNames.CONTENT_LENGTH, sizeBytes)
                 .set(HttpHeaderNames.CONNECTION, "close")
                 .set(HttpHeaderNames.CACHE_CONTROL, "no-store")
                 .set("X-Content-Type-Options", "nosniff");
-        ctx.writeAndFlush(response).addListener(ChannelFutureListener.CLOSE);
     }
 
     @Override

@@ -7,7 +7,6 @@ import io.mailrace.daemon.AdminApi.Answer;
 import io.mailrace.queue.Spool;
 import io.mailrace.queue.SpoolCare.Statistics;
 import io.mailrace.queue.SpoolException;
-import java.io.ByteArrayOutputStream;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Optional;
@@ -20,7 +19,9 @@ import org.slf4j.LoggerFactory;
  */
 final class SpoolApi {
     private static final Logger LOG = LoggerFactory.getLogger(SpoolApi.class);
-    private static final long MAX_CONTENT = 64L << 20;
+    /** What the asking command holds at once. */
+    private static final long MAX_CONTENT = AdminClient.MAX_ANSWER;
+    private static final byte[] NONE = {};
 
     /** What runs or ran last. */
     private record Task(String what, String state, String why) {
@@ -173,10 +174,6 @@ final class SpoolApi {
             return Answer.text(413, "the message has " + content.sizeBytes() + " bytes, "
                     + MAX_CONTENT + " can be shown: export it");
         }
-        ByteArrayOutputStream bytes = new ByteArrayOutputStream((int) content.sizeBytes());
-        for (int chunk = 0; chunk < content.chunkCount(); chunk++) {
-            bytes.writeBytes(content.chunk(chunk));
-        }
-        return new Answer(200, "message/rfc822", bytes.toByteArray());
+        return new Answer(200, "message/rfc822", NONE, Optional.of(content));
     }
 }

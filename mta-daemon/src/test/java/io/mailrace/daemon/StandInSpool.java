@@ -44,6 +44,7 @@ final class StandInSpool implements Spool, MailQueues, EventJournal {
             Long.MAX_VALUE, 0, 0, 0, 0, 0, Map.of());
     /** Runs before the statistics are told: to wait as a disk does, or to fail. */
     volatile Runnable disk = () -> {};
+    volatile Optional<Content> content = Optional.empty();
     final AskedOperations operations = new AskedOperations();
     private long dropped;
 
@@ -167,7 +168,7 @@ final class StandInSpool implements Spool, MailQueues, EventJournal {
 
             @Override
             public Optional<Content> content(SpoolId id) {
-                return Optional.empty();
+                return content;
             }
         };
     }

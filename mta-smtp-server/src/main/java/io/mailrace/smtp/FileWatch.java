@@ -2,7 +2,9 @@
 package io.mailrace.smtp;
 
 import java.io.IOException;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -26,6 +28,23 @@ final class FileWatch {
         boolean changed = !now.equals(seen);
         seen = now;
         return changed;
+    }
+
+    /**
+     * The files could not be read though they may be the next time, just as they are: what was
+     * seen is forgotten, so the next look finds a change.
+     */
+    void again() {
+        seen = List.of();
+    }
+
+    /**
+     * Whether reading may go well the next time though no file has changed; rights and being there
+     * are seen as a change.
+     */
+    static boolean mayPass(IOException failure) {
+        return !(failure instanceof AccessDeniedException
+                || failure instanceof NoSuchFileException);
     }
 
     private List<String> look() {

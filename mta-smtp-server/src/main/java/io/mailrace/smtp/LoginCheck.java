@@ -10,6 +10,7 @@ import java.net.InetAddress;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.security.cert.X509Certificate;
 import java.util.ArrayList;
@@ -64,6 +65,12 @@ final class LoginCheck implements AutoCloseable {
         UNCHANGED, TAKEN, KEPT
     }
 
+    /** How the users file is read. */
+    @FunctionalInterface
+    interface Reader {
+        UserTable read(Path file, Set<String> pools) throws IOException;
+    }
+
     private record Remembered(String line, Identity identity) {}
 
     /** Somebody who waits for a verdict. */
@@ -77,6 +84,7 @@ final class LoginCheck implements AutoCloseable {
     private final UsersConfig config;
     private final Set<String> pools;
     private final FileWatch watch;
+    private final Reader reader;
     private final PasswordHash dummy;
     private final byte[] secret = new byte[32];
     /** What unknown users are made of, the same after a restart. */
@@ -88,8 +96,9 @@ final class LoginCheck implements AutoCloseable {
     private final LongAdder hashings = new LongAdder();
     private volatile UserTable table;
 
-    private LoginCheck(UsersConfig config, Set<String> pools, FileWatch watch, UserTable table,
-            byte[] lasting, TimeSource time) {
+    private LoginCheck(UsersConfig config, Set<String> pools, FileWatch watch, Reader reader,
+            UserTable table, byte[] lasting, TimeSource time) {
+        this.reader = reader;
         this.lasting = lasting;
         this.config = config;
         this.pools = pools;
@@ -112,12 +121,17 @@ final class LoginCheck implements AutoCloseable {
      */
     static LoginCheck open(UsersConfig config, Set<String> pools, byte[] lasting,
             TimeSource time) throws IOException {
+        return open(config, pools, UserTable::read, lasting, time);
+    }
+
+    static LoginCheck open(UsersConfig config, Set<String> pools, Reader reader, byte[] lasting,
+            TimeSource time) throws IOException {
         FileWatch watch = new FileWatch(List.of(config.file()));
-        UserTable table = UserTable.read(config.file(), pools);
+        UserTable table = reader.read(config.file(), pools);
         if (table.users().isEmpty()) {
             LOG.warn("users=none file={} hint=\"mailrace user add NAME\"", config.file());
         }
-        return new LoginCheck(config, pools, watch, table, lasting.clone(), time);
+        return new LoginCheck(config, pools, watch, reader, table, lasting.clone(), time);
     }
 
     /** Answers once: on {@code where}, or at once when nothing is to be hashed. */
@@ -322,7 +336,10 @@ final class LoginCheck implements AutoCloseable {
         return hashings.sum();
     }
 
-    /** Reads the file again if it changed; a bad one leaves the users as they were. Blocks. */
+    /**
+     * Reads the file again if it changed; a bad one leaves the users as they were. One that could
+     * not be read is tried again at the next call, changed or not. Blocks.
+     */
     Reload reloadIfChanged() {
         if (!watch.changed()) {
             return Reload.UNCHANGED;
@@ -332,14 +349,20 @@ final class LoginCheck implements AutoCloseable {
             return Reload.KEPT;
         }
         try {
-            UserTable fresh = UserTable.read(config.file(), pools);
+            UserTable fresh = reader.read(config.file(), pools);
             table = fresh;
             LOG.info("users=reloaded file={} count={}", config.file(), fresh.users().size());
             return Reload.TAKEN;
         } catch (UserTable.BadFile bad) {
             LOG.error("users=kept file={} why=\"{}\"", config.file(), bad.getMessage());
         } catch (IOException unreadable) {
+            if (FileWatch.mayPass(unreadable)) {
+                watch.again();
+            }
             LOG.error("users=kept file={} why=\"{}\"", config.file(), unreadable.toString());
+        } catch (RuntimeException | Error trouble) {
+            watch.again();
+            throw trouble;
         }
         return Reload.KEPT;
     }

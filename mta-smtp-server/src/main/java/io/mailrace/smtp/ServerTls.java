@@ -10,8 +10,11 @@ import io.netty.handler.ssl.SslHandler;
 import io.netty.handler.ssl.SslProvider;
 import io.netty.handler.ssl.SupportedCipherSuiteFilter;
 import io.netty.util.ReferenceCountUtil;
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.io.InputStream;
 import java.math.BigInteger;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.GeneralSecurityException;
 import java.security.KeyPair;
@@ -25,6 +28,7 @@ import java.util.Date;
 import java.util.List;
 import java.util.stream.Stream;
 import javax.net.ssl.SSLEngine;
+import javax.net.ssl.SSLException;
 import javax.security.auth.x500.X500Principal;
 import org.bouncycastle.asn1.x509.Extension;
 import org.bouncycastle.asn1.x509.GeneralName;
@@ -106,16 +110,21 @@ final class ServerTls implements AutoCloseable {
         return new ServerTls(config, provider, watch, context);
     }
 
+    /** @throws SSLException when what was read cannot be used; reading it again would not help */
     private static SslContext fromFiles(TlsConfig config, SslProvider provider)
             throws IOException {
+        // Read here, for Netty reports files it cannot read as it does malformed ones.
+        InputStream certificate = bytes(config.certificate());
+        InputStream key = bytes(config.key());
         try {
-            return build(config, SslContextBuilder.forServer(
-                    Path.of(config.certificate()).toFile(), Path.of(config.key()).toFile()),
-                    provider);
+            return build(config, SslContextBuilder.forServer(certificate, key), provider);
         } catch (IllegalArgumentException unusable) {
-            // Netty reports unreadable and malformed PEM files so.
-            throw new IOException(unusable.getMessage(), unusable);
+            throw new SSLException(unusable.getMessage(), unusable);
         }
+    }
+
+    private static InputStream bytes(String file) throws IOException {
+        return new ByteArrayInputStream(Files.readAllBytes(Path.of(file)));
     }
 
     private static SslContext build(TlsConfig config, SslContextBuilder builder,
@@ -125,8 +134,13 @@ final class ServerTls implements AutoCloseable {
         if (!config.asksClients()) {
             return builder.build();
         }
-        SslContext context = builder.trustManager(Path.of(config.clientAuthorities()).toFile())
-                .build();
+        InputStream authorities = bytes(config.clientAuthorities());
+        try {
+            builder.trustManager(authorities);
+        } catch (IllegalArgumentException unusable) {
+            throw new SSLException("tls.client-authorities: " + unusable.getMessage(), unusable);
+        }
+        SslContext context = builder.build();
         if (context.sessionContext() instanceof OpenSslSessionContext sessions) {
             sessions.setSessionCacheEnabled(false);
         }
@@ -187,14 +201,17 @@ final class ServerTls implements AutoCloseable {
         return handler;
     }
 
-    /** Reads the files again if they changed; a bad pair leaves the old one. Blocks. */
+    /**
+     * Reads the files again if they changed; a bad pair leaves the old one. Files that could not be
+     * read are tried again at the next call, changed or not. Blocks.
+     */
     LoginCheck.Reload reloadIfChanged() {
         if (!watch.changed()) {
             return LoginCheck.Reload.UNCHANGED;
         }
         try {
             if (config.selfSigned()) {
-                throw new IOException("client-authorities are read anew at the next start only,"
+                throw new SSLException("client-authorities are read anew at the next start only,"
                         + " as the certificate is self-signed");
             }
             SslContext fresh = fromFiles(config, provider);
@@ -205,9 +222,15 @@ final class ServerTls implements AutoCloseable {
             LOG.info("tls-certificate=reloaded file={}", config.certificate());
             return LoginCheck.Reload.TAKEN;
         } catch (IOException bad) {
+            if (FileWatch.mayPass(bad) && !(bad instanceof SSLException)) {
+                watch.again();
+            }
             LOG.error("tls-certificate=kept file={} why=\"{}\"", config.certificate(),
                     bad.toString());
             return LoginCheck.Reload.KEPT;
+        } catch (RuntimeException | Error trouble) {
+            watch.again();
+            throw trouble;
         }
     }
 

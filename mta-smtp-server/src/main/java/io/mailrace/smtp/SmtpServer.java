@@ -24,6 +24,7 @@ import io.netty.channel.socket.nio.NioServerSocketChannel;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.nio.file.FileSystemException;
 import java.security.GeneralSecurityException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -377,7 +378,10 @@ public final class SmtpServer {
         } catch (IOException | GeneralSecurityException bad) {
             throw new SmtpServerException("tls.certificate " + config.tls().certificate()
                     + " with tls.key " + config.tls().key() + " cannot be used: "
-                    + bad.getMessage(), bad);
+                    + (bad instanceof FileSystemException file
+                            ? file.getFile() + " " + SmtpServerFiles.why(file)
+                            : bad.getMessage()),
+                    bad);
         }
     }
 
@@ -487,7 +491,8 @@ public final class SmtpServer {
             users.ifPresent(shared.meters.users::count);
             return new Kept(certificate.filter(LoginCheck.Reload.KEPT::equals).isPresent(),
                     users.filter(LoginCheck.Reload.KEPT::equals).isPresent());
-        } catch (RuntimeException bug) {
+        } catch (RuntimeException | Error bug) {
+            // an error would be the last look for ever
             LOG.error("reload=failed", bug);
             return new Kept(true, true);
         }

@@ -106,7 +106,8 @@ public final class SmtpServerFiles {
         }
     }
 
-    private static String why(IOException unreadable) {
+    /** Why a file cannot be read, as the end of a sentence about it. */
+    static String why(IOException unreadable) {
         return switch (unreadable) {
             case NoSuchFileException none -> "is not there";
             case AccessDeniedException denied -> "cannot be read: permission denied";

@@ -3,6 +3,7 @@ package io.mailrace.smtp;
 
 import io.mailrace.core.Ascii;
 import java.io.IOException;
+import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -111,6 +112,8 @@ final class UserTable {
             return Files.readAllLines(file, StandardCharsets.UTF_8);
         } catch (NoSuchFileException none) {
             return List.of();
+        } catch (CharacterCodingException binary) {
+            throw new BadFile("is not UTF-8 text");
         }
     }
 

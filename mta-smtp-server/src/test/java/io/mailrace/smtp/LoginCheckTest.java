@@ -2,15 +2,19 @@
 package io.mailrace.smtp;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.mailrace.core.Lane;
 import io.mailrace.core.testing.FakeTimeSource;
+import java.io.IOException;
 import java.net.InetAddress;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
 import java.util.Map;
@@ -94,6 +98,36 @@ class LoginCheckTest {
                     "192.0.2.1");
             assertThat(again.get(20, TimeUnit.SECONDS))
                     .isEqualTo(ALICE);
+        }
+    }
+
+    /** Too many open files, say: nothing of it is seen at the file, before or after. */
+    @Test
+    void reload_readFailsForAMoment_isTriedAgainThoughNothingChanges() throws Exception {
+        Deque<Throwable> failures = new ArrayDeque<>();
+        LoginCheck.Reader reader = (users, pools) -> {
+            switch (failures.poll()) {
+                case IOException passing -> throw passing;
+                case Error error -> throw error;
+                case null, default -> {
+                }
+            }
+            return UserTable.read(users, pools);
+        };
+        try (LoginCheck check = LoginCheck.open(config(10, 10), Set.of(), reader, LASTING, time)) {
+            failures.add(new IOException("Too many open files"));
+            failures.add(new OutOfMemoryError("none is left"));
+            UserFile.open(file).add("bob", "right".toCharArray(), "team");
+            assertThat(check.reloadIfChanged()).isEqualTo(LoginCheck.Reload.KEPT);
+            assertThatThrownBy(check::reloadIfChanged).isInstanceOf(OutOfMemoryError.class);
+            assertThat(check.reloadIfChanged()).isEqualTo(LoginCheck.Reload.TAKEN);
+            assertThat(check.reloadIfChanged()).isEqualTo(LoginCheck.Reload.UNCHANGED);
+            assertThat(ask(check, "bob", "right", "192.0.2.1"))
+                    .isInstanceOf(LoginCheck.Verdict.Right.class);
+            Files.write(file, new byte[]{(byte) 0xff});
+            assertThat(check.reloadIfChanged()).isEqualTo(LoginCheck.Reload.KEPT);
+            assertThat(check.reloadIfChanged()).as("it is the file that is bad")
+                    .isEqualTo(LoginCheck.Reload.UNCHANGED);
         }
     }
 

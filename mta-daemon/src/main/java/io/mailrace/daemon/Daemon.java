@@ -8,6 +8,7 @@ import io.mailrace.core.TimeSource;
 import io.mailrace.delivery.Delivery;
 import io.mailrace.delivery.ShapingControl;
 import io.mailrace.dkim.DkimConfig;
+import io.mailrace.dkim.DkimSigners;
 import io.mailrace.queue.QueueKey;
 import io.mailrace.queue.RocksSpool;
 import io.mailrace.queue.Spool;
@@ -72,10 +73,13 @@ public final class Daemon implements AutoCloseable {
     private volatile @Nullable SmtpServer server;
     private volatile @Nullable DkimInForce dkim;
     private final Systemd systemd;
+    private final DkimInForce.Opener signers;
     private volatile @Nullable Reload reload;
     private Optional<InetSocketAddress> adminAddress = Optional.empty();
 
-    private Daemon(DaemonConfig config, TimeSource time, Systemd systemd) {
+    private Daemon(DaemonConfig config, TimeSource time, Systemd systemd,
+            DkimInForce.Opener signers) {
+        this.signers = signers;
         this.config = config;
         this.time = time;
         this.systemd = systemd;
@@ -96,7 +100,13 @@ public final class Daemon implements AutoCloseable {
 
     /** As above, and told to the service manager; from a file it can be reloaded. */
     static Daemon start(DaemonConfig config, Systemd systemd, Optional<Origin> origin) {
-        Daemon daemon = new Daemon(config, TimeSource.system(), systemd);
+        return start(config, systemd, origin, DkimSigners::open);
+    }
+
+    /** @param signers how signers are opened */
+    static Daemon start(DaemonConfig config, Systemd systemd, Optional<Origin> origin,
+            DkimInForce.Opener signers) {
+        Daemon daemon = new Daemon(config, TimeSource.system(), systemd, signers);
         try {
             systemd.starting("Starting: opening the spool at " + config.queue().spool().path());
             daemon.open();
@@ -116,7 +126,7 @@ public final class Daemon implements AutoCloseable {
         CompletableFuture<Spool> spoolOpening = aside("start-spool",
                 this::openSpool);
         CompletableFuture<DkimInForce> signerOpening = aside("start-dkim",
-                () -> new DkimInForce(config.dkim(), time));
+                () -> new DkimInForce(config.dkim(), signers, time));
         CompletableFuture<MetricsPage> pageOpening = aside("start-metrics",
                 () -> new MetricsPage(metrics));
         IoEventLoopGroup loops = openLoops();
@@ -207,11 +217,12 @@ public final class Daemon implements AutoCloseable {
 
     /** What a reload changes. */
     private SmtpServer.Kept take(DaemonConfig fresh) {
-        Logging.level(fresh.log().level());
         DkimInForce signer = dkim;
         if (signer != null) {
+            // first, for it may be refused: then nothing has changed
             signer.replace(fresh.dkim());
         }
+        Logging.level(fresh.log().level());
         SmtpServer listening = server;
         return listening == null
                 ? new SmtpServer.Kept(false, false)

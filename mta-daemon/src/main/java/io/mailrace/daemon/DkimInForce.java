@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.mailrace.daemon;
 
+import io.mailrace.core.ConfigException;
+import io.mailrace.core.ConfigProblem;
 import io.mailrace.core.Content;
 import io.mailrace.core.ContentFacts;
 import io.mailrace.core.SigningFacts;
@@ -19,20 +21,41 @@ final class DkimInForce implements MessageSigner, SigningFacts {
     private record Keys(DkimConfig config, MessageSigner signer, SigningFacts facts,
             long generation) {}
 
+    /** How a signer is opened; see {@link DkimSigners#open}. */
+    @FunctionalInterface
+    interface Opener {
+        MessageSigner open(DkimConfig config, TimeSource time);
+    }
+
+    private final Opener opener;
     private final TimeSource time;
     private volatile Keys keys;
 
-    /** Opens the signer; see {@link DkimSigners#open}. */
-    DkimInForce(DkimConfig config, TimeSource time) {
+    /**
+     * Opens the signer.
+     *
+     * @throws ConfigException when this machine lacks what the configuration asks for
+     */
+    DkimInForce(DkimConfig config, Opener opener, TimeSource time) {
+        this.opener = opener;
         this.time = time;
         keys = open(config, 0);
     }
 
     private Keys open(DkimConfig config, long generation) {
-        return new Keys(config, DkimSigners.open(config, time), config.facts(), generation);
+        try {
+            return new Keys(config, opener.open(config, time), config.facts(), generation);
+        } catch (IllegalStateException lacking) {
+            throw new ConfigException(List.of(new ConfigProblem("configuration", 0,
+                    String.valueOf(lacking.getMessage()))));
+        }
     }
 
-    /** Signs with others from now on. The old signer finishes what it is at. One at a time. */
+    /**
+     * Signs with others from now on. The old signer finishes what it is at. One at a time.
+     *
+     * @throws ConfigException as at the start; then the old keys go on signing
+     */
     void replace(DkimConfig config) {
         Keys before = keys;
         keys = open(config, before.generation() + 1);

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.mailrace.core.testing.FakeTimeSource;
 import io.mailrace.dkim.DkimConfig;
+import io.mailrace.dkim.DkimSigners;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -20,7 +21,7 @@ class DkimInForceTest {
     /** Whoever keeps signatures must notice. */
     @Test
     void replace_givesAnotherGeneration() {
-        try (DkimInForce keys = new DkimInForce(config(), new FakeTimeSource())) {
+        try (DkimInForce keys = new DkimInForce(config(), DkimSigners::open, new FakeTimeSource())) {
             long before = keys.generation();
             assertThat(keys.generation()).isEqualTo(before);
             keys.replace(config());

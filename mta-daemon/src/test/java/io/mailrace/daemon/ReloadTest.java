@@ -2,11 +2,16 @@
 package io.mailrace.daemon;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import ch.qos.logback.classic.Logger;
+import io.mailrace.core.ConfigException;
 import io.mailrace.core.ConfigSource;
 import io.mailrace.core.TimeSource;
+import io.mailrace.dkim.DkimConfig;
+import io.mailrace.dkim.DkimSigners;
+import io.mailrace.dkim.MessageSigner;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -149,6 +154,34 @@ class ReloadTest {
         assertThat(err.toString()).contains("tls.certificate: " + folder
                 + "/none.pem is not there");
         assertThat(rootLevel()).isEqualTo(before);
+    }
+
+    @Test
+    void reload_rsaProviderThisMachineLacks_changesNothingAndSaysWhy() throws IOException {
+        running().close();
+        ConfigSource good = ConfigSource.ofFile(file);
+        daemon = Daemon.start(DaemonConfig.from(good), Systemd.none(),
+                Optional.of(new Daemon.Origin(file, good)), ReloadTest::withoutCorretto);
+        String problem = "dkim.rsa-provider = corretto, but it cannot be used: no such library";
+        Files.writeString(file, text("dkim.rsa-provider = corretto\nlog.level = debug"));
+        assertThat(reload()).isEqualTo(1);
+        assertThat(err.toString()).contains(problem,
+                "nothing is changed: the daemon goes on as before");
+        assertThat(rootLevel()).isEqualTo(before);
+        assertThat(running().accepting()).isTrue();
+        running().close();
+        ConfigSource bad = ConfigSource.ofFile(file);
+        assertThatThrownBy(() -> Daemon.start(DaemonConfig.from(bad), Systemd.none(),
+                Optional.empty(), ReloadTest::withoutCorretto))
+                .isInstanceOf(ConfigException.class).hasMessageContaining(problem);
+    }
+
+    private static MessageSigner withoutCorretto(DkimConfig config, TimeSource time) {
+        if (config.rsaProvider() == DkimConfig.RsaProvider.CORRETTO) {
+            throw new IllegalStateException(
+                    "dkim.rsa-provider = corretto, but it cannot be used: no such library");
+        }
+        return DkimSigners.open(config, time);
     }
 
     /** Which file it reads was decided at the start: another one counts after a restart. */

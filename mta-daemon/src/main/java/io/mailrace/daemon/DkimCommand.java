@@ -87,9 +87,10 @@ final class DkimCommand implements Callable<Integer> {
             print.println("Publish this TXT record:");
             print.println(record.zoneLine());
             print.println();
-            print.println("Then add to the configuration:");
-            print.println("dkim { \"" + name + "\" = [ { selector = " + key + ", key = \"" + file
-                    + "\" } ] }");
+            print.println("Then add to the configuration, below other keys of the domain:");
+            // A list given a second time would take the place of the first; += begins it, too.
+            print.println("dkim.\"" + name + "\" += { selector = " + key + ", key = \"" + file
+                    + "\" }");
             return 0;
         }
 

@@ -139,6 +139,8 @@ class DoctorCommandTest {
         assertThat(stable(said.out())).startsWith("""
                 Configuration
                   ok    target/doctor/my.conf is good.
+                  warn  dkim example.test has Ed25519 keys only (RFC 8463): many receivers
+                        verify RSA alone and take its mail for unsigned; add an RSA key
 
                 This machine
                   ok    The clock says 2026-01-02T03:04:05Z; the spool agrees.

@@ -3,6 +3,8 @@ package io.mailrace.daemon;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.mailrace.dkim.DkimConfig;
+import io.mailrace.dkim.DkimKey;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -10,6 +12,7 @@ import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
@@ -66,6 +69,27 @@ class InitCommandTest {
             assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(secret)))
                     .as(secret.toString()).isEqualTo("rw-------");
         }
+    }
+
+    /** What is printed adds a key; those that are there go on signing. */
+    @Test
+    void keyMadeLater_addedAsPrinted_signsBesideTheFirst() throws IOException {
+        assertThat(init("--hostname", "mta.sender.test")).as(err.toString()).isZero();
+        for (String domain : List.of("sender.test", "other.test")) {
+            CommandLine line = Main.commandLine();
+            StringWriter printed = new StringWriter();
+            line.setOut(new PrintWriter(printed, true)).setErr(new PrintWriter(err, true));
+            assertThat(line.execute("dkim", "keygen", domain, "--type", "ed25519", "--selector",
+                    "e1", "--config", file().toString())).as(err.toString()).isZero();
+            String addition = printed.toString().lines().filter(one -> one.startsWith("dkim"))
+                    .findFirst().orElseThrow();
+            Files.writeString(file(), addition + "\n", StandardOpenOption.APPEND);
+        }
+        DkimConfig both = DaemonConfig.load(file()).dkim();
+        assertThat(both.keysFor("sender.test")).extracting(DkimKey::algorithm)
+                .containsExactly("rsa-sha256", "ed25519-sha256");
+        assertThat(both.keysFor("other.test")).extracting(DkimKey::algorithm)
+                .containsExactly("ed25519-sha256");
     }
 
     @Test

@@ -120,7 +120,7 @@ class MainTest {
         Path key = folder.resolve("dkim/example.com.s1.pem");
         assertThat(key).isRegularFile();
         assertThat(out.toString()).contains("s1._domainkey.example.com. IN TXT",
-                "dkim { \"example.com\" = [ { selector = s1, key = \"" + key + "\" } ] }");
+                "dkim.\"example.com\" += { selector = s1, key = \"" + key + "\" }");
         assertThat(run("dkim", "keygen", "example.com", "--config", file)).isEqualTo(1);
         assertThat(err.toString()).contains(key.toString());
         assertThat(run("dkim", "keygen", "../x", "--config", file)).isEqualTo(1);

@@ -158,6 +158,11 @@ public record DkimConfig(Engine engine, RsaProvider rsaProvider, Wide rsaWide,
             });
         }
         if (!found.isEmpty()) {
+            if (found.stream().noneMatch(DkimKey.Rsa.class::isInstance)) {
+                warnings.add(domain.orElse(name) + " has Ed25519 keys only (RFC 8463): many"
+                        + " receivers verify RSA alone and take its mail for unsigned; add an RSA"
+                        + " key");
+            }
             keys.put(domain.orElse(name), List.copyOf(found));
         }
     }

@@ -110,6 +110,15 @@ class DkimConfigTest {
     }
 
     @Test
+    void from_ed25519Alone_warns() {
+        String only = "dkim { \"a.test\" = [{ selector = e, key = \"" + ed + "\" }] }";
+        assertThat(read(only).warnings()).singleElement().asString()
+                .contains("a.test has Ed25519 keys only");
+        assertThat(read(only + "\ndkim.\"a.test\" += { selector = s, key = \"" + rsa + "\" }")
+                .warnings()).isNotEmpty().noneMatch(warning -> warning.contains("Ed25519"));
+    }
+
+    @Test
     void from_badSettings_areProblemsWithTheirLine() {
         assertProblem("dkim {\n  engine = fast\n}", "text:2", "streaming, simple-java-mail");
         assertProblem("dkim {\n  enigne = fast\n}", "text:2", "did you mean engine?");

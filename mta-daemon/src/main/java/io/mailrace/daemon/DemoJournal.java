@@ -154,7 +154,8 @@ final class DemoJournal {
     /** The trace of one message as {@code mailrace trace} prints it. */
     String trace(SpoolId id) {
         var text = new StringBuilder();
-        journal.ofMessage(id, MAX_TRACE).forEach(r -> text.append(EventText.lines(r.event())));
+        journal.ofMessage(id, MAX_TRACE).events()
+                .forEach(r -> text.append(EventText.lines(r.event())));
         return text.toString();
     }
 }

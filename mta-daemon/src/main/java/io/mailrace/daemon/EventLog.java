@@ -20,9 +20,10 @@ import tools.jackson.core.JsonGenerator;
 
 /**
  * Writes every event of the journal as a JSON line. A cursor: it reads behind the spool on a thread
- * of its own, {@code event-log}, at most {@value #BATCH} events at a time, and slows nobody. Its
- * position is saved after the lines are safe, so after a crash some lines come twice and none is
- * missing, unless the journal dropped events that had waited longer than its retention.
+ * of its own, {@code event-log}, at most {@value #BATCH} events at a time, or fewer that are large,
+ * and slows nobody. Its position is saved after the lines are safe, so after a crash some lines
+ * come twice and none is missing, unless the journal dropped events that had waited longer than its
+ * retention.
  *
  * <p>A target that fails is tried again once a second; the journal keeps what is not written yet.
  */
@@ -48,10 +49,21 @@ final class EventLog implements AutoCloseable {
     private volatile long saved;
     private long savedAtNanos;
 
-    /** The buffer of one batch. */
+    /** The buffer of one batch; what a large one needed is given back when it is written. */
     private static final class Lines extends ByteArrayOutputStream {
+        private static final int BYTES = 64 << 10;
+        private static final int KEPT_BYTES = 1 << 20;
+
         Lines() {
-            super(64 << 10);
+            super(BYTES);
+        }
+
+        @Override
+        public synchronized void reset() {
+            super.reset();
+            if (buf.length > KEPT_BYTES) {
+                buf = new byte[BYTES];
+            }
         }
 
         byte[] array() {
@@ -89,6 +101,7 @@ final class EventLog implements AutoCloseable {
         boolean last = false;
         while (true) {
             try {
+                long newest = journal.newest();
                 int count = copyBatch();
                 savePosition(last && count == 0);
                 if (count == 0 && last) {
@@ -96,7 +109,7 @@ final class EventLog implements AutoCloseable {
                 }
                 if (count == 0) {
                     LockSupport.parkNanos(SAVE_EVERY_NANOS);
-                } else if (count < BATCH && !last) {
+                } else if (position >= newest && !last) {
                     pause(GATHER_MILLIS);
                 }
             } catch (IOException | RuntimeException failed) {
@@ -121,14 +134,17 @@ final class EventLog implements AutoCloseable {
             LOG.warn("event log was too slow: the journal dropped events count={}",
                     first - position - 1);
         }
-        lines.reset();
-        for (Recorded recorded : batch) {
-            try (JsonGenerator json = Json.generator(lines)) {
-                EventJson.write(json, recorded.sequence(), recorded.event());
+        try {
+            for (Recorded recorded : batch) {
+                try (JsonGenerator json = Json.generator(lines)) {
+                    EventJson.write(json, recorded.sequence(), recorded.event());
+                }
+                lines.write('\n');
             }
-            lines.write('\n');
+            target.write(lines.array(), lines.size());
+        } finally {
+            lines.reset();
         }
-        target.write(lines.array(), lines.size());
         position = batch.getLast().sequence();
         written.add(batch.size());
         return batch.size();

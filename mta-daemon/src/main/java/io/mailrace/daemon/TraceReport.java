@@ -8,7 +8,6 @@ import io.mailrace.core.SpoolId;
 import io.mailrace.queue.EventJournal;
 import io.mailrace.queue.EventJournal.Recorded;
 import java.util.ArrayDeque;
-import java.util.ArrayList;
 import java.util.Deque;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -18,6 +17,8 @@ import java.util.Set;
 final class TraceReport {
     /** Events in one answer. */
     static final int MAX_EVENTS = 1000;
+    /** Of several messages no further one is shown once their events take so much. */
+    private static final long MAX_BYTES = 1 << 20;
     /** Newest events looked at when the question is an address or a Message-ID. */
     static final int MAX_SCAN = 200_000;
     private static final int MAX_MESSAGES = 20;
@@ -37,8 +38,8 @@ final class TraceReport {
     }
 
     Found ofMessage(SpoolId id) {
-        List<Recorded> events = journal.ofMessage(id, MAX_EVENTS);
-        return new Found(events, events.size() == MAX_EVENTS);
+        EventJournal.History history = journal.ofMessage(id, MAX_EVENTS);
+        return new Found(history.events(), history.more());
     }
 
     /**
@@ -49,8 +50,9 @@ final class TraceReport {
         Deque<SpoolId> newest = new ArrayDeque<>();
         Set<SpoolId> seen = new LinkedHashSet<>();
         boolean more = false;
-        long position = Math.max(0, journal.newest() - MAX_SCAN);
-        for (int looked = 0; looked < MAX_SCAN; looked += PAGE) {
+        long last = journal.newest();
+        long position = Math.max(0, last - MAX_SCAN);
+        while (position < last) {
             List<Recorded> page = journal.after(position, PAGE);
             if (page.isEmpty()) {
                 break;
@@ -67,15 +69,30 @@ final class TraceReport {
                 }
             }
         }
-        List<Recorded> events = new ArrayList<>();
-        for (SpoolId id : newest) {
-            Found found = ofMessage(id);
-            more |= found.more();
-            events.addAll(found.events());
+        Found found = newestOf(newest);
+        return new Found(found.events(), more || found.more());
+    }
+
+    /** The events of messages, of the last ones where there are too many. */
+    private Found newestOf(Deque<SpoolId> messages) {
+        Deque<Recorded> events = new ArrayDeque<>();
+        long bytes = 0;
+        boolean more = false;
+        for (SpoolId id : messages.reversed()) {
+            if (events.size() >= MAX_EVENTS || bytes >= MAX_BYTES) {
+                more = true;
+                break;
+            }
+            EventJournal.History history = journal.ofMessage(id, MAX_EVENTS);
+            history.events().reversed().forEach(events::addFirst);
+            bytes += history.bytes();
+            more |= history.more();
         }
-        boolean cut = events.size() > MAX_EVENTS;
-        return new Found(cut ? List.copyOf(events.subList(events.size() - MAX_EVENTS,
-                events.size())) : List.copyOf(events), more || cut);
+        while (events.size() > MAX_EVENTS) {
+            events.removeFirst();
+            more = true;
+        }
+        return new Found(List.copyOf(events), more);
     }
 
     String json(Found found) {

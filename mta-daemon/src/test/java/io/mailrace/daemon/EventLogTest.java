@@ -4,15 +4,21 @@ package io.mailrace.daemon;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import io.mailrace.core.Disposition;
+import io.mailrace.core.Event;
 import io.mailrace.core.Metrics;
-import io.mailrace.core.TimeSource;
+import io.mailrace.core.RecipientOutcome;
+import io.mailrace.core.SmtpReply;
 import io.mailrace.core.SpoolId;
+import io.mailrace.core.TimeSource;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.LongStream;
 import org.junit.jupiter.api.Test;
 
 class EventLogTest {
@@ -69,6 +75,28 @@ class EventLogTest {
         start().close();
         assertThat(collector.lines).hasSize(1200);
         assertThat(spool.position("event-log")).isEqualTo(1200);
+    }
+
+    /** One event may take megabytes: each is written by itself then, and none is lost. */
+    @Test
+    void close_withLargeEvents_writesThemAllInOrder() {
+        String reply = "why not ".repeat(250);
+        List<RecipientOutcome> outcomes = new ArrayList<>();
+        for (int i = 0; i < 1000; i++) {
+            outcomes.add(new RecipientOutcome(Events.address("u" + i + "@one.test"),
+                    new Disposition.Bounced(SmtpReply.of(550, "5.7.1", reply))));
+        }
+        spool.page = 1;
+        for (int i = 0; i < 5; i++) {
+            spool.happen(Events.received());
+            spool.happen(new Event.Attempted(Events.TIME, Events.ID, 0, "app", "one.test",
+                    Events.ROUTE, 1, 42, outcomes));
+        }
+        start().close();
+        assertThat(sequences()).isEqualTo(LongStream.rangeClosed(1, 10).boxed().toList());
+        assertThat(collector.lines.getLast()).contains("u999@one.test")
+                .hasSizeGreaterThan(1 << 20);
+        assertThat(spool.position("event-log")).isEqualTo(10);
     }
 
     @Test

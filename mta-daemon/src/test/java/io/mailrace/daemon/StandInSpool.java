@@ -46,6 +46,10 @@ final class StandInSpool implements Spool, MailQueues, EventJournal {
     volatile Runnable disk = () -> {};
     volatile Optional<Content> content = Optional.empty();
     final AskedOperations operations = new AskedOperations();
+    /** Events in one answer, whatever is asked for: a journal with large ones gives fewer. */
+    volatile int page = Integer.MAX_VALUE;
+    /** What each event is said to take. */
+    volatile int eventBytes = 100;
     private long dropped;
 
     void happen(Event event) {
@@ -63,7 +67,8 @@ final class StandInSpool implements Spool, MailQueues, EventJournal {
 
     @Override
     public synchronized List<Recorded> after(long sequence, int max) {
-        return events.stream().filter(e -> e.sequence() > sequence).limit(max).toList();
+        return events.stream().filter(e -> e.sequence() > sequence).limit(Math.min(max, page))
+                .toList();
     }
 
     @Override
@@ -72,10 +77,11 @@ final class StandInSpool implements Spool, MailQueues, EventJournal {
     }
 
     @Override
-    public synchronized List<Recorded> ofMessage(SpoolId id, int max) {
-        return events.stream().filter(
-                e -> e.event() instanceof Event.OfMessage m && m.id().equals(id)).limit(max)
-                .toList();
+    public synchronized History ofMessage(SpoolId id, int max) {
+        List<Recorded> all = events.stream().filter(
+                e -> e.event() instanceof Event.OfMessage m && m.id().equals(id)).toList();
+        List<Recorded> some = all.subList(0, Math.min(all.size(), Math.min(max, page)));
+        return new History(some, some.size() * (long) eventBytes, some.size() < all.size());
     }
 
     @Override

@@ -204,7 +204,7 @@ final class DeliveryFixture implements AutoCloseable {
     /** Every attempt of a message so far, as {@code address kind code} texts. */
     List<Event.Attempted> attempts(SpoolId id) {
         List<Event.Attempted> found = new ArrayList<>();
-        for (EventJournal.Recorded one : spool.journal().ofMessage(id, 1000)) {
+        for (EventJournal.Recorded one : spool.journal().ofMessage(id, 1000).events()) {
             if (one.event() instanceof Event.Attempted attempted) {
                 found.add(attempted);
             }

@@ -165,7 +165,7 @@ class ShapingTest {
         await(() -> peer.received.stream().filter(one -> one.to().getFirst().startsWith("s"))
                 .count() == 30);
         await(() -> ids.stream().allMatch(id -> !fixture.spool.journal().ofMessage(id, 10)
-                .stream().filter(one -> !(one.event() instanceof Event.Received)).toList()
+                .events().stream().filter(one -> !(one.event() instanceof Event.Received)).toList()
                 .isEmpty()));
         long bounced = ids.stream().flatMap(id -> fixture.outcomes(id).stream())
                 .filter(one -> one.disposition() instanceof Disposition.Bounced).count();

@@ -16,19 +16,33 @@ public interface EventJournal {
     record Recorded(long sequence, Event event) {}
 
     /**
+     * What is recorded of one message, oldest first.
+     *
+     * @param bytes about how many bytes the events take
+     * @param more whether more is recorded than is in here
+     */
+    record History(List<Recorded> events, long bytes, boolean more) {}
+
+    /**
      * Adds an event that changes no mail. It goes with the next batch and is not waited for; when
      * more than a bounded number wait, it is dropped and counted.
      */
     void append(Event event);
 
-    /** Up to {@code max} events after {@code sequence}, oldest first. */
+    /**
+     * Up to {@code max} events after {@code sequence}, oldest first: fewer when they take more than
+     * about a megabyte, but never none while there are any.
+     */
     List<Recorded> after(long sequence, int max);
 
     /** Sequence of the newest event, 0 when there is none. */
     long newest();
 
-    /** What is still recorded of one message, oldest first, at most {@code max}. */
-    List<Recorded> ofMessage(SpoolId id, int max);
+    /**
+     * What is still recorded of one message, oldest first: at most {@code max} events, and no more
+     * once they take about a megabyte.
+     */
+    History ofMessage(SpoolId id, int max);
 
     /** Where the named reader stopped; 0 when it never saved a position. */
     long position(String reader);

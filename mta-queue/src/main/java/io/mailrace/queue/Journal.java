@@ -18,6 +18,11 @@ import org.slf4j.LoggerFactory;
 /** The journal on the families {@code event} and {@code event-of}. Any thread. */
 final class Journal implements EventJournal {
     private static final Logger LOG = LoggerFactory.getLogger(Journal.class);
+    /**
+     * Who reads gets no more once the events take so many bytes on disk. Most are small, but one of
+     * a thousand recipients with a long reply each takes two megabytes.
+     */
+    static final int PAGE_BYTES = 1 << 20;
     private static final int MAX_WAITING = 10_000;
     private static final int MAX_READER_NAME = 200;
 
@@ -76,15 +81,15 @@ final class Journal implements EventJournal {
 
     @Override
     public List<Recorded> after(long sequence, int max) {
-        List<Recorded> found = new ArrayList<>();
+        Page page = new Page();
         if (max > 0 && sequence < newest) {
             store.scan(Store.Family.EVENT, Keys.event(Math.max(Math.max(0, sequence) + 1, oldest)),
                     Keys.event(newest + 1), (key, value) -> {
-                        add(found, Keys.longAt(key, 0), value);
-                        return found.size() < max;
+                        page.add(Keys.longAt(key, 0), value);
+                        return page.events.size() < max && !page.full();
                     });
         }
-        return found;
+        return page.events;
     }
 
     @Override
@@ -93,30 +98,33 @@ final class Journal implements EventJournal {
     }
 
     @Override
-    public List<Recorded> ofMessage(SpoolId id, int max) {
+    public History ofMessage(SpoolId id, int max) {
         List<Long> sequences = new ArrayList<>();
         int last = Keys.bucketOf(newest);
-        for (int bucket = Keys.bucketOf(oldest()); bucket <= last && sequences.size() < max
-                && max > 0; bucket++) {
+        // One more than asked for tells whether there are more.
+        for (int bucket = Keys.bucketOf(oldest()); bucket <= last
+                && sequences.size() <= max; bucket++) {
             store.scan(Store.Family.EVENT_OF, Keys.eventOf(bucket, id.value(), 0),
                     Keys.eventOf(bucket, id.value(), Long.MAX_VALUE), (key, value) -> {
                         sequences.add(Keys.longAt(key, 12));
-                        return sequences.size() < max;
+                        return sequences.size() <= max;
                     });
         }
-        List<Recorded> found = new ArrayList<>(sequences.size());
+        Page page = new Page();
         long first = oldest();
         for (long sequence : sequences) {
-            if (sequence < first) {
-                // Its removal is on its way to the disk.
-                continue;
+            if (page.events.size() >= max || page.full()) {
+                return new History(page.events, page.bytes, true);
             }
-            byte[] value = store.get(Store.Family.EVENT, Keys.event(sequence));
+            // What is older is gone: its removal is on its way to the disk.
+            byte[] value = sequence < first
+                    ? null
+                    : store.get(Store.Family.EVENT, Keys.event(sequence));
             if (value != null) {
-                add(found, sequence, value);
+                page.add(sequence, value);
             }
         }
-        return found;
+        return new History(page.events, page.bytes, false);
     }
 
     @Override
@@ -234,10 +242,22 @@ final class Journal implements EventJournal {
         return event == null ? otherwise : event.epochMillis();
     }
 
-    private static void add(List<Recorded> found, long sequence, byte[] value) {
-        Event event = decode(sequence, value);
-        if (event != null) {
-            found.add(new Recorded(sequence, event));
+    /** What one question is answered with. Confined to whoever asks. */
+    private static final class Page {
+        final List<Recorded> events = new ArrayList<>();
+        long bytes;
+
+        /** Leaves out what is damaged. */
+        void add(long sequence, byte[] value) {
+            Event event = decode(sequence, value);
+            if (event != null) {
+                events.add(new Recorded(sequence, event));
+                bytes += value.length;
+            }
+        }
+
+        boolean full() {
+            return bytes >= PAGE_BYTES;
         }
     }
 

@@ -179,7 +179,7 @@ final class RocksCare implements SpoolCare {
         if (size[0] >= 0) {
             return size[0];
         }
-        List<EventJournal.Recorded> events = journal.ofMessage(id, 1);
+        List<EventJournal.Recorded> events = journal.ofMessage(id, 1).events();
         return events.isEmpty() || !(events.getFirst().event() instanceof Event.Received received)
                 ? -1
                 : received.sizeBytes();

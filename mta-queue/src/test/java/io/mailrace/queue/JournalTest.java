@@ -6,12 +6,17 @@ import static io.mailrace.queue.SpoolFixture.delivered;
 import static io.mailrace.queue.SpoolFixture.message;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.mailrace.core.Disposition;
 import io.mailrace.core.Event;
+import io.mailrace.core.RecipientOutcome;
+import io.mailrace.core.SmtpReply;
 import io.mailrace.core.SpoolId;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.LongStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -46,7 +51,8 @@ class JournalTest {
         assertThat(journal.after(2, 10)).extracting(EventJournal.Recorded::event)
                 .first().isEqualTo(parked(3));
         assertThat(journal.after(newest, 10)).isEmpty();
-        assertThat(journal.ofMessage(second, 10)).extracting(EventJournal.Recorded::sequence)
+        assertThat(journal.ofMessage(second, 10).events())
+                .extracting(EventJournal.Recorded::sequence)
                 .containsExactly(2L, 4L);
         journal.savePosition("log", 2);
         assertThat(journal.position("log")).isEqualTo(2);
@@ -56,9 +62,70 @@ class JournalTest {
             assertThat(again.newest()).isEqualTo(newest);
             assertThat(again.position("log")).isEqualTo(2);
             assertThat(again.position("other")).isZero();
-            assertThat(again.ofMessage(second, 10)).hasSize(2);
+            assertThat(again.ofMessage(second, 10).events()).hasSize(2);
             after.accept(message("three"), "a@one.test");
             assertThat(again.newest()).isEqualTo(newest + 1);
+        }
+    }
+
+    /** An attempt for so many recipients, each with the longest reply that is kept. */
+    private static Event attempted(SpoolId id, int number, int recipients) {
+        Disposition bounced = new Disposition.Bounced(
+                SmtpReply.of(550, "5.7.1", "x".repeat(ReplyCodec.MAX_TEXT)));
+        List<RecipientOutcome> outcomes = new ArrayList<>();
+        for (int i = 0; i < recipients; i++) {
+            outcomes.add(new RecipientOutcome(SpoolFixture.address("u" + i + "@one.test"),
+                    bounced));
+        }
+        return new Event.Attempted(1_700_000_000_000L, id, 0, "default", "one.test",
+                Event.Route.NONE, number, 1, outcomes);
+    }
+
+    private static long bytes(EventJournal.Recorded recorded) {
+        return EventCodec.encode(recorded.event()).length;
+    }
+
+    /** Otherwise one reader could fill the memory of the whole process. */
+    @Test
+    void largeEvents_areReadInPagesOfBoundedBytes() {
+        SpoolId id = new SpoolId(7);
+        int count = 60;
+        try (SpoolFixture fixture = new SpoolFixture(directory)) {
+            EventJournal journal = fixture.spool.journal();
+            for (int i = 1; i <= count; i++) {
+                journal.append(attempted(id, i, i % 10 == 0 ? 1000 : 100));
+            }
+            await(() -> journal.newest() == count);
+            List<Long> read = new ArrayList<>();
+            while (read.size() < count) {
+                List<EventJournal.Recorded> page = journal.after(read.size(), 500);
+                assertThat(page).isNotEmpty();
+                assertThat(allButTheLast(page)).isLessThan(Journal.PAGE_BYTES);
+                page.forEach(recorded -> read.add(recorded.sequence()));
+            }
+            assertThat(read).isEqualTo(LongStream.rangeClosed(1, count).boxed().toList());
+            EventJournal.History history = journal.ofMessage(id, 500);
+            assertThat(history.events()).hasSizeGreaterThan(1);
+            assertThat(allButTheLast(history.events())).isLessThan(Journal.PAGE_BYTES);
+            assertThat(history.bytes()).isEqualTo(
+                    history.events().stream().mapToLong(JournalTest::bytes).sum());
+            assertThat(history.more()).isTrue();
+        }
+    }
+
+    private static long allButTheLast(List<EventJournal.Recorded> page) {
+        return page.subList(0, page.size() - 1).stream().mapToLong(JournalTest::bytes).sum();
+    }
+
+    @Test
+    void ofMessage_askedForFewer_tellsOfMore() {
+        try (SpoolFixture fixture = new SpoolFixture(directory)) {
+            SpoolId id = fixture.accept(message("x"), "a@one.test");
+            fixture.settle(fixture.take("one.test"), delivered());
+            EventJournal journal = fixture.spool.journal();
+            assertThat(journal.ofMessage(id, 2).more()).isFalse();
+            assertThat(journal.ofMessage(id, 1).events()).hasSize(1);
+            assertThat(journal.ofMessage(id, 1).more()).isTrue();
         }
     }
 
@@ -93,8 +160,8 @@ class JournalTest {
                 fixture.time.advance(Duration.ofSeconds(1));
                 return journal.after(0, 1).getFirst().sequence() == 3;
             });
-            assertThat(journal.ofMessage(id, 10)).isEmpty();
-            assertThat(journal.ofMessage(young, 10)).hasSize(2);
+            assertThat(journal.ofMessage(id, 10).events()).isEmpty();
+            assertThat(journal.ofMessage(young, 10).events()).hasSize(2);
             fixture.time.advance(Duration.ofDays(2));
             await(() -> {
                 fixture.time.advance(Duration.ofSeconds(1));

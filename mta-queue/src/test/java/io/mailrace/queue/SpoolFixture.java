@@ -151,8 +151,8 @@ final class SpoolFixture implements AutoCloseable {
     }
 
     List<Event> events(SpoolId id) {
-        return spool.journal().ofMessage(id, 100).stream().map(EventJournal.Recorded::event)
-                .toList();
+        return spool.journal().ofMessage(id, 100).events().stream()
+                .map(EventJournal.Recorded::event).toList();
     }
 
     static Disposition delivered() {

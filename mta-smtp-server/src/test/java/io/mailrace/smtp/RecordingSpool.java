@@ -267,8 +267,8 @@ final class RecordingSpool implements Spool {
             }
 
             @Override
-            public List<Recorded> ofMessage(SpoolId id, int max) {
-                return List.of();
+            public History ofMessage(SpoolId id, int max) {
+                return new History(List.of(), 0, false);
             }
 
             @Override

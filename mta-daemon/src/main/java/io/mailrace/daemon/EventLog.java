@@ -23,7 +23,7 @@ import tools.jackson.core.JsonGenerator;
  * of its own, {@code event-log}, at most {@value #BATCH} events at a time, or fewer that are large,
  * and slows nobody. Its position is saved after the lines are safe, so after a crash some lines
  * come twice and none is missing, unless the journal dropped events that had waited longer than its
- * retention.
+ * retention, or they are damaged.
  *
  * <p>A target that fails is tried again once a second; the journal keeps what is not written yet.
  */
@@ -131,8 +131,8 @@ final class EventLog implements AutoCloseable {
         }
         long first = batch.getFirst().sequence();
         if (position > 0 && first > position + 1) {
-            LOG.warn("event log was too slow: the journal dropped events count={}",
-                    first - position - 1);
+            LOG.warn("event log leaves out events that are damaged, or waited longer than they are"
+                    + " kept count={}", first - position - 1);
         }
         try {
             for (Recorded recorded : batch) {

@@ -31,7 +31,8 @@ public interface EventJournal {
 
     /**
      * Up to {@code max} events after {@code sequence}, oldest first: fewer when they take more than
-     * about a megabyte, but never none while there are any.
+     * about a megabyte, but never none while there are any. Damaged ones are left out, as are those
+     * that are kept no longer: the sequences leap.
      */
     List<Recorded> after(long sequence, int max);
 

@@ -7,6 +7,7 @@ import io.mailrace.core.TimeSource;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -15,7 +16,10 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** The journal on the families {@code event} and {@code event-of}. Any thread. */
+/**
+ * The journal on the families {@code event} and {@code event-of}. Any thread. Whatever of it is
+ * damaged is stepped over, or its readers would stand before that for as long as it is kept.
+ */
 final class Journal implements EventJournal {
     private static final Logger LOG = LoggerFactory.getLogger(Journal.class);
     /**
@@ -25,6 +29,7 @@ final class Journal implements EventJournal {
     static final int PAGE_BYTES = 1 << 20;
     private static final int MAX_WAITING = 10_000;
     private static final int MAX_READER_NAME = 200;
+    private static final int MAX_GAPS = 1000;
 
     private final Store store;
     private final TimeSource time;
@@ -34,6 +39,8 @@ final class Journal implements EventJournal {
     private final AtomicInteger waiting = new AtomicInteger();
     private final List<Runnable> listeners = new CopyOnWriteArrayList<>();
     private final Map<String, Long> positions = new ConcurrentHashMap<>();
+    /** What is damaged and has been told, by file and place; at most {@value #MAX_GAPS}. */
+    private final Set<String> gaps = ConcurrentHashMap.newKeySet();
     private volatile long newest;
     /** No event before this is kept. Moves with the retention. */
     private volatile long oldest;
@@ -83,11 +90,12 @@ final class Journal implements EventJournal {
     public List<Recorded> after(long sequence, int max) {
         Page page = new Page();
         if (max > 0 && sequence < newest) {
-            store.scan(Store.Family.EVENT, Keys.event(Math.max(Math.max(0, sequence) + 1, oldest)),
+            store.scanAround(Store.Family.EVENT,
+                    Keys.event(Math.max(Math.max(0, sequence) + 1, oldest)),
                     Keys.event(newest + 1), (key, value) -> {
                         page.add(Keys.longAt(key, 0), value);
                         return page.events.size() < max && !page.full();
-                    });
+                    }, (after, next, why) -> damaged(why));
         }
         return page.events;
     }
@@ -104,11 +112,11 @@ final class Journal implements EventJournal {
         // One more than asked for tells whether there are more.
         for (int bucket = Keys.bucketOf(oldest()); bucket <= last
                 && sequences.size() <= max; bucket++) {
-            store.scan(Store.Family.EVENT_OF, Keys.eventOf(bucket, id.value(), 0),
+            store.scanAround(Store.Family.EVENT_OF, Keys.eventOf(bucket, id.value(), 0),
                     Keys.eventOf(bucket, id.value(), Long.MAX_VALUE), (key, value) -> {
                         sequences.add(Keys.longAt(key, 12));
                         return sequences.size() <= max;
-                    });
+                    }, (after, next, why) -> damaged(why));
         }
         Page page = new Page();
         long first = oldest();
@@ -117,9 +125,7 @@ final class Journal implements EventJournal {
                 return new History(page.events, page.bytes, true);
             }
             // What is older is gone: its removal is on its way to the disk.
-            byte[] value = sequence < first
-                    ? null
-                    : store.get(Store.Family.EVENT, Keys.event(sequence));
+            byte[] value = sequence < first ? null : value(sequence);
             if (value != null) {
                 page.add(sequence, value);
             }
@@ -190,10 +196,11 @@ final class Journal implements EventJournal {
             return newest < from ? 0 : from;
         }
         long[] first = {0};
-        store.scan(Store.Family.EVENT, Keys.event(0), Keys.event(newest + 1), (key, value) -> {
-            first[0] = Keys.longAt(key, 0);
-            return false;
-        });
+        store.scanAround(Store.Family.EVENT, Keys.event(0), Keys.event(newest + 1),
+                (key, value) -> {
+                    first[0] = Keys.longAt(key, 0);
+                    return false;
+                }, (after, next, why) -> damaged(why));
         oldest = first[0];
         return first[0];
     }
@@ -237,9 +244,31 @@ final class Journal implements EventJournal {
     }
 
     private long timeOf(long sequence, long otherwise) {
-        byte[] value = store.get(Store.Family.EVENT, Keys.event(sequence));
+        byte[] value = value(sequence);
         Event event = value == null ? null : decode(sequence, value);
         return event == null ? otherwise : event.epochMillis();
+    }
+
+    /** Null when it is not there, or damaged. */
+    private byte @Nullable [] value(long sequence) {
+        try {
+            return store.get(Store.Family.EVENT, Keys.event(sequence));
+        } catch (SpoolException unreadable) {
+            if (unreadable.mayPass()) {
+                throw unreadable;
+            }
+            damaged(unreadable);
+            return null;
+        }
+    }
+
+    /** Tells of a damaged place once: each look at it would tell the same. */
+    private void damaged(SpoolException why) {
+        meters.damaged();
+        if (gaps.size() < MAX_GAPS && gaps.add(String.valueOf(why.getMessage()))) {
+            LOG.error("events cannot be read, going on behind them reason=\"{}\"",
+                    why.getMessage());
+        }
     }
 
     /** What one question is answered with. Confined to whoever asks. */

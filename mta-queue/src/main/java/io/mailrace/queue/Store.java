@@ -479,9 +479,9 @@ final class Store implements BatchSink, AutoCloseable {
                     return;
                 }
                 DamagedRange range = new DamagedRange(last.length == 0 ? from : last);
-                byte[] next = range.firstReadable(key -> readable(rows, key));
+                byte[] next = range.firstReadable(key -> readable(family, options, key));
                 gaps.gap(last, next, damage);
-                if (next.length == 0 || !readable(rows, next)) {
+                if (next.length == 0 || !seeks(rows, next)) {
                     walk.all.end();
                     return;
                 }
@@ -491,7 +491,17 @@ final class Store implements BatchSink, AutoCloseable {
         }
     }
 
-    private static boolean readable(RocksIterator rows, byte[] key) {
+    /**
+     * With an iterator of its own: one that has met damage takes the block it read before that for
+     * damaged, too, so it would not come back to the rows behind the gap.
+     */
+    private boolean readable(Family family, ReadOptions options, byte[] key) {
+        try (RocksIterator rows = current().db().newIterator(handle(family), options)) {
+            return seeks(rows, key);
+        }
+    }
+
+    private static boolean seeks(RocksIterator rows, byte[] key) {
         rows.seek(key);
         return rows.isValid() || damage(rows) == null;
     }

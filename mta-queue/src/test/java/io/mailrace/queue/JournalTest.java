@@ -11,12 +11,18 @@ import io.mailrace.core.Event;
 import io.mailrace.core.RecipientOutcome;
 import io.mailrace.core.SmtpReply;
 import io.mailrace.core.SpoolId;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
+import java.util.Random;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.LongStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -126,6 +132,92 @@ class JournalTest {
             assertThat(journal.ofMessage(id, 2).more()).isFalse();
             assertThat(journal.ofMessage(id, 1).events()).hasSize(1);
             assertThat(journal.ofMessage(id, 1).more()).isTrue();
+        }
+    }
+
+    /** As many events, in a file of many blocks. */
+    private void fillFile(int count) {
+        Random random = new Random(1);
+        try (SpoolFixture fixture = new SpoolFixture(directory)) {
+            EventJournal journal = fixture.spool.journal();
+            SpoolId id = new SpoolId(7);
+            for (int i = 1; i <= count; i++) {
+                byte[] noise = new byte[500];
+                random.nextBytes(noise);
+                journal.append(new Event.DsnOmitted(fixture.time.epochMillis(), id,
+                        new String(noise, StandardCharsets.ISO_8859_1)));
+            }
+            await(() -> journal.newest() == count);
+        }
+        try (Store store = Store.open(directory.resolve("db"),
+                SpoolFixture.config(directory).spool())) {
+            store.compact(Store.Family.EVENT);
+        }
+    }
+
+    private void damage(int percent) throws IOException {
+        Path largest;
+        try (Stream<Path> files = Files.list(directory.resolve("db"))) {
+            largest = files.filter(file -> file.toString().endsWith(".sst"))
+                    .max(Comparator.comparingLong(file -> file.toFile().length())).orElseThrow();
+        }
+        byte[] bytes = Files.readAllBytes(largest);
+        bytes[bytes.length * percent / 100] ^= 0x55;
+        Files.write(largest, bytes);
+    }
+
+    private static List<Long> readBy(EventJournal journal, int max) {
+        List<Long> read = new ArrayList<>();
+        long last = 0;
+        while (last < journal.newest()) {
+            List<EventJournal.Recorded> page = journal.after(last, max);
+            assertThat(page).isNotEmpty();
+            page.forEach(recorded -> read.add(recorded.sequence()));
+            last = page.getLast().sequence();
+        }
+        return read;
+    }
+
+    /** One bad block must not stop the event log for as long as events are kept. */
+    @Test
+    void damagedBlock_isSteppedOver() throws Exception {
+        fillFile(400);
+        damage(50);
+        try (SpoolFixture fixture = new SpoolFixture(directory)) {
+            EventJournal journal = fixture.spool.journal();
+            List<Long> read = readBy(journal, 1000);
+            assertThat(read).startsWith(1L).endsWith(400L).isSorted().doesNotHaveDuplicates()
+                    .hasSizeBetween(300, 399);
+            assertThat(readBy(journal, 1)).isEqualTo(read);
+            assertThat(journal.ofMessage(new SpoolId(7), 1000).events())
+                    .extracting(EventJournal.Recorded::sequence).isEqualTo(read);
+            assertThat(fixture.metrics.snapshot().get("spool_damaged_reads_total")).isPositive();
+        }
+    }
+
+    @Test
+    void damagedBlock_doesNotKeepOldEventsFromBeingDropped() throws Exception {
+        fillFile(400);
+        damage(50);
+        try (SpoolFixture fixture = new SpoolFixture(directory)) {
+            fixture.time.advance(SpoolFixture.config(directory).spool().events().maxAge()
+                    .plusMinutes(1));
+            await(() -> {
+                fixture.time.advance(Duration.ofSeconds(10));
+                return fixture.spool.journal().after(0, 10).isEmpty();
+            });
+        }
+    }
+
+    @Test
+    void damagedFirstBlock_isSteppedOver() throws Exception {
+        fillFile(400);
+        damage(0);
+        try (SpoolFixture fixture = new SpoolFixture(directory)) {
+            long oldest = fixture.spool.care().statistics().oldestEvent();
+            assertThat(oldest).isBetween(2L, 100L);
+            assertThat(fixture.spool.journal().after(0, 1)).extracting(
+                    EventJournal.Recorded::sequence).containsExactly(oldest);
         }
     }
 

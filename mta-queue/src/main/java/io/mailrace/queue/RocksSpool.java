@@ -394,6 +394,8 @@ public final class RocksSpool implements Spool {
             return;
         }
         closing = true;
+        // first: a compaction may be what a thread that reads is at
+        store.endTasks();
         timer.close();
         operations.close();
         reads.close();

@@ -6,11 +6,13 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.stream.Stream;
@@ -18,6 +20,7 @@ import org.jspecify.annotations.Nullable;
 import org.rocksdb.Checkpoint;
 import org.rocksdb.ColumnFamilyDescriptor;
 import org.rocksdb.ColumnFamilyHandle;
+import org.rocksdb.CompactRangeOptions;
 import org.rocksdb.DBOptions;
 import org.rocksdb.FlushOptions;
 import org.rocksdb.NativeLibraryLoader;
@@ -31,6 +34,8 @@ import org.rocksdb.Slice;
 import org.rocksdb.Status;
 import org.rocksdb.WriteBatch;
 import org.rocksdb.WriteOptions;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The RocksDB database of one spool, and the rows that are on their way into it: whoever reads sees
@@ -98,10 +103,15 @@ final class Store implements BatchSink, AutoCloseable {
     /** What exists only while the database is open. */
     private record Opened(RocksDB db, List<ColumnFamilyHandle> handles, DBOptions options) {}
 
+    private static final Logger LOG = LoggerFactory.getLogger(Store.class);
     private static final byte[] NO_KEY = {};
     /** A file each database has, once it is made. */
     private static final String CURRENT = "CURRENT";
     private static final long LONG_LOG = 16L << 20;
+    /** A copy to another disk takes minutes and cannot be cut short: nobody waits for its end. */
+    private static final Duration CLOSE_LIMIT = Duration.ofSeconds(30);
+    /** Readers wait meanwhile; the next try to reopen comes soon. */
+    private static final Duration REOPEN_LIMIT = Duration.ofSeconds(1);
 
     static {
         loadLibrary();
@@ -123,6 +133,9 @@ final class Store implements BatchSink, AutoCloseable {
     /** Held by whoever brings them to the database. */
     private final ReentrantLock leaving = new ReentrantLock();
     private @Nullable Opened opened;
+    /** Its flag ends what compacts; its monitor is held while that changes. */
+    private final CompactRangeOptions compaction = new CompactRangeOptions();
+    private volatile boolean ending;
 
     /** Unpacked only for the moment of loading: what a killed process left would pile up. */
     private static void loadLibrary() {
@@ -343,7 +356,12 @@ final class Store implements BatchSink, AutoCloseable {
      */
     @Override
     public void reopen(long newest) {
-        lock.writeLock().lock();
+        cancelCompaction(true);
+        boolean alone = takeAlone(REOPEN_LIMIT);
+        cancelCompaction(ending);
+        if (!alone) {
+            throw new SpoolException("the database is read, or copied, and cannot be reopened yet");
+        }
         boolean whole = false;
         try {
             closeDatabase();
@@ -586,6 +604,7 @@ final class Store implements BatchSink, AutoCloseable {
     void checkpoint(Path target) {
         lock.readLock().lock();
         try (Checkpoint checkpoint = Checkpoint.create(current().db())) {
+            refuseWhileEnding();
             writeLate();
             checkpoint.createCheckpoint(target.toString());
         } catch (RocksDBException refused) {
@@ -595,12 +614,18 @@ final class Store implements BatchSink, AutoCloseable {
         }
     }
 
-    /** Frees the room of removed rows now instead of when enough has been written. Blocks. */
+    /**
+     * Frees the room of removed rows now instead of when enough has been written. Blocks.
+     *
+     * @throws SpoolException also when it is cut short, since the database is closed or reopened
+     */
     void compact(Family family) {
         lock.readLock().lock();
         try {
-            current().db().compactRange(handle(family));
+            refuseWhileEnding();
+            current().db().compactRange(handle(family), null, null, compaction);
         } catch (RocksDBException refused) {
+            refuseWhileEnding();
             throw new SpoolException("spool cannot be compacted: " + refused.getMessage(),
                     refused);
         } finally {
@@ -647,18 +672,67 @@ final class Store implements BatchSink, AutoCloseable {
         }
     }
 
+    /** Ends a compaction, and lets no other begin, nor a copy: the database is to be closed. */
+    void endTasks() {
+        ending = true;
+        cancelCompaction(true);
+    }
+
+    private void refuseWhileEnding() {
+        if (ending) {
+            throw SpoolException.closed();
+        }
+    }
+
+    private void cancelCompaction(boolean cancel) {
+        synchronized (compaction) {
+            if (compaction.isOwningHandle()) {
+                compaction.setCanceled(cancel || ending);
+            }
+        }
+    }
+
+    private boolean takeAlone(Duration limit) {
+        try {
+            return lock.writeLock().tryLock(limit.toNanos(), TimeUnit.NANOSECONDS);
+        } catch (InterruptedException hurry) {
+            Thread.currentThread().interrupt();
+            return false;
+        }
+    }
+
     @Override
     public void close() {
-        lock.writeLock().lock();
+        if (!close(CLOSE_LIMIT)) {
+            LOG.warn("the database is left open: it is still copied or read directory={}",
+                    directory);
+        }
+    }
+
+    /**
+     * Closes the database unless somebody needs it for longer. Left open it is as after the death
+     * of the process, which is to follow: what was synced is there, and a start reads the logs.
+     *
+     * @return whether it is closed
+     */
+    boolean close(Duration limit) {
+        endTasks();
+        if (!takeAlone(limit)) {
+            return false;
+        }
         try {
             closeDatabase();
             log.close();
             tuning.close();
             synced.close();
             unsynced.close();
+            synchronized (compaction) {
+                compaction.close();
+            }
         } finally {
             lock.writeLock().unlock();
         }
+        return true;
     }
 
     private Opened current() {

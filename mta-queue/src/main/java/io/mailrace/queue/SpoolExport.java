@@ -8,14 +8,16 @@ import io.mailrace.core.TimeSource;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
 
-/** Writes messages of a spool nobody has open as files. One thread, used once. */
+/**
+ * Writes messages of a spool nobody has open as files that only their owner can read: what is
+ * encrypted in the spool is not in them. One thread, used once.
+ */
 final class SpoolExport {
     private static final byte[] FIRST = {};
     private static final byte[] END = {-1};
@@ -69,13 +71,13 @@ final class SpoolExport {
             return;
         }
         String name = new SpoolId(id).toString();
-        try (OutputStream file = Files.newOutputStream(target.resolve(name + ".eml"))) {
+        try (OutputStream file = Folders.newPrivateFile(target.resolve(name + ".eml"))) {
             Content content = new StoredContent(store, FreshContents.none(), id,
                     envelopes.getFirst().facts().sizeBytes());
             for (int chunk = 0; chunk < content.chunkCount(); chunk++) {
                 file.write(content.chunk(chunk));
             }
-            Files.writeString(target.resolve(name + ".json"), json(), StandardCharsets.UTF_8);
+            writeJson(target.resolve(name + ".json"));
             written++;
         } catch (IOException refused) {
             throw SpoolException.ofDisk("cannot write to " + target + ": " + refused, refused);
@@ -83,6 +85,12 @@ final class SpoolExport {
             out.accept("message " + name + ": " + damaged.getMessage());
         }
         envelopes.clear();
+    }
+
+    private void writeJson(Path path) throws IOException {
+        try (OutputStream file = Folders.newPrivateFile(path)) {
+            file.write(json().getBytes(StandardCharsets.UTF_8));
+        }
     }
 
     private String json() {

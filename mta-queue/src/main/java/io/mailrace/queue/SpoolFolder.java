@@ -373,7 +373,7 @@ public final class SpoolFolder {
 
     /**
      * Writes each selected message that waits or is held as {@code ID.eml} with its envelopes as
-     * {@code ID.json} into a new folder; the spool is not changed.
+     * {@code ID.json} into a new folder; only the owner can read them. The spool is not changed.
      *
      * @return how many messages
      */
@@ -382,7 +382,7 @@ public final class SpoolFolder {
         Path db = directory.resolve(DB);
         DatabaseLock.refuseInUse(db);
         try {
-            Folders.make(target);
+            Folders.makePrivate(target);
             try (Stream<Path> inside = Files.list(target)) {
                 if (inside.findAny().isPresent()) {
                     throw new SpoolException("an export needs a new folder: " + target

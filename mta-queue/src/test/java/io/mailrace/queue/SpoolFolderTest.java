@@ -20,6 +20,7 @@ import java.io.RandomAccessFile;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -466,6 +467,27 @@ class SpoolFolderTest {
         assertThat(deliverAll()).isEqualTo(2 * MESSAGES);
         assertThat(SpoolFolder.check(config, backup, false, told::add).looked())
                 .isEqualTo(2 * MESSAGES);
+    }
+
+    /** It is other people's mail, and no longer encrypted. */
+    @Test
+    void export_canBeReadByItsOwnerOnly() throws Exception {
+        Path fresh = directory.resolve("above").resolve("out");
+        Path old = Files.createDirectory(directory.resolve("old"),
+                PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwxr-xr-x")));
+        for (Path target : List.of(fresh, old)) {
+            SpoolFolder.export(config, spool, Selection.ALL, target, told::add);
+            try (Stream<Path> files = Files.list(target)) {
+                assertThat(files).hasSize(2 * (MESSAGES + 1)).allSatisfy(
+                        file -> assertThat(mode(file)).isEqualTo("rw-------"));
+            }
+        }
+        assertThat(mode(fresh)).isEqualTo("rwx------");
+        assertThat(mode(old)).as("somebody chose it").isEqualTo("rwxr-xr-x");
+    }
+
+    private static String mode(Path file) throws IOException {
+        return PosixFilePermissions.toString(Files.getPosixFilePermissions(file));
     }
 
     @Test

@@ -5,6 +5,7 @@ import io.mailrace.core.Content;
 import io.mailrace.core.ContentFacts;
 import io.mailrace.core.Disposition;
 import io.mailrace.core.Event;
+import io.mailrace.core.FromDomain;
 import io.mailrace.core.MailAddress;
 import io.mailrace.core.MailOptions;
 import io.mailrace.core.Recipient;
@@ -179,6 +180,7 @@ final class EnvelopeRebuild {
         boolean binary = false;
         boolean inHeader = true;
         int column = 0;
+        FromField from = new FromField();
         byte last = '\n';
         Content content = new StoredContent(store, FreshContents.none(), id,
                 received.sizeBytes());
@@ -192,6 +194,9 @@ final class EnvelopeRebuild {
                         column = 0;
                         continue;
                     }
+                    if (inHeader) {
+                        from.take(b, column == 0);
+                    }
                     leadingDot |= column == 0 && b == '.';
                     eightBit |= b < 0;
                     utf8Header |= inHeader && b < 0;
@@ -202,6 +207,6 @@ final class EnvelopeRebuild {
             return null;
         }
         return new ContentFacts(received.sizeBytes(), eightBit, utf8Header, leadingDot, longLine,
-                binary || last != '\n', received.sender().domain(), received.messageId(), "");
+                binary || last != '\n', FromDomain.of(from.value()), received.messageId(), "");
     }
 }

@@ -9,6 +9,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.mailrace.core.Content;
 import io.mailrace.core.MailOptions;
+import io.mailrace.core.Recipient;
 import io.mailrace.core.SpoolId;
 import io.mailrace.core.testing.FakeTimeSource;
 import io.mailrace.queue.SpoolFolder.CheckResult;
@@ -204,6 +205,35 @@ class SpoolFolderTest {
                 fixture.settle(envelope, delivered());
             }
             assertThat(binary).containsExactly(ids.getLast());
+        }
+    }
+
+    /** By the author's domain it is signed and held; the sender may be anybody's, or nobody. */
+    @Test
+    void repair_envelopeGone_knowsTheAuthorsDomainAgain() throws Exception {
+        byte[] content = String.join("\r\n", "Received: by mta", "X-From: x@no.test",
+                "From-X: x@no.test", "FROM : \"Shop, x@no.test\"", "\t<a@Shop.test>",
+                "To: x@no.test", "From: x@no.test", "", "From: x@no.test", "")
+                .getBytes(StandardCharsets.US_ASCII);
+        List<SpoolId> shop = new ArrayList<>();
+        try (SpoolFixture fixture = new SpoolFixture(spool)) {
+            for (String sender : List.of("b@bounce.test", "")) {
+                shop.add(fixture.accept(content, SpoolFixture.submission(content, sender,
+                        new Recipient(SpoolFixture.address("c@customer.test")))));
+            }
+        }
+        tamper((store, batch) -> {
+            for (SpoolId id : shop) {
+                batch.delete(store.handle(Store.Family.ENVELOPE), Keys.envelope(id, 0));
+            }
+        });
+        check(true);
+        try (SpoolFixture fixture = new SpoolFixture(spool)) {
+            fixture.time.advance(Duration.ofHours(1));
+            for (int i = 0; i < shop.size(); i++) {
+                assertThat(fixture.take("customer.test").facts().fromDomain())
+                        .isEqualTo("shop.test");
+            }
         }
     }
 

@@ -3,6 +3,7 @@ package io.mailrace.smtp;
 
 import io.mailrace.core.Content;
 import io.mailrace.core.ContentFacts;
+import io.mailrace.core.FromDomain;
 import io.mailrace.core.LintReport;
 import io.mailrace.core.LintRule;
 import io.mailrace.core.MailAddress;

@@ -3,6 +3,7 @@ package io.mailrace.smtp;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.mailrace.core.FromDomain;
 import io.mailrace.core.LintMode;
 import io.mailrace.core.LintRule;
 import io.mailrace.core.SigningFacts;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.mailrace.smtp;
+package io.mailrace.core;
 
-import io.mailrace.core.MailAddress;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
@@ -9,9 +8,9 @@ import java.util.List;
 /**
  * Finds the domains of the mailboxes in a From value (RFC 5322 3.4): looks past display names,
  * quoted strings, nested comments, groups, routes and folding. One pass over a bounded value, no
- * recursion; gives the empty text rather than a guess.
+ * recursion; gives the empty text rather than a guess. Any thread.
  */
-final class FromDomain {
+public final class FromDomain {
     private final String text;
     private int at;
     /** The mailbox being read, outside comments; null bytes stand for quoted characters. */
@@ -28,12 +27,12 @@ final class FromDomain {
     }
 
     /** The domain in lower case and ASCII form, or empty when there is none. */
-    static String of(byte[] value) {
+    public static String of(byte[] value) {
         return allOf(value).stream().filter(domain -> !domain.isEmpty()).findFirst().orElse("");
     }
 
     /** The domain of each mailbox, in order; an empty text for one without a domain. */
-    static List<String> allOf(byte[] value) {
+    public static List<String> allOf(byte[] value) {
         FromDomain reading = new FromDomain(new String(value, StandardCharsets.UTF_8));
         reading.find();
         return reading.found;

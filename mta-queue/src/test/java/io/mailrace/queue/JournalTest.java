@@ -77,7 +77,7 @@ class JournalTest {
     /** An attempt for so many recipients, each with the longest reply that is kept. */
     private static Event attempted(SpoolId id, int number, int recipients) {
         Disposition bounced = new Disposition.Bounced(
-                SmtpReply.of(550, "5.7.1", "x".repeat(ReplyCodec.MAX_TEXT)));
+                SmtpReply.of(550, "5.7.1", "x".repeat(SmtpReply.MAX_TEXT)));
         List<RecipientOutcome> outcomes = new ArrayList<>();
         for (int i = 0; i < recipients; i++) {
             outcomes.add(new RecipientOutcome(SpoolFixture.address("u" + i + "@one.test"),

@@ -176,6 +176,9 @@ final class SmtpSession {
 
     /** The connection is gone. What is being committed is committed all the same. */
     void lost() {
+        if (mode == Mode.CLOSED) {
+            return; // perhaps out of COMMITTING: then the commit gives the room back
+        }
         if (mode != Mode.COMMITTING) {
             abandon();
         }
@@ -734,7 +737,6 @@ final class SmtpSession {
             return;
         }
         MailTransaction mail = mailInHand();
-        mode = Mode.COMMITTING;
         message.content().accept(new Submission(mail.sender(), message.recipients(),
                 message.options(), message.facts(), message.tenant(), intakeNow(), message.hints(),
                 message.lint()),
@@ -753,6 +755,8 @@ final class SmtpSession {
                         afterCommit(Replies.NOT_STORED);
                     }
                 });
+        // not before: had it thrown, nobody would be told, and nobody would give the room back
+        mode = Mode.COMMITTING;
     }
 
     private void afterCommit(SmtpReply reply) {
@@ -822,10 +826,7 @@ final class SmtpSession {
 
     private void close() {
         if (mode != Mode.CLOSED) {
-            if (mode != Mode.COMMITTING) {
-                abandon();
-            }
-            mode = Mode.CLOSED;
+            lost();
             outside.close();
         }
     }

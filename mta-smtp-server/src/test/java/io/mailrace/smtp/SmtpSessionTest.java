@@ -63,6 +63,26 @@ class SmtpSessionTest {
         assertThat(driver.lastLine()).startsWith("354");
     }
 
+    /** Its content waits for the disk, so its room does too. */
+    @Test
+    void lost_whileCommitting_keepsItsRoomUntilTheCommit() {
+        for (boolean closedBefore : new boolean[]{false, true}) {
+            SessionDriver driver = inData();
+            driver.spool.commits = RecordingSpool.Commits.HELD;
+            driver.say("A: b", "", ".");
+            if (closedBefore) {
+                driver.session.stopNow();
+            }
+            driver.session.lost();
+            driver.session.lost();
+            assertThat(driver.budget.used()).isPositive();
+            driver.spool.releaseCommits();
+            driver.pump();
+            assertThat(driver.budget.used()).isZero();
+            assertThat(driver.spool.stored).hasSize(1);
+        }
+    }
+
     @Test
     void lost_inTheMiddle_contentIsDropped() {
         SessionDriver driver = inData().say("A: b", "", "half");

@@ -147,6 +147,9 @@ public class SessionBenchmark {
         public void close() {}
 
         @Override
+        public void cutOff() {}
+
+        @Override
         public void startTls() {}
 
         @Override

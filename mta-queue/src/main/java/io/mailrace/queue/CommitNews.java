@@ -35,7 +35,7 @@ final class CommitNews {
         });
     }
 
-    @SuppressWarnings("CatchingUnchecked")
+    /** Whatever it throws, an error too: nobody else comes to tell those behind it. */
     private static void tellOne(CommitListener listener, @Nullable SpoolException why) {
         try {
             if (why == null) {
@@ -43,7 +43,7 @@ final class CommitNews {
             } else {
                 listener.failed(why);
             }
-        } catch (Exception unexpected) {
+        } catch (Throwable unexpected) {
             LOG.error("commit listener failed", unexpected);
         }
     }

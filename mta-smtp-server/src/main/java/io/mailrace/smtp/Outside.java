@@ -31,6 +31,9 @@ interface Outside {
     /** Ends the connection after the replies given; nothing more will be asked. */
     void close();
 
+    /** Ends the connection at once, whatever was said: it cannot go on. */
+    void cutOff();
+
     /** Begins the handshake, then calls {@link SmtpSession#tlsEstablished}. */
     void startTls();
 

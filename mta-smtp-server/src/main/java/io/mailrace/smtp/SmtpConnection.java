@@ -274,6 +274,11 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
     }
 
     @Override
+    public void cutOff() {
+        ctx().close();
+    }
+
+    @Override
     public void startTls() {
         tlsWanted = true;
     }

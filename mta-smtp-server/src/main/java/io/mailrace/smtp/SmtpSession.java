@@ -766,9 +766,16 @@ final class SmtpSession {
             return;
         }
         mode = Mode.COMMAND;
-        outside.reply(reply);
-        nextCommand();
-        outside.listensAgain();
+        try {
+            outside.reply(reply);
+            nextCommand();
+            outside.listensAgain();
+        } catch (RuntimeException | Error broken) {
+            // else the client would wait for its reply, and we for its next command
+            lost();
+            outside.cutOff();
+            throw broken;
+        }
     }
 
     // Replies and ends

@@ -6,13 +6,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.mailrace.core.Metrics;
 import io.mailrace.core.SigningLoad;
 import io.mailrace.core.testing.FakeTimeSource;
-import io.netty.buffer.ByteBuf;
-import io.netty.buffer.Unpooled;
-import io.netty.channel.embedded.EmbeddedChannel;
-import java.net.InetAddress;
-import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.Objects;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -35,7 +32,7 @@ class MessageSpacingTest {
     private final BusySigning signing = new BusySigning();
     private final SmtpServer.Shared shared = new SmtpServer.Shared(CONFIG, spool, time,
             new Metrics(), Fixture.SIGNING, signing);
-    private EmbeddedChannel channel = new EmbeddedChannel();
+    private @Nullable SimulatedClient client;
 
     /** Signing that always has something to do and gets nowhere. */
     static final class BusySigning implements SigningLoad {
@@ -58,7 +55,7 @@ class MessageSpacingTest {
     }
 
     @BeforeEach
-    void holdMessages400MillisApart() throws Exception {
+    void holdMessages400MillisApart() {
         spool.freshPercent = 100;
         for (int look = 0; look < 20; look++) {
             shared.meters().accepted.add(100);
@@ -66,36 +63,25 @@ class MessageSpacingTest {
             shared.lookAtFlow();
         }
         assertThat(shared.spacingNanos()).isEqualTo(TimeUnit.MILLISECONDS.toNanos(400));
-        channel = new EmbeddedChannel();
-        channel.freezeTime();
-        SessionTerms terms = Fixture.terms(CONFIG, "relay");
-        shared.converse(channel, terms, ClientOrigin.of(InetAddress.getByName("127.0.0.1"),
-                terms.listener()), true);
-        channel.pipeline().fireChannelActive();
+        client = new SimulatedClient(CONFIG, shared, time);
         assertThat(said("EHLO c\r\n")).startsWith("220").contains("250 ");
     }
 
     @AfterEach
     void close() {
-        channel.finishAndReleaseAll();
+        client().close();
+    }
+
+    private SimulatedClient client() {
+        return Objects.requireNonNull(client);
     }
 
     private void pass(long millis) {
-        time.advance(Duration.ofMillis(millis));
-        channel.advanceTimeBy(millis, TimeUnit.MILLISECONDS);
-        channel.runPendingTasks();
+        client().pass(Duration.ofMillis(millis));
     }
 
-    /** What the server says to this, and to what waited. */
     private String said(String lines) {
-        channel.writeInbound(Unpooled.copiedBuffer(lines, StandardCharsets.ISO_8859_1));
-        channel.runPendingTasks();
-        StringBuilder text = new StringBuilder();
-        for (ByteBuf out = channel.readOutbound(); out != null; out = channel.readOutbound()) {
-            text.append(out.toString(StandardCharsets.ISO_8859_1));
-            out.release();
-        }
-        return text.toString();
+        return client().said(lines);
     }
 
     @Test

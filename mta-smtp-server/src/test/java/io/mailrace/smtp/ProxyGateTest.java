@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.mailrace.core.Metrics;
 import io.mailrace.core.SigningLoad;
 import io.mailrace.core.TimeSource;
-import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelInitializer;
@@ -15,7 +14,6 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.nio.ByteBuffer;
-import java.nio.charset.StandardCharsets;
 import java.util.HexFormat;
 import java.util.stream.Stream;
 import javax.net.ssl.SSLContext;
@@ -317,12 +315,7 @@ class ProxyGateTest {
         }
 
         String said() {
-            StringBuilder text = new StringBuilder();
-            for (ByteBuf out = channel.readOutbound(); out != null; out = channel.readOutbound()) {
-                text.append(out.toString(StandardCharsets.ISO_8859_1));
-                out.release();
-            }
-            return text.toString();
+            return SimulatedClient.heard(channel);
         }
 
         @Override

@@ -144,6 +144,11 @@ final class SessionDriver implements Outside {
     }
 
     @Override
+    public void cutOff() {
+        closed = true;
+    }
+
+    @Override
     public void startTls() {
         tlsAsked = true;
     }

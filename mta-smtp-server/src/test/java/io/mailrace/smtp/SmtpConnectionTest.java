@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.smtp;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.mailrace.core.Metrics;
+import io.mailrace.core.SigningLoad;
+import io.mailrace.core.testing.FakeTimeSource;
+import io.netty.buffer.AbstractByteBufAllocator;
+import io.netty.buffer.ByteBuf;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+/** What a connection does without its client's bytes, in simulated time. */
+class SmtpConnectionTest {
+    private static final SmtpServerConfig CONFIG = Fixture.config();
+    private static final String TO_DATA = """
+            EHLO c\r
+            MAIL FROM:<a@b>\r
+            RCPT TO:<b@c>\r
+            DATA\r
+            """;
+
+    private final FakeTimeSource time = new FakeTimeSource();
+    private final RecordingSpool spool = new RecordingSpool();
+    private final SmtpServer.Shared shared = new SmtpServer.Shared(CONFIG, spool, time,
+            new Metrics(), Fixture.SIGNING, SigningLoad.NONE);
+    private final SimulatedClient client = new SimulatedClient(CONFIG, shared, time);
+
+    @AfterEach
+    void close() {
+        client.close();
+    }
+
+    /** Memory that comes to its end. */
+    private static final class ScarceMemory extends AbstractByteBufAllocator {
+        @Override
+        protected ByteBuf newHeapBuffer(int initialCapacity, int maxCapacity) {
+            throw new OutOfMemoryError("in a test");
+        }
+
+        @Override
+        protected ByteBuf newDirectBuffer(int initialCapacity, int maxCapacity) {
+            throw new OutOfMemoryError("in a test");
+        }
+
+        @Override
+        public boolean isDirectBufferPooled() {
+            return false;
+        }
+    }
+
+    /** Without a reply it would wait for one for ever, and we for its next command. */
+    @Test
+    void commit_noMemoryForItsReply_endsTheConnection() {
+        spool.commits = RecordingSpool.Commits.HELD;
+        assertThat(client.said(TO_DATA + "A: b\r\n\r\n.\r\n")).endsWith("<CRLF>.<CRLF>\r\n");
+        client.channel.config().setAllocator(new ScarceMemory());
+        spool.releaseCommits();
+        assertThatThrownBy(client.channel::runPendingTasks).isInstanceOf(OutOfMemoryError.class);
+        client.channel.runPendingTasks();
+        assertThat(client.channel.isOpen()).isFalse();
+        assertThat(shared.connections()).isEmpty();
+        assertThat(shared.budget().used()).isZero();
+        assertThat(spool.stored).hasSize(1);
+    }
+}

@@ -317,20 +317,22 @@ final class CommitThread implements AutoCloseable {
                 time.nanos() - begun);
     }
 
-    /** An operation that cannot even be put into a batch is a bug: it fails alone. */
+    /**
+     * An operation that cannot even be put into a batch is a bug: it fails alone.
+     *
+     * @param operations those that fail are told and taken out: nobody may tell them again
+     */
     private Batch build(List<Operation> operations) {
         turnIfFull();
-        List<Operation> good = operations;
         while (true) {
             Batch batch = new Batch(parts.store(), new Batch.BatchLog(log, syncEach), this::queue,
                     counts, newestEvent);
-            Operation bad = addAll(batch, good);
+            Operation bad = addAll(batch, operations);
             if (bad == null) {
                 return batch;
             }
             counts.forget();
-            good = new ArrayList<>(good);
-            good.remove(bad);
+            operations.remove(bad);
         }
     }
 

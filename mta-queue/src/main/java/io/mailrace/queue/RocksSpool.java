@@ -414,7 +414,8 @@ public final class RocksSpool implements Spool {
         journal.append(event);
     }
 
-    private void submit(Operation operation) {
+    /** What its parts and tests ask for. */
+    void submit(Operation operation) {
         commits.submit(operation);
     }
 

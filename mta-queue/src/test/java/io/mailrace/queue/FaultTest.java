@@ -38,6 +38,7 @@ class FaultTest {
 
     /** No mail is given up, however many looks a test needs. */
     private static final String LONG_AGE = "retry.default.max-age = 60d";
+    private static final byte[] LARGE = new byte[2 * Content.CHUNK_BYTES];
 
     /** Fails writes when told to, before or after they reached the database. */
     private static final class FaultyDisk implements BatchSink {
@@ -50,6 +51,7 @@ class FaultTest {
         final AtomicInteger builtWhileClosed = new AtomicInteger();
         final AtomicInteger reopened = new AtomicInteger();
         volatile CountDownLatch answers = new CountDownLatch(0);
+        volatile boolean asked;
 
         FaultyDisk(BatchSink real) {
             this.real = real;
@@ -57,6 +59,7 @@ class FaultTest {
 
         @Override
         public void write(WriteBatch batch, boolean sync) throws RocksDBException {
+            asked = true;
             try {
                 answers.await();
             } catch (InterruptedException end) {
@@ -408,22 +411,64 @@ class FaultTest {
     void chunksFromBeforeAFailure_failTheMessageAtItsEnd() {
         Faulty faulty = open();
         try (SpoolFixture fixture = faulty.fixture) {
-            byte[] content = new byte[2 * Content.CHUNK_BYTES];
-            IncomingContent incoming = fixture.spool.newContent(Runnable::run, () -> {});
-            incoming.append(content, 0, content.length);
-            await(incoming::writable);
-            faulty.disk.failing = true;
-            assertThatThrownBy(() -> fixture.accept(message("x"), "a@one.test"))
-                    .hasMessage("not committed");
-            faulty.disk.failing = false;
-            letTimePass(fixture);
-            await(() -> fixture.spool.refusal().isEmpty());
+            IncomingContent incoming = largeFromBeforeAFailure(faulty);
             SpoolFixture.Outcome outcome = new SpoolFixture.Outcome();
-            incoming.accept(SpoolFixture.submission(content, "a@example.com",
-                    new Recipient(SpoolFixture.address("u@one.test"))), outcome);
+            incoming.accept(largeSubmission(), outcome);
             assertThatThrownBy(outcome::get).hasMessage("not committed");
             assertThat(fixture.spool.queues().waiting()).isZero();
         }
+    }
+
+    /** The batch is made again without it, and then all that is in it is told, but not it. */
+    @Test
+    void chunksFromBeforeAFailure_diskRefusesTheRestOfTheBatch_failTheMessageOnce() {
+        Faulty faulty = open();
+        try (SpoolFixture fixture = faulty.fixture) {
+            IncomingContent incoming = largeFromBeforeAFailure(faulty);
+            faulty.disk.asked = false;
+            faulty.disk.answers = new CountDownLatch(1);
+            SpoolFixture.Outcome before = new SpoolFixture.Outcome();
+            IncomingContent small = fixture.spool.newContent(Runnable::run, () -> {});
+            small.append(message("y"), 0, message("y").length);
+            small.accept(SpoolFixture.submission(message("y"), "a@example.com",
+                    new Recipient(SpoolFixture.address("u@one.test"))), before);
+            await(() -> faulty.disk.asked);
+            AtomicInteger told = new AtomicInteger();
+            incoming.accept(largeSubmission(),
+                    CommitListener.onFailure(why -> told.incrementAndGet()));
+            fixture.spool.submit(new Operation.TrimLog(1));
+            faulty.disk.failsToSync = true;
+            faulty.disk.answers.countDown();
+            before.get();
+            await(() -> fixture.spool.refusal().isPresent());
+            faulty.disk.failsToSync = false;
+            await(() -> {
+                letTimePass(fixture);
+                return fixture.spool.refusal().isEmpty();
+            });
+            assertThat(told).hasValue(1);
+            assertThat(fixture.spool.queues().waiting()).isEqualTo(1);
+        }
+    }
+
+    /** A large message whose first chunks went to a disk that refused something since. */
+    private static IncomingContent largeFromBeforeAFailure(Faulty faulty) {
+        SpoolFixture fixture = faulty.fixture;
+        IncomingContent incoming = fixture.spool.newContent(Runnable::run, () -> {});
+        incoming.append(LARGE, 0, LARGE.length);
+        await(incoming::writable);
+        faulty.disk.failing = true;
+        assertThatThrownBy(() -> fixture.accept(message("x"), "a@one.test"))
+                .hasMessage("not committed");
+        faulty.disk.failing = false;
+        letTimePass(fixture);
+        await(() -> fixture.spool.refusal().isEmpty());
+        return incoming;
+    }
+
+    private static Submission largeSubmission() {
+        return SpoolFixture.submission(LARGE, "a@example.com",
+                new Recipient(SpoolFixture.address("u@one.test")));
     }
 
     @Test

@@ -745,21 +745,24 @@ final class SmtpSession {
                     public void committed() {
                         terms.accepted().increment();
                         patience.messageAccepted();
-                        afterCommit(SmtpReply.of(250, "2.0.0",
+                        afterCommit(message, SmtpReply.of(250, "2.0.0",
                                 "queued as " + message.content().id()));
                     }
 
                     @Override
                     public void failed(SpoolException why) {
                         tell("commit", Replies.NOT_STORED);
-                        afterCommit(Replies.NOT_STORED);
+                        afterCommit(message, Replies.NOT_STORED);
                     }
                 });
         // not before: had it thrown, nobody would be told, and nobody would give the room back
         mode = Mode.COMMITTING;
     }
 
-    private void afterCommit(SmtpReply reply) {
+    private void afterCommit(MessageIntake message, SmtpReply reply) {
+        if (intake != message) {
+            return; // answered before: what is in hand now is another one
+        }
         intake = null;
         abandon();
         if (mode != Mode.COMMITTING) {

@@ -514,8 +514,9 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
     // Deadlines
 
     /*
-     * One timer for each connection, seldom set: no deadline can come nearer than idle-timeout
-     * from now, so looking again after at most that long misses none.
+     * One timer for each connection, seldom set and never for a message: what begins meanwhile has
+     * at least half a minute, so looking again after at most that long misses none. One that was
+     * put off while we did not read may be seen as much too late.
      */
     private void watchDeadline() {
         if (closing || released) {
@@ -540,8 +541,8 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
             work();
             return;
         }
-        watch = ctx().executor().schedule(this::watchDeadline, Math.min(left, idle),
-                TimeUnit.NANOSECONDS);
+        watch = ctx().executor().schedule(this::watchDeadline,
+                Math.min(left, session.graceNanos()), TimeUnit.NANOSECONDS);
     }
 
     // Stopping; any thread

@@ -200,24 +200,27 @@ final class SmtpSession {
 
     /** When the client will have been silent or slow for too long; far away while we are busy. */
     long deadlineNanos() {
-        long idle = terms.limits().idleTimeout().toNanos();
+        long silent = waitingSince + terms.limits().idleTimeout().toNanos();
         return switch (mode) {
-            case COMMAND, AUTH -> waitingSince + idle;
+            case COMMAND, AUTH -> silent;
             case DATA, CHUNK -> listens()
-                    ? Math.min(waitingSince + idle, rateDeadline(idle))
+                    ? Math.min(silent, rateDeadline(messageInHand().octets()))
                     : Long.MAX_VALUE;
-            case DISCARD -> waitingSince + idle;
+            case DISCARD -> Math.min(silent, rateDeadline(discarded));
             case VERIFYING, STARTING_TLS, COMMITTING, CLOSED -> Long.MAX_VALUE;
         };
     }
 
-    private long rateDeadline(long idle) {
+    private long rateDeadline(long octets) {
         long rate = terms.limits().minRate();
-        if (rate == 0 || intake == null) {
-            return Long.MAX_VALUE;
-        }
-        double earned = 1e9 * intake.octets() / rate;
-        return contentSince + Math.max(Math.min(idle, RATE_GRACE_NANOS), (long) earned);
+        return rate == 0
+                ? Long.MAX_VALUE
+                : contentSince + Math.max(graceNanos(), (long) (1e9 * octets / rate));
+    }
+
+    /** What begins now has no deadline before so many nanoseconds are over. */
+    long graceNanos() {
+        return Math.min(terms.limits().idleTimeout().toNanos(), RATE_GRACE_NANOS);
     }
 
     // Lines
@@ -453,6 +456,7 @@ final class SmtpSession {
         }
         if (wrong.isPresent()) {
             discardReply = wrong.get();
+            contentSince = waitingSince;
             abandon();
             mode = Mode.DISCARD;
             endDiscard();

@@ -9,6 +9,9 @@ import io.mailrace.core.SigningLoad;
 import io.mailrace.core.testing.FakeTimeSource;
 import io.netty.buffer.AbstractByteBufAllocator;
 import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -64,5 +67,44 @@ class SmtpConnectionTest {
         assertThat(shared.connections()).isEmpty();
         assertThat(shared.budget().used()).isZero();
         assertThat(spool.stored).hasSize(1);
+    }
+
+    /** A connection looks at deadlines seldom, but more often than it bears a client's silence. */
+    @Test
+    void content_trickled_meetsTheRateAfterHalfAMinute() {
+        client.pass(Duration.ofSeconds(1));
+        assertThat(client.said(TO_DATA)).contains("354");
+        trickleFor(29);
+        assertThat(client.heard()).isEmpty();
+        trickleFor(1);
+        assertThat(client.heard()).startsWith("421 4.4.2");
+    }
+
+    @Test
+    void discardedChunk_trickled_meetsTheRateAfterHalfAMinute() {
+        client.pass(Duration.ofSeconds(1));
+        assertThat(client.said("EHLO c\r\nBDAT 30000\r\n")).endsWith("250 LIMITS RCPTMAX=3\r\n");
+        trickleFor(29);
+        assertThat(client.heard()).isEmpty();
+        trickleFor(1);
+        assertThat(client.heard()).startsWith("421 4.4.2");
+    }
+
+    @Test
+    void content_atTheRate_isTaken() {
+        assertThat(client.said(TO_DATA)).contains("354");
+        client.said("A: b\r\n\r\n");
+        for (int i = 0; i < 15; i++) {
+            client.pass(Duration.ofSeconds(4));
+            client.said("x".repeat(998) + "\r\n");
+        }
+        assertThat(client.said(".\r\n")).startsWith("250 2.0.0 queued as");
+    }
+
+    private void trickleFor(int seconds) {
+        for (int i = 0; i < seconds; i++) {
+            client.channel.writeInbound(Unpooled.copiedBuffer("x", StandardCharsets.US_ASCII));
+            client.pass(Duration.ofSeconds(1));
+        }
     }
 }

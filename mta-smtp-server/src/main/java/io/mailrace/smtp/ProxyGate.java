@@ -5,6 +5,7 @@ import io.mailrace.core.Cidr;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.socket.ChannelInputShutdownEvent;
 import io.netty.handler.codec.haproxy.HAProxyCommand;
 import io.netty.handler.codec.haproxy.HAProxyMessage;
 import io.netty.handler.codec.haproxy.HAProxyMessageDecoder;
@@ -83,6 +84,16 @@ final class ProxyGate extends ChannelInboundHandlerAdapter {
             ctx.close();
         } else {
             open(ctx, client.get());
+        }
+    }
+
+    /** Who ends his input before the header is whole is gone. */
+    @Override
+    public void userEventTriggered(ChannelHandlerContext ctx, Object event) {
+        if (event == ChannelInputShutdownEvent.INSTANCE) {
+            ctx.close();
+        } else {
+            ctx.fireUserEventTriggered(event);
         }
     }
 

@@ -11,6 +11,7 @@ import io.netty.buffer.ByteBufUtil;
 import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.socket.ChannelInputShutdownEvent;
 import io.netty.channel.socket.DuplexChannel;
 import io.netty.handler.codec.CodecException;
 import io.netty.handler.ssl.SslHandler;
@@ -32,12 +33,18 @@ import org.slf4j.LoggerFactory;
 /**
  * The Netty side of one {@link SmtpSession}: hands it bytes, writes its replies once for each read,
  * keeps its deadline. Holds the bytes the session does not take yet; while it holds some, or while
- * the client does not read its replies, nothing more is read. Confined to the channel's event loop.
+ * the client does not read its replies, nothing more is read, but for what epoll reads at the end
+ * of a client's input: that counts as memory of a message. A client that ends its input is answered
+ * what it has sent, if that takes no longer than idle-timeout, and closed; with TLS it is gone.
+ * Confined to the channel's event loop. Long because all that holds or ends a connection must be
+ * seen together.
  */
 final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outside {
     private static final Logger LOG = LoggerFactory.getLogger(SmtpConnection.class);
     private static final int SCRATCH_BYTES = 64 * 1024;
     private static final int LINGER_BYTES = 1 << 20;
+    /** More than a read and what TLS makes of one. */
+    private static final int HELD_BYTES = 4 * SmtpServer.READ_BYTES;
     private static final long LINGER_SECONDS = 2;
     private static final long SLICE_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
     /** The session works on arrays; one per event loop is enough, as it keeps none. */
@@ -56,6 +63,9 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
     private final SmtpSession session;
     private final boolean admitted;
     private final ArrayDeque<ByteBuf> held = new ArrayDeque<>();
+    private long heldBytes;
+    /** Of what is held beyond {@link #HELD_BYTES}. */
+    private IntakeBudget.@Nullable Grant heldRoom;
     private @Nullable ChannelHandlerContext context;
     private @Nullable ByteBuf replies;
     private int lastCode;
@@ -74,6 +84,8 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
     private long messageNanos;
     private long lingered;
     private long unwritableSince;
+    /** When the client said that it sends no more, 0 when it did not. */
+    private long inputEndedSince;
     private boolean abrupt;
     /** The next look at the deadline, or the end of lingering. */
     private Future<?> watch = ImmediateEventExecutor.INSTANCE.newSucceededFuture(null);
@@ -148,6 +160,10 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
 
     @Override
     public void userEventTriggered(ChannelHandlerContext ctx, Object event) {
+        if (event == ChannelInputShutdownEvent.INSTANCE) {
+            inputEnds(ctx);
+            return;
+        }
         if (!(event instanceof SslHandshakeCompletionEvent handshake)) {
             ctx.fireUserEventTriggered(event);
             return;
@@ -169,6 +185,16 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
         } else {
             open(tls, certified);
         }
+    }
+
+    /** A client that has gone altogether looks the same. */
+    private void inputEnds(ChannelHandlerContext ctx) {
+        if (closing || ctx.pipeline().get(SslHandler.class) != null) {
+            ctx.close();
+            return;
+        }
+        inputEndedSince = time.nanos() | 1;
+        work();
     }
 
     /** Whom the client's certificate names, which the handshake has checked. */
@@ -194,7 +220,22 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
         }
         shared.meters().bytes.add(bytes.readableBytes());
         held.add(bytes);
+        heldBytes += bytes.readableBytes();
         work();
+        if (heldBytes > HELD_BYTES && !hasRoomForHeld()) {
+            closing = true;
+            releaseHeld();
+            ctx.close();
+        }
+    }
+
+    private boolean hasRoomForHeld() {
+        IntakeBudget.Grant room = heldRoom;
+        if (room == null) {
+            room = newRoom(session.origin().text());
+            heldRoom = room;
+        }
+        return room.covers(heldBytes);
     }
 
     @Override
@@ -444,13 +485,21 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
             taken = session.receive(scratch, 0, length);
         }
         bytes.skipBytes(taken);
+        heldBytes -= taken;
         if (!bytes.isReadable()) {
             held.remove().release();
+            if (held.isEmpty()) {
+                releaseHeld();
+            }
         }
     }
 
     private void finishWork() {
         ChannelHandlerContext ctx = ctx();
+        if (inputEndedSince != 0 && held.isEmpty() && session.listens()) {
+            session.lost(); // it waits for what cannot come any more
+            closeWanted = true;
+        }
         if (closeWanted) {
             closing = true;
             releaseHeld();
@@ -463,7 +512,8 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
             ctx.writeAndFlush(out);
         }
         boolean reads = held.isEmpty() && ctx.channel().isWritable();
-        if (ctx.channel().config().isAutoRead() != reads) {
+        // after the end of input epoll has let go of the connection: asked to read it would fail
+        if (inputEndedSince == 0 && ctx.channel().config().isAutoRead() != reads) {
             ctx.channel().config().setAutoRead(reads);
         }
         if (tlsWanted) {
@@ -478,7 +528,7 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
     /*
      * Closing with unread input makes the kernel send a reset, which can destroy the last reply on
      * its way. So the sending side is closed first and what still comes is thrown away, bounded in
-     * bytes and time. After QUIT nothing more should come.
+     * bytes and time. After QUIT nothing more should come, after the end of input nothing can.
      */
     private void finish(ChannelHandlerContext ctx) {
         ByteBuf out = replies;
@@ -486,7 +536,7 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
         ChannelFuture sent = ctx.writeAndFlush(out == null ? ctx.alloc().buffer(0) : out);
         watch.cancel(false);
         watch = ctx.executor().schedule(() -> ctx.close(), LINGER_SECONDS, TimeUnit.SECONDS);
-        if (abrupt || !admitted || lastCode == Replies.BYE.code()) {
+        if (abrupt || !admitted || inputEndedSince != 0 || lastCode == Replies.BYE.code()) {
             sent.addListener(f -> ctx.close());
             return;
         }
@@ -524,8 +574,9 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
         }
         long idle = terms.limits().idleTimeout().toNanos();
         long now = time.nanos();
-        if (unwritableSince != 0 && now - unwritableSince > idle) {
-            // It does not read, so it would not see a reply either.
+        if ((unwritableSince != 0 && now - unwritableSince > idle)
+                || (inputEndedSince != 0 && now - inputEndedSince > idle)) {
+            // It does not read, or is gone by now: it would not see a reply either.
             session.lost();
             ctx().close();
             return;
@@ -589,6 +640,10 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
     private void releaseHeld() {
         held.forEach(ByteBuf::release);
         held.clear();
+        heldBytes = 0;
+        if (heldRoom != null) {
+            heldRoom.close();
+        }
     }
 
     private ChannelHandlerContext ctx() {

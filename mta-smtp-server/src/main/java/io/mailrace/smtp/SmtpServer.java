@@ -58,7 +58,7 @@ import org.slf4j.LoggerFactory;
 public final class SmtpServer {
     private static final Logger LOG = LoggerFactory.getLogger(SmtpServer.class);
     private static final int BACKLOG = 1024;
-    private static final int READ_BYTES = 16 << 10;
+    static final int READ_BYTES = 16 << 10;
     private static final WriteBufferWaterMark WRITE_BUFFER = new WriteBufferWaterMark(32 << 10,
             64 << 10);
     private static final Duration FILE_CHECK = Duration.ofSeconds(2);
@@ -411,6 +411,8 @@ public final class SmtpServer {
                 .childOption(ChannelOption.RECVBUF_ALLOCATOR,
                         new FixedRecvByteBufAllocator(READ_BYTES))
                 .childOption(ChannelOption.SO_KEEPALIVE, true)
+                // who has sent all he has may say so and still hear what became of it
+                .childOption(ChannelOption.ALLOW_HALF_CLOSURE, true)
                 .childOption(ChannelOption.WRITE_BUFFER_WATER_MARK, WRITE_BUFFER)
                 .childHandler(new ChannelInitializer<SocketChannel>() {
                     @Override

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.mailrace.core.Metrics;
 import io.mailrace.core.SigningLoad;
 import io.mailrace.core.testing.FakeTimeSource;
+import io.netty.channel.socket.ChannelInputShutdownEvent;
 import java.time.Duration;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
@@ -95,6 +96,17 @@ class MessageSpacingTest {
         pass(1);
         assertThat(said("")).contains("queued as");
         assertThat(spool.stored).hasSize(2);
+    }
+
+    @Test
+    void inputEnds_whileHeld_isAnsweredAllTheSame() {
+        assertThat(said(MESSAGE)).contains("queued as");
+        assertThat(said(MESSAGE)).isEmpty();
+        client().channel.pipeline().fireUserEventTriggered(ChannelInputShutdownEvent.INSTANCE);
+        assertThat(client().channel.isOpen()).isTrue();
+        pass(400);
+        assertThat(client().heard()).contains("queued as");
+        assertThat(client().channel.isOpen()).isFalse();
     }
 
     @Test

@@ -10,6 +10,7 @@ import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelInitializer;
 import io.netty.channel.embedded.EmbeddedChannel;
+import io.netty.channel.socket.ChannelInputShutdownEvent;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -130,6 +131,17 @@ class ProxyGateTest {
             assertThat(single.said()).isEmpty();
             assertThat(single.channel.isOpen()).isFalse();
             assertThat(whole.shared.limits().open()).isZero();
+        }
+    }
+
+    @Test
+    void inputEnds_insideTheHeader_isTheEnd() {
+        byte[] all = v1("TCP4 192.0.2.7 192.0.2.1 4711 25");
+        try (Wire wire = new Wire("proxied")) {
+            wire.send(all, 0, all.length - 1);
+            wire.channel.pipeline().fireUserEventTriggered(ChannelInputShutdownEvent.INSTANCE);
+            assertThat(wire.channel.isOpen()).isFalse();
+            assertThat(wire.shared.limits().open()).isZero();
         }
     }
 

@@ -10,6 +10,7 @@ import io.mailrace.core.testing.FakeTimeSource;
 import io.netty.buffer.AbstractByteBufAllocator;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
+import io.netty.channel.socket.ChannelInputShutdownEvent;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import org.junit.jupiter.api.AfterEach;
@@ -17,7 +18,7 @@ import org.junit.jupiter.api.Test;
 
 /** What a connection does without its client's bytes, in simulated time. */
 class SmtpConnectionTest {
-    private static final SmtpServerConfig CONFIG = Fixture.config();
+    private static final SmtpServerConfig CONFIG = Fixture.config("pressure.budget = 2m");
     private static final String TO_DATA = """
             EHLO c\r
             MAIL FROM:<a@b>\r
@@ -67,6 +68,65 @@ class SmtpConnectionTest {
         assertThat(shared.connections()).isEmpty();
         assertThat(shared.budget().used()).isZero();
         assertThat(spool.stored).hasSize(1);
+    }
+
+    @Test
+    void inputEnds_afterTheDot_isHeldForItsReplyButNotForEver() {
+        spool.commits = RecordingSpool.Commits.HELD;
+        client.said(TO_DATA + "A: b\r\n\r\n.\r\n");
+        endInput();
+        client.pass(Duration.ofMinutes(5));
+        assertThat(client.channel.isOpen()).isTrue();
+        client.pass(Duration.ofSeconds(31));
+        assertThat(client.channel.isOpen()).isFalse();
+        assertThat(shared.budget().used()).isPositive();
+        spool.releaseCommits();
+        client.channel.runPendingTasks();
+        assertThat(shared.budget().used()).isZero();
+        assertThat(spool.stored).hasSize(1);
+    }
+
+    @Test
+    void inputEnds_whereMoreWasToCome_isTheEnd() {
+        client.said(TO_DATA + "A: b\r\n\r\nx");
+        endInput();
+        assertThat(client.channel.isOpen()).isFalse();
+        assertThat(client.heard()).isEmpty();
+        assertThat(spool.discarded).hasValue(1);
+    }
+
+    @Test
+    void inputEnds_afterTheEnd_isTheEnd() {
+        assertThat(client.said("GET / HTTP/1.1\r\n")).contains("421");
+        assertThat(client.channel.isOpen()).isTrue();
+        endInput();
+        assertThat(client.channel.isOpen()).isFalse();
+    }
+
+    /** Such bytes come only with the end of input, from epoll: as many as the kernel held. */
+    @Test
+    void bytes_whileNothingIsRead_areHeldAsFarAsThereIsRoom() {
+        spool.commits = RecordingSpool.Commits.HELD;
+        client.said(TO_DATA + "A: b\r\n\r\n.\r\n");
+        long before = shared.budget().used();
+        long limit = shared.budget().limit();
+        String read = "NOOP\r\n".repeat(2500);
+        client.said(read);
+        assertThat(shared.budget().used()).isEqualTo(before);
+        for (long sent = 0; client.channel.isOpen() && sent <= limit; sent += read.length()) {
+            client.said(read);
+            assertThat(shared.budget().used()).isLessThanOrEqualTo(limit);
+        }
+        assertThat(client.channel.isOpen()).isFalse();
+        assertThat(shared.budget().used()).isEqualTo(before);
+        spool.releaseCommits();
+        client.channel.runPendingTasks();
+        assertThat(shared.budget().used()).isZero();
+    }
+
+    private void endInput() {
+        client.channel.pipeline().fireUserEventTriggered(ChannelInputShutdownEvent.INSTANCE);
+        client.channel.runPendingTasks();
     }
 
     /** A connection looks at deadlines seldom, but more often than it bears a client's silence. */

@@ -8,6 +8,7 @@ import static org.awaitility.Awaitility.await;
 import io.mailrace.core.Metrics;
 import io.mailrace.core.SigningLoad;
 import io.mailrace.core.TimeSource;
+import io.netty.channel.epoll.Epoll;
 import io.netty.handler.ssl.OpenSsl;
 import java.io.IOException;
 import java.net.InetSocketAddress;
@@ -25,6 +26,7 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** What only sockets show: many at once, slow and silent ones, limits, TLS, stopping. */
@@ -105,6 +107,81 @@ class SmtpServerTest {
             assertThat(slow.reply()).startsWith("250");
             assertThat(slow.reply()).startsWith("354");
             assertThat(slow.reply()).startsWith("421 4.4.2");
+        }
+    }
+
+    /** As {@code printf ... | nc -N} does. */
+    @ParameterizedTest
+    @CsvSource({"false, false", "false, true", "true, false", "true, true"})
+    void client_endsItsInputAfterTheDot_hearsItsReply(boolean nio, boolean quits)
+            throws Exception {
+        RecordingSpool spool = new RecordingSpool();
+        spool.commits = RecordingSpool.Commits.HELD;
+        try (TestServer server = nio
+                ? TestServer.startOnNio(Fixture.config(), spool)
+                : TestServer.start(Fixture.config(), spool);
+                TestClient client = server.greeted("relay")) {
+            client.say("EHLO c", "MAIL FROM:<a@b>", "RCPT TO:<b@c>", "DATA", "A: b", "", ".");
+            if (quits) {
+                client.say("QUIT");
+            }
+            client.socket().shutdownOutput();
+            await().atMost(PATIENCE).until(() -> spool.heldCommits() == 1);
+            spool.releaseCommits();
+            String heard = TestClient.text(client.readAll());
+            assertThat(heard).contains("250 2.0.0 queued as");
+            assertThat(heard.endsWith("221 2.0.0 Bye\r\n")).isEqualTo(quits);
+            assertThat(spool.stored).hasSize(1);
+            await().atMost(PATIENCE).until(() -> server.metric("smtp_connections_current") == 0);
+        }
+    }
+
+    /** epoll reads all there is when the input ends, whether we read or not. */
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void client_endsItsInputWhileTheSpoolIsSlow_isTakenWhole(boolean nio) throws Exception {
+        RecordingSpool spool = new RecordingSpool();
+        SmtpServerConfig config = Fixture.config("submission.max-size = 1m");
+        try (TestServer server = nio
+                ? TestServer.startOnNio(config, spool)
+                : TestServer.start(config, spool);
+                TestClient client = server.greeted("relay")) {
+            client.ask("EHLO c");
+            client.ask("MAIL FROM:<a@example.com>");
+            client.ask("RCPT TO:<b@example.net>");
+            client.ask("DATA");
+            spool.writable = false;
+            client.send(Fixture.latin1(("y".repeat(998) + "\r\n").repeat(60) + ".\r\n"));
+            client.socket().shutdownOutput();
+            await().atMost(PATIENCE).until(() -> nio || !Epoll.isAvailable()
+                    || server.metric("smtp_bytes_received_total") > 60_000);
+            spool.writable = true;
+            spool.incoming.getFirst().becomeWritable();
+            assertThat(client.reply()).startsWith("250 2.0.0 queued as");
+            assertThat(client.atEnd()).isTrue();
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void client_endsItsInputBeforeThat_isClosedAtOnce(boolean nio) throws Exception {
+        RecordingSpool spool = new RecordingSpool();
+        try (TestServer server = nio
+                ? TestServer.startOnNio(Fixture.config(), spool)
+                : TestServer.start(Fixture.config(), spool);
+                TestClient idle = server.greeted("relay");
+                TestClient inContent = server.greeted("relay");
+                TestClient shaking = new TestClient(server.address("submissions"));
+                TestClient upgrading = server.greeted("submission")) {
+            inContent.say("EHLO c", "MAIL FROM:<a@b>", "RCPT TO:<b@c>", "DATA", "A: b", "", "x");
+            upgrading.say("STARTTLS");
+            for (TestClient client : List.of(idle, inContent, shaking, upgrading)) {
+                client.socket().shutdownOutput();
+                client.readAll();
+            }
+            await().atMost(PATIENCE).until(() -> server.metric("smtp_connections_current") == 0);
+            assertThat(spool.stored).isEmpty();
+            assertThat(spool.discarded).hasValue(1);
         }
     }
 

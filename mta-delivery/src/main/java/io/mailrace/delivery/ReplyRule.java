@@ -129,10 +129,46 @@ record ReplyRule(String name, When when, ReplyClass category, List<RuleScope> sc
         return when.covers(stage, reply, text);
     }
 
-    /** The text rules look into: code, status and words in lower case, blanks single. */
+    /**
+     * The text rules look into: code, status and words in lower case, blanks single. Of an address
+     * only its {@code @} is left: receivers repeat those they refuse, and what people are called
+     * says nothing about why.
+     */
     static String textOf(SmtpReply reply) {
-        String text = Ascii.lower(reply.toString());
+        String text = withoutAddresses(Ascii.lower(reply.toString()));
         return text.contains("  ") ? text.replaceAll(" +", " ") : text;
+    }
+
+    private static String withoutAddresses(String text) {
+        int at = text.indexOf('@');
+        if (at < 0) {
+            return text;
+        }
+        StringBuilder rest = new StringBuilder(text.length());
+        int from = 0;
+        while (at >= 0) {
+            int begin = at;
+            while (begin > from && mayNameSomebody(text.charAt(begin - 1))) {
+                begin--;
+            }
+            rest.append(text, from, begin).append('@');
+            from = at + 1;
+            while (from < text.length() && mayNameDomain(text.charAt(from))) {
+                from++;
+            }
+            at = text.indexOf('@', from);
+        }
+        return rest.append(text, from, text.length()).toString();
+    }
+
+    /** What RFC 5321 4.1.2 lets stand unquoted in front of the @, but for what divides URLs. */
+    private static boolean mayNameSomebody(char one) {
+        return mayNameDomain(one) || "!#$%'*+=^_`{|}~".indexOf(one) >= 0;
+    }
+
+    private static boolean mayNameDomain(char one) {
+        return (one >= 'a' && one <= 'z') || (one >= '0' && one <= '9') || one == '.'
+                || one == '-';
     }
 
     /** Whether the mail is to bounce. */
@@ -207,6 +243,9 @@ record ReplyRule(String name, When when, ReplyClass category, List<RuleScope> sc
             for (String one : text.split("\\|")) {
                 if (one.isBlank() || !Ascii.isPrintable(one)) {
                     reader.problem("words", "must be printable and not blank: \"" + text + "\"");
+                } else if (one.indexOf('@') >= 0) {
+                    reader.problem("words", "must not have an address, for those in replies are"
+                            + " not looked into: \"" + text + "\"");
                 } else {
                     alternatives.add(Ascii.lower(one.strip()));
                 }

@@ -143,6 +143,7 @@ class ProvidersTest {
                 new String[]{begin + ", match = [\"nonsense\"]", "is no SMTP reply"},
                 new String[]{begin + ", trigger = often", "how often in which time"},
                 new String[]{begin + ", wordz = x", "did you mean words?"},
+                new String[]{begin + ", words = \"ask help@x.test\"", "must not have an"},
                 new String[]{"name = \"a b\", code = 421, class = throttled",
                         "name without blanks"});
     }

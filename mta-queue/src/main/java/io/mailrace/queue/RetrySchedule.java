@@ -50,6 +50,18 @@ final class RetrySchedule {
         double vary = 1 + ThreadLocalRandom.current().nextDouble(-JITTER, JITTER);
         long due = nowEpochMillis + Math.max(1, Math.max(notBeforeMillis,
                 Math.round(interval * vary)));
+        return lastChance(due, nowEpochMillis, expiresEpochMillis);
+    }
+
+    /**
+     * When mail is due that is set aside without an attempt: it too comes when it has expired, to
+     * be sent after all or given up then.
+     */
+    static long postponedDue(long nowEpochMillis, long expiresEpochMillis, long pauseMillis) {
+        return lastChance(nowEpochMillis + pauseMillis, nowEpochMillis, expiresEpochMillis);
+    }
+
+    private static long lastChance(long due, long nowEpochMillis, long expiresEpochMillis) {
         return due > expiresEpochMillis && expiresEpochMillis > nowEpochMillis
                 ? expiresEpochMillis
                 : due;

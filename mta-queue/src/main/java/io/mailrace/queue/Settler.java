@@ -173,7 +173,7 @@ final class Settler {
                         settlement.outcomes())
                 : new Event.Postponed(time.epochMillis(), envelope.id(), envelope.ordinal(),
                         envelope.queue().tenant(), envelope.queue().destination(),
-                        time.epochMillis() + waits.uncountedMillis, lastDeferral.text()));
+                        clock.toWall(postponedDue(envelope, waits)), lastDeferral.text()));
         if (!given.isEmpty()) {
             events.add(expired(envelope, given, lastDeferral));
         }
@@ -243,7 +243,7 @@ final class Settler {
         long next = waits.counted
                 ? retry.nextDue(old.queue().lane(), attempts, clock.now(),
                         old.expiresEpochMillis(), waits.notBeforeMillis)
-                : clock.now() + waits.uncountedMillis;
+                : postponedDue(old, waits);
         next = Math.min(next, latestTry(entry, tellDelay));
         // After clock steps too a new due time is later than the old: keys are written once.
         long due = Math.max(old.dueEpochMillis() + 1, next);
@@ -259,6 +259,11 @@ final class Settler {
         return new Operation.Rest(rest, allWait && !tellDelay ? null : EnvelopeCodec.encode(rest),
                 new Schedule(attempts, envelope.tried(), old.agesFrom(),
                         old.expiresEpochMillis(), Optional.of(lastReply)).encode());
+    }
+
+    private long postponedDue(Envelope envelope, Waiting waits) {
+        return RetrySchedule.postponedDue(clock.now(), envelope.expiresEpochMillis(),
+                waits.uncountedMillis);
     }
 
     /**

@@ -6,7 +6,10 @@ import static io.mailrace.queue.SpoolFixture.deferred;
 import static io.mailrace.queue.SpoolFixture.message;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.mailrace.core.Cause;
+import io.mailrace.core.Disposition;
 import io.mailrace.core.Event;
+import io.mailrace.core.NextTry;
 import io.mailrace.core.SpoolId;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -58,6 +61,27 @@ class ExpirySweepTest {
             await(() -> fixture.waiting("one.test") == 0);
             // what is left is the DSN, which arrives in the queue of the sender's domain
             await(() -> fixture.spool.queues().waiting() == 1);
+        }
+    }
+
+    /** What is set aside for longer than it may live comes once more when its time is over. */
+    @Test
+    void postponedBeyondItsAge_isDueWhenThatIsOver_andGivenUpThen() {
+        try (SpoolFixture fixture = new SpoolFixture(directory, ONE_HOUR)) {
+            Disposition held = new Disposition.Deferred(SpoolFixture.LATER, false,
+                    NextTry.uncounted(Duration.ofHours(4)), Cause.UNKNOWN);
+            SpoolId id = fixture.accept(message("x"), "u@one.test");
+            long accepted = fixture.time.epochMillis();
+            fixture.settle(fixture.take("one.test"), held);
+            assertThat(fixture.events(id)).filteredOn(Event.Postponed.class::isInstance)
+                    .singleElement().satisfies(one -> assertThat(((Event.Postponed) one)
+                            .untilEpochMillis())
+                            .isEqualTo(accepted + Duration.ofHours(1).toMillis()));
+            fixture.time.advance(Duration.ofMinutes(61));
+            fixture.settle(fixture.take("one.test"), held);
+            assertThat(fixture.waiting("one.test")).isZero();
+            assertThat(fixture.events(id)).hasAtLeastOneElementOfType(Event.Expired.class)
+                    .hasAtLeastOneElementOfType(Event.DsnSent.class);
         }
     }
 

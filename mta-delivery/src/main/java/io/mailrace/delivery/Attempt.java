@@ -11,6 +11,7 @@ import io.mailrace.queue.Envelope;
 import io.mailrace.queue.MailQueue;
 import io.mailrace.queue.Memos;
 import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
@@ -25,6 +26,8 @@ final class Attempt {
     private final MailQueue queue;
     private final Content content;
     private final @Nullable Disposition[] dispositions;
+    /** Recipients that a reply about nobody else bounced; null while there are none. */
+    private @Nullable BitSet refused;
     private Signature signature = Signature.NONE;
     private @Nullable SmtpReply unsigned;
     private int undecided;
@@ -194,6 +197,21 @@ final class Attempt {
             dispositions[recipient] = disposition;
             undecided--;
         }
+    }
+
+    /** As {@link #decide}, by a reply that was about this recipient alone. */
+    void decideAlone(int recipient, Disposition disposition) {
+        if (disposition instanceof Disposition.Bounced && !decided(recipient)) {
+            BitSet those = refused == null ? new BitSet() : refused;
+            those.set(recipient);
+            refused = those;
+        }
+        decide(recipient, disposition);
+    }
+
+    /** Whether it bounced by a reply that was about this recipient, not about the message. */
+    boolean refusedAlone(int recipient) {
+        return refused != null && refused.get(recipient);
     }
 
     /** Decides every recipient that is still open. */

@@ -117,7 +117,8 @@ final class SitePaths {
     }
 
     /**
-     * Everything is decided: recipients that bounced by a rule which says so get no more mail.
+     * Everything is decided: recipients that bounced by a rule which says so get no more mail, but
+     * only by a reply about them: one about the message says nothing about each of several.
      *
      * @param source it went by; empty: none
      */
@@ -130,7 +131,8 @@ final class SitePaths {
         boolean again = false;
         for (int i = 0; i < attempt.recipients(); i++) {
             again |= attempt.disposition(i) instanceof Disposition.Deferred;
-            if (attempt.disposition(i) instanceof Disposition.Bounced bounced
+            if (attempt.refusedAlone(i)
+                    && attempt.disposition(i) instanceof Disposition.Bounced bounced
                     && shaping.providers().suppresses(bounced.cause().rule())) {
                 shaping.suppressions().add(attempt.envelope().recipients().get(i).address(),
                         bounced.cause().rule() + ": " + bounced.reply());

@@ -517,7 +517,7 @@ final class SmtpClientSession {
                 if (split && transaction.accepted() > 0) {
                     recipientLimit = transaction.accepted();
                 } else {
-                    transaction.attempt().decide(place, ruling.disposition(reply));
+                    transaction.attempt().decideAlone(place, ruling.disposition(reply));
                 }
             }
         }
@@ -595,7 +595,8 @@ final class SmtpClientSession {
                 : wire.judge(Stage.END_OF_DATA, reply, transaction.attempt()).disposition(reply);
         needsReset |= reply.code() != 250 && bdat(transaction);
         if (terms.hop().lmtp()) {
-            transaction.attempt().decide(transaction.recipient(asked.recipient()), disposition);
+            transaction.attempt().decideAlone(transaction.recipient(asked.recipient()),
+                    disposition);
             if (expectsMoreOf(transaction)) {
                 return;
             }

@@ -82,8 +82,12 @@ final class Transaction {
         return accepted.cardinality();
     }
 
-    /** Decides those the peer accepted, or all before it said so. */
+    /** Decides those the peer accepted: where that is but one, the reply is about that one. */
     void decideAccepted(Disposition disposition) {
+        if (accepted() == 1) {
+            attempt.decideAlone(recipients[accepted.nextSetBit(0)], disposition);
+            return;
+        }
         for (int i = accepted.nextSetBit(0); i >= 0; i = accepted.nextSetBit(i + 1)) {
             attempt.decide(recipients[i], disposition);
         }

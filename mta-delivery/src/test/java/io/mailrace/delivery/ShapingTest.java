@@ -530,6 +530,28 @@ class ShapingTest {
                 one -> assertThat(one.why()).isEqualTo("x/gone: 550 5.1.1 no such user"));
     }
 
+    /** A reply about the message says nothing of one recipient, unless there is but one. */
+    @Test
+    void ruleSuppressesRecipient_onlyOneTheReplyWasAbout() throws Exception {
+        TestPeer peer = peer((verb, line, at, connection) -> verb.equals("DOT")
+                || (verb.equals("MAIL") && line.contains("b@away.test"))
+                        ? "550 5.1.1 no such user"
+                        : null);
+        domain("a.x.test");
+        DeliveryFixture fixture = deliver(peer.port(), RULES);
+        SpoolId both = fixture.submit("x", "one@a.x.test", "two@a.x.test");
+        await(() -> fixture.outcomes(both).size() == 2);
+        SpoolId sender = fixture.submitMail("b@away.test", from("away.test"), "three@a.x.test");
+        await(() -> !fixture.outcomes(sender).isEmpty());
+        assertThat(fixture.outcomes(both)).allSatisfy(one -> assertThat(one.disposition().cause()
+                .rule()).isEqualTo("x/gone"));
+        assertThat(fixture.delivery.control().suppressed("", 10)).isEmpty();
+        fixture.submit("x", "four@a.x.test");
+        await(() -> !fixture.delivery.control().suppressed("", 10).isEmpty());
+        assertThat(fixture.delivery.control().suppressed("", 10)).singleElement().satisfies(
+                one -> assertThat(one.address()).isEqualTo("four@a.x.test"));
+    }
+
     /** Thousands are found again, and only they; what is taken off is gone. */
     @Test
     void digestSet_manyValues_behavesAsASet() {

@@ -275,6 +275,9 @@ final class SourceGate {
             case SYSTEM, POLICY, UNKNOWN, HOST_REFUSES, BLOCKED, LISTED -> {
                 if (forNow) {
                     adaptive.putOff();
+                } else {
+                    // it does not say how much may come: the next message is to find out
+                    adaptive.probeLost();
                 }
             }
             // about this recipient or message, not about how much comes

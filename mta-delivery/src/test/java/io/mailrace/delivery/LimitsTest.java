@@ -8,6 +8,7 @@ import static org.assertj.core.api.InstanceOfAssertFactories.STRING;
 import io.mailrace.core.ConfigSource;
 import io.mailrace.core.Metrics;
 import io.mailrace.core.Rate;
+import io.mailrace.core.ReplyClass;
 import io.mailrace.core.testing.FakeTimeSource;
 import io.mailrace.core.testing.Patience;
 import io.mailrace.delivery.SourceGate.Wait;
@@ -29,6 +30,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
 
 class LimitsTest {
     private static final Duration PAUSE = Duration.ofSeconds(30);
@@ -271,6 +273,31 @@ class LimitsTest {
         assertThat(pace.take()).isPositive();
         pace.probeLost();
         assertThat(pace.take()).isZero();
+    }
+
+    /** Refused for good, but not for how much comes: that was no answer, another may go. */
+    @ParameterizedTest
+    @EnumSource(value = ReplyClass.class, names = {"SYSTEM", "POLICY", "UNKNOWN", "HOST_REFUSES",
+            "BLOCKED", "LISTED"})
+    void adaptive_probeIsRefusedForGood_anotherMayGo(ReplyClass category) {
+        try (RocksSpool spool = open()) {
+            SourceGate gate = new Gates(time, spool.memos()).of(
+                    new EgressSource(SourceConfig.plain("a", "mta.test"), time),
+                    provider("one", "adaptive = true, adaptive-pause = 30s"), "one");
+            for (int i = 0; i < 600; i++) {
+                gate.accepted();
+                time.advance(Duration.ofMillis(100));
+            }
+            gate.refused(ReplyClass.THROTTLED, true);
+            time.advance(PAUSE.plusSeconds(1));
+            assertThat(gate.take(time.nanos())).isNull();
+            time.advance(Duration.ofSeconds(1));
+            assertThat(gate.peek()).as("until the probe is answered").isNotNull();
+            gate.refused(category, false);
+            assertThat(gate.take(time.nanos())).isNull();
+            time.advance(Duration.ofSeconds(1));
+            assertThat(gate.peek()).as("still one at a time").isNotNull();
+        }
     }
 
     private static Provider provider(String name, String more) {

@@ -97,7 +97,8 @@ final class Warmup implements AutoCloseable {
             if (moved.containsKey(source)) {
                 beginAnew(source, tracks, moved.get(source));
             } else if (sources.plan(source).isPresent()) {
-                tracks.forEach(this::restore);
+                WarmupPlan plan = sources.plan(source).get();
+                tracks.forEach((key, stored) -> restore(key, stored, plan));
             } else {
                 tracks.forEach((key, stored) -> shelved.put(key, new Shelved(stored,
                         stored.warm(key, sources.anyPlan()))));
@@ -124,8 +125,7 @@ final class Warmup implements AutoCloseable {
         write(changes, events);
     }
 
-    private void restore(Key key, WarmupDisk.Stored stored) {
-        WarmupPlan plan = sources.plan(key.source()).orElseThrow();
+    private void restore(Key key, WarmupDisk.Stored stored, WarmupPlan plan) {
         Optional<WarmupTrack.Restored> restored = WarmupTrack.decode(stored.track(), plan,
                 key.provider(), stored::countsOf);
         if (restored.isEmpty()) {
@@ -773,12 +773,13 @@ final class Warmup implements AutoCloseable {
 
     /** Begins a source by an operator's word, without asking the gate when it says so. */
     void start(String source, String plan, Optional<LocalDate> first, boolean unasked) {
-        sources.join(source, plan, first, unasked);
-        shelved.forEach((key, known) -> {
+        // before it has its plan: from then on an event loop would begin a track that is not there
+        sources.planOf(plan).ifPresent(by -> shelved.forEach((key, known) -> {
             if (key.source().equals(source) && shelved.remove(key, known)) {
-                restore(key, known.stored());
+                restore(key, known.stored(), by);
             }
-        });
+        }));
+        sources.join(source, plan, first, unasked);
         opened.run();
     }
 

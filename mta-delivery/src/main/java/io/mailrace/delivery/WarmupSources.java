@@ -162,8 +162,12 @@ final class WarmupSources {
     /** The plan of a source; empty: it is not warmed up, or its plan is gone. */
     Optional<WarmupPlan> plan(String source) {
         WarmupMember member = members.get(source);
-        return member == null ? Optional.empty()
-                : Optional.ofNullable(config.warmup().plans().get(member.plan()));
+        return member == null ? Optional.empty() : planOf(member.plan());
+    }
+
+    /** The plan of that name, if the configuration has it. */
+    Optional<WarmupPlan> planOf(String name) {
+        return Optional.ofNullable(config.warmup().plans().get(name));
     }
 
     /** Any plan, to read what was written by one that is gone. */

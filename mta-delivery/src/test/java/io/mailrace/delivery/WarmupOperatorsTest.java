@@ -190,6 +190,26 @@ class WarmupOperatorsTest {
         assertThat(again.cold("cold", "x")).isFalse();
     }
 
+    /** An event loop asks in the moment in which the source has its plan again. */
+    @Test
+    void startedByAnotherPlan_askedAboutMeanwhile_goesOnWhereItWas() {
+        Warmup warmup = start(PLAIN + PLANS);
+        control(warmup).start("cold", Optional.of("p"), Optional.empty(), false);
+        day(warmup, "default");
+        List<Warmup> running = new ArrayList<>();
+        Warmup again = start(PLAIN + "warmup.plans.q { caps { default = [70, 120, 250] } }",
+                source -> {
+                    running.forEach(one -> one.cold("cold", "default"));
+                    return WarmupGate.OPEN.ask(source);
+                });
+        running.add(again);
+        control(again).start("cold", Optional.of("q"), Optional.empty(), false);
+        assertThat(row(again, "default").step()).isEqualTo(2);
+        memos.writeAll();
+        assertThat(row(start(PLAIN + "warmup.plans.q { caps { default = [70, 120, 250] } }"),
+                "default").step()).isEqualTo(2);
+    }
+
     @Test
     void memo_cannotBeRead_sendsNothingUntilStopped() {
         store("warmup/source/cold", new byte[]{77, 1});

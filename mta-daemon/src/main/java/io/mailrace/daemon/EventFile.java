@@ -74,9 +74,30 @@ final class EventFile implements EventTarget {
         FileChannel open = out;
         if (open == null) {
             open = append();
+            try {
+                endTornLine(open);
+            } catch (IOException failed) {
+                open.close();
+                throw failed;
+            }
             out = open;
         }
         return open;
+    }
+
+    /** A crash may have left half a line: the next one must not be joined to it. */
+    private void endTornLine(FileChannel open) throws IOException {
+        long size = open.size();
+        if (size == 0) {
+            return;
+        }
+        ByteBuffer last = ByteBuffer.allocate(1);
+        try (FileChannel in = FileChannel.open(file, StandardOpenOption.READ)) {
+            in.read(last, size - 1);
+        }
+        if (last.get(0) != '\n') {
+            open.write(ByteBuffer.wrap(new byte[]{'\n'}));
+        }
     }
 
     private FileChannel append() throws IOException {

@@ -48,6 +48,19 @@ class EventFileTest {
         assertThat(Files.readString(path)).isEqualTo("0\n1\n");
     }
 
+    /** A crash may leave half a line: what is written after it is whole. */
+    @Test
+    void write_afterATornLine_beginsANewOne() throws IOException {
+        Path path = folder.resolve("events.log");
+        Files.writeString(path, "{}\n{\"a");
+        try (EventFile file = new EventFile(path, 100, 0)) {
+            write(file, "{\"b\":1}\n");
+            write(file, "{\"c\":1}\n");
+        }
+        assertThat(Files.readAllLines(path)).containsExactly("{}", "{\"a", "{\"b\":1}",
+                "{\"c\":1}");
+    }
+
     @Test
     void write_noOldFilesWanted_startsOver() throws IOException {
         Path path = folder.resolve("events.log");

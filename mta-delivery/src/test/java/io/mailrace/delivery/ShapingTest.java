@@ -587,25 +587,4 @@ class ShapingTest {
         assertThat(fixture.delivery.control().suppressed("", 10)).singleElement().satisfies(
                 one -> assertThat(one.address()).isEqualTo("four@a.x.test"));
     }
-
-    /** Thousands are found again, and only they; what is taken off is gone. */
-    @Test
-    void digestSet_manyValues_behavesAsASet() {
-        java.util.Random random = new java.util.Random(7);
-        java.util.Set<Long> plain = new java.util.HashSet<>();
-        DigestSet set = new DigestSet(1024);
-        for (int i = 0; i < 20_000; i++) {
-            long one = random.nextLong();
-            plain.add(one);
-            set = set.with(one).with(one);
-        }
-        for (long one : List.copyOf(plain).subList(0, 20)) {
-            plain.remove(one);
-            set = set.without(one);
-        }
-        assertThat(set.size()).isEqualTo(plain.size());
-        DigestSet last = set;
-        assertThat(plain).allMatch(last::has);
-        assertThat(random.longs(20_000).filter(one -> !plain.contains(one))).noneMatch(last::has);
-    }
 }

@@ -48,6 +48,11 @@ final class Connection extends ChannelInboundHandlerAdapter implements SmtpClien
     private static final Logger LOG = LoggerFactory.getLogger(Connection.class);
     private static final int GROUP_BYTES = 1024;
     private static final int MAX_REPORTED = 200;
+    /**
+     * Octets: who takes less of a content within its limit counts as gone. With the usual limit 23
+     * a second, slower than any line mail goes over, and less than a socket takes at a time.
+     */
+    private static final long LEAST_PROGRESS = 4096;
 
     private final Dispatcher dispatcher;
     private PoolShare pool;
@@ -270,6 +275,7 @@ final class Connection extends ChannelInboundHandlerAdapter implements SmtpClien
             return;
         }
         boolean sound = true;
+        boolean heard;
         try {
             Stage stage = session.stage();
             parser.expectEhlo(stage == Stage.EHLO || stage == Stage.HELO);
@@ -279,6 +285,7 @@ final class Connection extends ChannelInboundHandlerAdapter implements SmtpClien
                 in.readBytes(scratch, 0, count);
                 sound = parser.feed(scratch, 0, count, replies);
             }
+            heard = !replies.isEmpty();
         } finally {
             in.release();
         }
@@ -291,7 +298,9 @@ final class Connection extends ChannelInboundHandlerAdapter implements SmtpClien
             session.lost(Failure.GARBAGE, parser.broken());
         }
         flush();
-        touch();
+        if (heard) {
+            touch(); // a part of a reply is none: it would never time out octet by octet
+        }
     }
 
     private void deliver() {
@@ -739,6 +748,9 @@ final class Connection extends ChannelInboundHandlerAdapter implements SmtpClien
                 : dispatcher.settings().timeouts().of(stage)).toNanos();
         long now = dispatcher.shared().time().nanos();
         deadlineNanos = now + limit;
+        if (stage == Stage.CONTENT) {
+            lastPending = pending(to);
+        }
         if (timer != null && timerNanos - deadlineNanos <= 0) {
             return;
         }
@@ -771,13 +783,14 @@ final class Connection extends ChannelInboundHandlerAdapter implements SmtpClien
         }
     }
 
-    /** Whether bytes left since it was asked last: a slow reader is not a dead one. */
+    /** Whether enough octets left since the last touch: a slow reader is not a dead one. */
     private boolean progressed(Channel to) {
+        return lastPending - pending(to) >= LEAST_PROGRESS;
+    }
+
+    /** Octets that no socket has taken yet. */
+    private static long pending(Channel to) {
         ChannelOutboundBuffer buffer = to.unsafe().outboundBuffer();
-        long pending = buffer == null ? 0
-                : buffer.totalPendingWriteBytes() - buffer.currentProgress();
-        boolean moved = pending != lastPending;
-        lastPending = pending;
-        return moved;
+        return buffer == null ? 0 : buffer.totalPendingWriteBytes() - buffer.currentProgress();
     }
 }

@@ -4,7 +4,10 @@ package io.mailrace.delivery;
 import io.mailrace.core.ConfigReader;
 import java.time.Duration;
 
-/** How long each stage of a dialogue may last (RFC 5321 4.5.3.2). */
+/**
+ * How long each stage of a dialogue may last (RFC 5321 4.5.3.2). A reply must be whole by then,
+ * however many lines it has.
+ */
 record DeliveryTimeouts(Duration connect, Duration greeting, Duration ehlo, Duration tls,
         Duration mail, Duration rcpt, Duration data, Duration content, Duration endOfData,
         Duration quit) {

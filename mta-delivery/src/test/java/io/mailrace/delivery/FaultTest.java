@@ -16,6 +16,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -30,7 +31,7 @@ class FaultTest {
     private static final List<String> STAGES = List.of("GREETING", "EHLO", "MAIL", "RCPT",
             "DATA", "CONTENT", "DOT", "QUIT");
     private static final List<String> FAULTS = List.of(TestPeer.DROP, TestPeer.STALL,
-            "421 4.3.2 closing", "999 garbage", "HTTP/1.1 200 OK", "250-a\r\n550 b",
+            TestPeer.DRIP, "421 4.3.2 closing", "999 garbage", "HTTP/1.1 200 OK", "250-a\r\n550 b",
             "250 extra\r\n250 surplus\r\n250 replies\r\n250 at\r\n250 once");
 
     @TempDir
@@ -61,6 +62,24 @@ class FaultTest {
     @Test
     void delivery_anyFaultWithChunking_losesAndBouncesNothing() throws Exception {
         play(List.of("PIPELINING", "CHUNKING"));
+    }
+
+    @Test
+    void delivery_replyThatNeverEnds_timesOut() throws Exception {
+        AtomicBoolean once = new AtomicBoolean();
+        try (TestDns dns = new TestDns();
+                TestPeer peer = TestPeer.on("127.0.0.1", 0, List.of("PIPELINING"),
+                        (verb, line, at, connection) -> verb.equals("MAIL")
+                                && once.compareAndSet(false, true) ? TestPeer.DRIP : null);
+                DeliveryFixture fixture = new DeliveryFixture(directory, dns,
+                        new DeliveryFixture.NoSigner(), "delivery.port = " + peer.port() + "\n"
+                                + DeliveryFixture.SHORT_TIMES)) {
+            dns.mx("d.test", 10, "mx.d.test").a("mx.d.test", "127.0.0.1");
+            SpoolId id = fixture.submit("x", "a@d.test");
+            await(() -> !fixture.outcomes(id).isEmpty());
+            assertThat(fixture.outcomes(id).getFirst().disposition().reply().toString())
+                    .startsWith("451 4.4.2").contains("timed out waiting for the reply to MAIL");
+        }
     }
 
     private void play(List<String> capabilities) throws Exception {

@@ -18,6 +18,7 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLSocket;
@@ -28,6 +29,8 @@ final class TestPeer implements AutoCloseable {
     /** Answers of a {@link Script} that are no replies. */
     static final String DROP = "DROP";
     static final String STALL = "STALL";
+    /** A reply that does not end, an octet at a time: always a sign of life, never an answer. */
+    static final String DRIP = "DRIP";
     /** As a capability: TLS begins before the greeting. */
     static final String IMPLICIT_TLS = "X-IMPLICIT-TLS";
 
@@ -330,6 +333,9 @@ final class TestPeer implements AutoCloseable {
                 closing.await();
                 throw new IOException("stalled");
             }
+            if (reply.equals(DRIP)) {
+                drip();
+            }
             if (reply.startsWith("221") || reply.startsWith("421")) {
                 endsHere();
             }
@@ -338,6 +344,16 @@ final class TestPeer implements AutoCloseable {
             if (reply.startsWith("421")) {
                 throw new IOException("closed");
             }
+        }
+
+        /** Ends when we are closed, when nobody takes it any more, or after a minute. */
+        private void drip() throws IOException, InterruptedException {
+            byte[] line = "250-x\r\n".getBytes(StandardCharsets.ISO_8859_1);
+            for (int i = 0; i < 600 && !closing.await(100, TimeUnit.MILLISECONDS); i++) {
+                out.write(line[i % line.length]);
+                out.flush();
+            }
+            throw new IOException("dripped");
         }
 
         private void startTls() throws IOException {

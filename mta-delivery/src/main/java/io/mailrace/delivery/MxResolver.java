@@ -184,7 +184,8 @@ final class MxResolver {
         List<Named> left = mx.hosts().stream().filter(one -> one.preference() < bound)
                 .limit(MAX_HOSTS).toList();
         if (left.isEmpty()) {
-            return CompletableFuture.completedFuture(cut < Integer.MAX_VALUE ? loop(mx)
+            return CompletableFuture.completedFuture(cut < Integer.MAX_VALUE
+                    ? new Kept(loop(mx.domain()), ttl.untilNanos(mx.ttlSeconds()))
                     : never(550, "5.4.4", "the domain " + mx.domain() + " has no usable MX host",
                             mx.ttlSeconds()));
         }
@@ -207,9 +208,9 @@ final class MxResolver {
         });
     }
 
-    private Kept loop(MxSet mx) {
-        return never(554, "5.4.6", "mail for " + mx.domain() + " loops back to this machine",
-                mx.ttlSeconds());
+    private static MxAnswer loop(String domain) {
+        return new Undeliverable(SmtpReply.of(554, "5.4.6", "mail for " + domain
+                + " loops back to this machine"));
     }
 
     private Kept join(MxSet mx, List<Named> named, List<Looked> looked) {
@@ -233,13 +234,13 @@ final class MxResolver {
         int bound = cut;
         found.removeIf(host -> host.preference() >= bound);
         if (found.isEmpty()) {
-            return loop(mx);
+            return new Kept(loop(mx.domain()), until);
         }
         found.removeIf(host -> host.addresses().isEmpty());
         if (found.isEmpty()) {
             return trouble.isEmpty()
-                    ? never(550, "5.4.4", "no host of " + mx.domain() + " has an address",
-                            mx.ttlSeconds())
+                    ? new Kept(new Undeliverable(SmtpReply.of(550, "5.4.4", "no host of "
+                            + mx.domain() + " has an address")), until)
                     : unknown(mx.domain(), trouble);
         }
         return new Kept(judge(found, mx.secure(), trouble, until), until);

@@ -187,6 +187,31 @@ class MxResolverTest {
         assertThat(never("d.test")).isEqualTo("5.4.6");
     }
 
+    @Test
+    void resolve_noHostHasAnAddress_isKeptAsLongAsThatOnly() {
+        dns.ttl(3600);
+        dns.mx("d.test", 10, "a.test");
+        dns.ttl(10);
+        assertThat(never("d.test")).isEqualTo("5.4.4");
+        dns.a("a.test", "198.51.100.1");
+        time.advance(Duration.ofSeconds(11));
+        assertThat(hosts("d.test")).containsExactly("a.test");
+    }
+
+    @Test
+    void resolve_ownAddressForAMoment_isALoopAsLongAsThatOnly() {
+        resolver = resolver("sources { s { address = \"198.51.100.77\" } }");
+        dns.ttl(3600);
+        dns.mx("d.test", 10, "a.test");
+        dns.ttl(10);
+        dns.a("a.test", "198.51.100.77");
+        assertThat(never("d.test")).isEqualTo("5.4.6");
+        dns.forget("a.test");
+        dns.a("a.test", "198.51.100.1");
+        time.advance(Duration.ofSeconds(11));
+        assertThat(hosts("d.test")).containsExactly("a.test");
+    }
+
     @ParameterizedTest
     @CsvSource({"127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254",
             "100.64.0.1", "0.0.0.0", "::1", "fe80::1", "fd00::1", "224.0.0.1", "64:ff9b::a00:1"})

@@ -224,7 +224,7 @@ final class MxResolver {
             if (of.addresses().stream().anyMatch(this::isOwn)) {
                 cut = Math.min(cut, named.get(i).preference());
             }
-            if (of.unknown()) {
+            if (!of.trouble().isEmpty()) {
                 trouble = named.get(i).name() + ": " + of.trouble();
             }
             until = earlier(until, earlier(of.validUntilNanos(), tlsa.validUntilNanos()));

@@ -212,6 +212,13 @@ class MxResolverTest {
         assertThat(hosts("d.test")).containsExactly("a.test");
     }
 
+    @Test
+    void resolve_oneFamilyFailsOtherIsPrivate_isDeferredNotBounced() {
+        dns.mx("d.test", 10, "a.test").a("a.test", "10.0.0.1").rcode("a.test/AAAA",
+                Rcode.SERVFAIL);
+        assertThat(unknown("d.test")).isEqualTo("4.4.3");
+    }
+
     @ParameterizedTest
     @CsvSource({"127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254",
             "100.64.0.1", "0.0.0.0", "::1", "fe80::1", "fd00::1", "224.0.0.1", "64:ff9b::a00:1"})

@@ -400,10 +400,12 @@ final class SmtpClientSession {
     /** False when a rule of ours decided every recipient without asking the peer. */
     private boolean begin(Attempt attempt) {
         boolean tlsOnly = attempt.envelope().options().requireTls();
-        if (tlsOnly && !tls && terms.clearText()) {
-            // what it offers in the clear does not say that it never takes such mail
-            attempt.decideRest(new Disposition.Deferred(ours("4.7.10", "failed in TLS lately, but "
-                    + "REQUIRETLS was asked for")));
+        if (tlsOnly && !tls && terms.proof() != TlsProof.CLEAR_TEXT) {
+            // what it offers in the clear does not say that it never takes such mail, and whoever
+            // is on the way can take STARTTLS out
+            attempt.decideRest(new Disposition.Deferred(ours("4.7.10", (terms.clearText()
+                    ? "failed in TLS lately"
+                    : "offers no TLS") + ", but REQUIRETLS was asked for")));
         }
         if (MailCommands.tooLate(attempt)) {
             // the queue gives it up: to it that is mail grown too old

@@ -41,7 +41,7 @@ final class NextHops {
 
     /** Whether a question about it is under way. */
     boolean asking(String destination) {
-        return resolver.asking(destination);
+        return resolver.asking(destination) || policies.asking(destination);
     }
 
     /** Completes exceptionally only by a bug. */

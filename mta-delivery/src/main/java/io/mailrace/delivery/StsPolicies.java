@@ -36,7 +36,10 @@ final class StsPolicies {
     private static final String PATH = "/.well-known/mta-sts.txt";
     /** A failed fetch is not repeated before that (RFC 8461 3.3). */
     private static final Duration PAUSE = Duration.ofMinutes(5);
-    /** A policy is fetched again after that though its id is the same, so that it never ends. */
+    /**
+     * A policy is fetched again after that though its id is the same, so that it never ends; one
+     * that does not hold for two days, when half of its time is over.
+     */
     private static final Duration REFRESH = Duration.ofDays(1);
 
     /** Who fetches policy files. */
@@ -148,6 +151,11 @@ final class StsPolicies {
         return others == null ? mine : others;
     }
 
+    /** Whether a question about the domain is under way. */
+    boolean asking(String domain) {
+        return asking.containsKey(domain);
+    }
+
     /** The policy in force as far as known, without asking anybody. */
     StsPolicy known(String domain) {
         Known known = kept(domain);
@@ -164,6 +172,13 @@ final class StsPolicies {
         StsPolicy policy = known.policy();
         return policy != null
                 && time.epochMillis() - known.fetchedEpochMillis() < policy.maxAgeSeconds() * 1000;
+    }
+
+    /** Whether it holds so long yet that it need not be fetched again. */
+    private boolean fresh(Known known) {
+        StsPolicy policy = known.policy();
+        return policy != null && time.epochMillis() - known.fetchedEpochMillis() < Math.min(
+                REFRESH.toMillis(), policy.maxAgeSeconds() * 1000 / 2);
     }
 
     private CompletableFuture<Known> look(String domain, @Nullable Known known) {
@@ -184,8 +199,7 @@ final class StsPolicies {
                         : new Known(known.policy(), known.id(), known.fetchedEpochMillis(), until,
                                 Optional.empty()));
             }
-            if (known != null && known.id().equals(id.get()) && valid(known)
-                    && time.epochMillis() - known.fetchedEpochMillis() < REFRESH.toMillis()) {
+            if (known != null && known.id().equals(id.get()) && fresh(known)) {
                 return CompletableFuture.completedFuture(new Known(known.policy(), known.id(),
                         known.fetchedEpochMillis(), until, Optional.empty()));
             }

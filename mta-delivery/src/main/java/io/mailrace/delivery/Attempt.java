@@ -33,6 +33,7 @@ final class Attempt {
     private int undecided;
     private int handBacks;
     private boolean reached;
+    private boolean hostsSecure;
     private Optional<Warmup.Pass> pass = Optional.empty();
     private List<Memos.Addition> additions = List.of();
     private boolean started;
@@ -86,6 +87,15 @@ final class Attempt {
     /** Octets on the wire, dot-stuffing and final dot aside (RFC 1870 section 3). */
     long sizeBytes() {
         return signature.header().length + content.sizeBytes();
+    }
+
+    /** Whether its own domain's hosts are named so that it can be relied on. */
+    boolean hostsSecure() {
+        return hostsSecure;
+    }
+
+    void hostsSecure(boolean are) {
+        hostsSecure = are;
     }
 
     /** A connection has it, and took its source's right to send a message at that time. */

@@ -606,8 +606,8 @@ final class Connection extends ChannelInboundHandlerAdapter implements SmtpClien
     }
 
     @Override
-    public boolean authenticated() {
-        if (!target.secure()) {
+    public boolean authenticated(Attempt attempt) {
+        if (!attempt.hostsSecure()) {
             return false; // who proves that name may be anybody (RFC 8689 4.2.1)
         }
         SslHandler handler = channel == null ? null : channel.pipeline().get(SslHandler.class);

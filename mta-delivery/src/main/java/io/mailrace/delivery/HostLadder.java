@@ -74,8 +74,7 @@ final class HostLadder {
         for (MxHost host : hosts.shuffled(ThreadLocalRandom.current())) {
             for (InetAddress address : usable(host)) {
                 if (fits(source, address, ipv4Only) && !isDown(source, address)) {
-                    return new Target(host.name(), address, port, host.dane(), hosts.secure()
-                            || tls.sts() == StsPolicy.Mode.ENFORCE);
+                    return new Target(host.name(), address, port, host.dane());
                 }
             }
         }

@@ -49,7 +49,7 @@ final class MailFeed {
     /** A queue has due mail. */
     void join(PoolShare pool, MailQueue queue, Hosts hosts) {
         QueueVisit visit = visits.computeIfAbsent(queue.key(), key -> new QueueVisit(queue));
-        visit.validUntil(Math.max(hosts.validUntilNanos(),
+        visit.found(hosts.secure(), Math.max(hosts.validUntilNanos(),
                 parts.time().nanos() + MIN_VALID_NANOS));
         if (!visit.waiting()) {
             visit.waiting(true);
@@ -159,7 +159,7 @@ final class MailFeed {
             giveBack(limits, now);
         }
         parts.signing().release(visit.queue().key().lane(), granted - within);
-        prepare(pool, visit.queue(), taken, limits, now);
+        prepare(pool, visit, taken, limits, now);
         return within;
     }
 
@@ -211,12 +211,14 @@ final class MailFeed {
     }
 
     /** @param limits each took one of them at that time */
-    private void prepare(PoolShare pool, MailQueue queue, List<Envelope> taken,
+    private void prepare(PoolShare pool, QueueVisit visit, List<Envelope> taken,
             List<Limit> limits, long takenNanos) {
+        MailQueue queue = visit.queue();
         Lane lane = queue.key().lane();
         List<Attempt> unsigned = new ArrayList<>(taken.size());
         for (Envelope envelope : taken) {
             Attempt attempt = new Attempt(envelope, queue, parts.spool().content(envelope));
+            attempt.hostsSecure(visit.secure());
             attempt.permits(limits, takenNanos);
             try {
                 prepare(pool, attempt, unsigned);

@@ -30,7 +30,8 @@ sealed interface MxAnswer {
     /**
      * Hosts, most preferred first; at least one has an address.
      *
-     * @param secure the names were signed, or configured
+     * @param secure the names were signed, configured, or allowed by an enforced MTA-STS policy:
+     *        that belongs to the domain, others may have the same hosts
      * @param validUntilNanos when to ask again
      */
     record Hosts(List<MxHost> hosts, boolean secure, long validUntilNanos) implements MxAnswer {

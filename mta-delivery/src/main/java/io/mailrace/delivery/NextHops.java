@@ -80,8 +80,8 @@ final class NextHops {
         return allowed.isEmpty()
                 ? new Nowhere(SmtpReply.of(451, "4.7.5", "no MX host of the domain is allowed by "
                         + "its MTA-STS policy: " + hosts.names()), false)
-                : to(destination, new Hosts(allowed, hosts.secure(), hosts.validUntilNanos()),
-                        demand, found.trouble());
+                : to(destination, new Hosts(allowed, true, hosts.validUntilNanos()), demand,
+                        found.trouble());
     }
 
     /** A password goes over TLS only, unless that is off: in the clear nothing could be sent. */

@@ -7,6 +7,7 @@ import io.mailrace.queue.MailQueue;
 final class QueueVisit {
     private final MailQueue queue;
     private long validUntilNanos;
+    private boolean secure;
     private boolean waiting;
     private boolean resting;
     private int atHand;
@@ -24,8 +25,15 @@ final class QueueVisit {
         return validUntilNanos;
     }
 
-    void validUntil(long nanos) {
-        validUntilNanos = nanos;
+    /** Whether the names of its hosts can be relied on. */
+    boolean secure() {
+        return secure;
+    }
+
+    /** What was found when its destination was looked up. */
+    void found(boolean secureHosts, long validNanos) {
+        secure = secureHosts;
+        validUntilNanos = validNanos;
     }
 
     /** Whether it waits for its turn. */

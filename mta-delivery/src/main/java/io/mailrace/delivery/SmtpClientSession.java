@@ -89,8 +89,8 @@ final class SmtpClientSession {
         /** Ends the connection. The session does nothing any more. */
         void close(Ending ending);
 
-        /** Whether the peer proved who it is, as REQUIRETLS asks (RFC 8689 4.2.1). */
-        boolean authenticated();
+        /** Whether the peer proved to be who the mail is for (REQUIRETLS, RFC 8689 4.2.1). */
+        boolean authenticated(Attempt attempt);
     }
 
     private record Expected(Stage stage, @Nullable Transaction transaction, int recipient) {}
@@ -415,7 +415,7 @@ final class SmtpClientSession {
         Optional<SmtpReply> never = MailCommands.obstacle(attempt, offered, chunks(),
                 terms.hop().lmtp(), terms.peer());
         never.ifPresent(reply -> attempt.decideRest(new Disposition.Bounced(reply)));
-        if (tlsOnly && !attempt.decided() && !wire.authenticated()) {
+        if (tlsOnly && !attempt.decided() && !wire.authenticated(attempt)) {
             attempt.decideRest(new Disposition.Deferred(ours("4.7.10", "did not prove who it is, "
                     + "but REQUIRETLS was asked for")));
         }

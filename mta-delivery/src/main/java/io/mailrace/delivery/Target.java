@@ -8,9 +8,8 @@ import java.net.InetAddress;
  * One address of one host of a site.
  *
  * @param dane what the host's TLSA records say
- * @param secure the host's name was signed, configured, or allowed by an enforced MTA-STS policy
  */
-record Target(String host, InetAddress address, int port, Dane dane, boolean secure) {
+record Target(String host, InetAddress address, int port, Dane dane) {
 
     /** {@code 192.0.2.1:25}, {@code [2001:db8::1]:25}. */
     String addressText() {

@@ -216,7 +216,7 @@ final class Dialogue implements SmtpClientSession.Wire {
     }
 
     @Override
-    public boolean authenticated() {
+    public boolean authenticated(Attempt attempt) {
         return authenticated;
     }
 

@@ -473,7 +473,11 @@ class TlsPolicyTest {
     }
 
     private static String first(DeliveryFixture fixture) {
-        SpoolId id = fixture.submitOverTls("x", "a@d.test");
+        return first(fixture, "a@d.test");
+    }
+
+    private static String first(DeliveryFixture fixture, String to) {
+        SpoolId id = fixture.submitOverTls("x", to);
         DeliveryFixture.await(() -> !fixture.outcomes(id).isEmpty());
         return fixture.outcomes(id).getFirst().disposition().reply().toString();
     }
@@ -499,5 +503,28 @@ class TlsPolicyTest {
         assertThat(first(deliver(peer, trusting() + "delivery.tls = verified")))
                 .startsWith("250");
         assertThat(first(deliver(peer, trusting()))).startsWith("250");
+    }
+
+    /** Domains with the same hosts share connections, but not what their DNS proves. */
+    @Test
+    void requireTls_hostsNamedBySignedDnsOfAnotherDomain_waits() throws Exception {
+        TestPeer peer = promising();
+        dns.mx("a.test", 10, "mx.d.test").mx("b.test", 10, "mx.d.test").signed("a.test");
+        DeliveryFixture fixture = deliver(peer, trusting());
+        fixture.submit("x", "a@a.test");
+        fixture.awaitEmpty();
+        assertThat(first(fixture, "a@b.test")).startsWith("451 4.7.10");
+        assertThat(peer.received).hasSize(1);
+    }
+
+    @Test
+    void requireTls_connectionOpenedForDomainWithoutProof_getsMailOfOneWithIt() throws Exception {
+        TestPeer peer = promising();
+        dns.mx("a.test", 10, "mx.d.test").mx("b.test", 10, "mx.d.test").signed("a.test");
+        DeliveryFixture fixture = deliver(peer, trusting());
+        fixture.submit("x", "a@b.test");
+        fixture.awaitEmpty();
+        assertThat(first(fixture, "a@a.test")).startsWith("250");
+        assertThat(peer.connections.get()).isEqualTo(1);
     }
 }

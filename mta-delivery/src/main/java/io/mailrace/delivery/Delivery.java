@@ -113,7 +113,7 @@ public final class Delivery {
         warmup.onChange(this::warmupChanged, this::measuresChanged);
         PeerTlsConfig peerTls = config.delivery().peerTls();
         WebHosts web = new WebHosts(config, dns, time, new Https(() -> bootstrap(loops.next()),
-                Https.trusting(peerTls.authorities()), peerTls.stsTimeout()));
+                Https.trusting(peerTls.authorities())));
         StsPolicies policies = new StsPolicies(config, dns, time, spool.memos(), web, metrics);
         hops = new NextHops(config, new MxResolver(config, time, dns), policies);
         parts = new DeliveryParts(config, spool, time, meters,

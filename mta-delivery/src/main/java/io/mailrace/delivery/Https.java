@@ -7,6 +7,7 @@ import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInitializer;
+import io.netty.channel.ChannelOption;
 import io.netty.channel.SimpleChannelInboundHandler;
 import io.netty.handler.codec.http.DefaultFullHttpRequest;
 import io.netty.handler.codec.http.FullHttpRequest;
@@ -44,14 +45,47 @@ final class Https {
     /** Largest answer, in octets. */
     static final int MAX_OCTETS = 64 * 1024;
 
+    /** How far an exchange that failed came. */
+    enum Reached {
+        /** It was not begun. */
+        NOBODY,
+        /** It was not connected. */
+        ADDRESS,
+        HOST
+    }
+
+    /**
+     * Who is asked.
+     *
+     * @param connect until it is reached
+     * @param limit for all of it
+     */
+    record Peer(String host, InetAddress address, int port, Duration connect, Duration limit) {}
+
     /** Nothing was fetched. */
     static final class Failed extends RuntimeException {
         private static final long serialVersionUID = 1;
         private final TlsResult result;
+        private final Reached reached;
 
         Failed(TlsResult result, String why) {
+            this(result, why, Reached.HOST);
+        }
+
+        Failed(TlsResult result, String why, Reached reached) {
             super(Ascii.clean(why, 300), null, false, false);
             this.result = result;
+            this.reached = reached;
+        }
+
+        /** A bound of ours was met: nobody was asked. */
+        boolean unasked() {
+            return reached == Reached.NOBODY;
+        }
+
+        /** There was no connection to that address. */
+        boolean unconnected() {
+            return reached == Reached.ADDRESS;
         }
 
         TlsResult result() {
@@ -65,13 +99,10 @@ final class Https {
 
     private final Supplier<Bootstrap> bootstrap;
     private final SslContext tls;
-    private final Duration limit;
 
-    /** @param limit for all of it */
-    Https(Supplier<Bootstrap> bootstrap, SslContext tls, Duration limit) {
+    Https(Supplier<Bootstrap> bootstrap, SslContext tls) {
         this.bootstrap = bootstrap;
         this.tls = tls;
-        this.limit = limit;
     }
 
     static SslContext trusting(X509TrustManager authorities) {
@@ -85,9 +116,9 @@ final class Https {
     }
 
     /** A text; completes exceptionally with {@link Failed} only. */
-    CompletableFuture<String> text(String host, InetAddress address, int port, String path) {
+    CompletableFuture<String> text(Peer peer, String path) {
         return exchange(new DefaultFullHttpRequest(HttpVersion.HTTP_1_1, HttpMethod.GET, path),
-                host, address, port).thenApply(answer -> {
+                peer).thenApply(answer -> {
                     if (answer.status() != 200) {
                         throw new Failed(TlsResult.STS_POLICY_FETCH_ERROR,
                                 "answered with status " + answer.status());
@@ -101,13 +132,12 @@ final class Https {
     }
 
     /** Hands something in; completes exceptionally with {@link Failed} only. */
-    CompletableFuture<Void> post(String host, InetAddress address, int port, String path,
-            String type, byte[] body) {
+    CompletableFuture<Void> post(Peer peer, String path, String type, byte[] body) {
         FullHttpRequest request = new DefaultFullHttpRequest(HttpVersion.HTTP_1_1,
                 HttpMethod.POST, path, Unpooled.wrappedBuffer(body));
         request.headers().set(HttpHeaderNames.CONTENT_TYPE, type)
                 .set(HttpHeaderNames.CONTENT_LENGTH, body.length);
-        return exchange(request, host, address, port).<Void>thenApply(answer -> null)
+        return exchange(request, peer).<Void>thenApply(answer -> null)
                 .exceptionallyCompose(Https::onlyFailed);
     }
 
@@ -120,31 +150,35 @@ final class Https {
 
     private record Answer(int status, String type, String text) {}
 
-    private CompletableFuture<Answer> exchange(FullHttpRequest request, String host,
-            InetAddress address, int port) {
+    private CompletableFuture<Answer> exchange(FullHttpRequest request, Peer peer) {
         CompletableFuture<Answer> answer = new CompletableFuture<>();
-        request.headers().set(HttpHeaderNames.HOST, host)
+        long limitMillis = peer.limit().toMillis();
+        request.headers().set(HttpHeaderNames.HOST, peer.host())
                 .set(HttpHeaderNames.USER_AGENT, "Mailrace")
                 .set(HttpHeaderNames.CONNECTION, "close");
-        bootstrap.get().handler(new ChannelInitializer<Channel>() {
-            @Override
-            protected void initChannel(Channel channel) {
-                SslHandler handler = tls.newHandler(channel.alloc(), host, port);
-                handler.setHandshakeTimeoutMillis(limit.toMillis());
-                channel.pipeline().addLast(new ReadTimeoutHandler(limit.toMillis(),
-                        TimeUnit.MILLISECONDS), handler, new HttpClientCodec(),
-                        new HttpObjectAggregator(MAX_OCTETS), new Reader(request, answer));
-            }
-        }).connect(new InetSocketAddress(address, port)).addListener(
-                (io.netty.channel.ChannelFuture done) -> {
-                    if (done.isSuccess()) {
-                        answer.whenComplete((text, failed) -> done.channel().close());
-                        done.channel().read();
-                    } else {
-                        answer.completeExceptionally(failed(done.cause()));
+        bootstrap.get().option(ChannelOption.CONNECT_TIMEOUT_MILLIS, Math.toIntExact(
+                peer.connect().toMillis())).handler(new ChannelInitializer<Channel>() {
+                    @Override
+                    protected void initChannel(Channel channel) {
+                        SslHandler handler = tls.newHandler(channel.alloc(), peer.host(),
+                                peer.port());
+                        handler.setHandshakeTimeoutMillis(limitMillis);
+                        channel.pipeline().addLast(new ReadTimeoutHandler(limitMillis,
+                                TimeUnit.MILLISECONDS), handler, new HttpClientCodec(),
+                                new HttpObjectAggregator(MAX_OCTETS), new Reader(request, answer));
                     }
-                });
-        return answer.orTimeout(limit.toMillis(), TimeUnit.MILLISECONDS);
+                }).connect(new InetSocketAddress(peer.address(), peer.port())).addListener(
+                        (io.netty.channel.ChannelFuture done) -> {
+                            if (done.isSuccess()) {
+                                answer.whenComplete((text, failed) -> done.channel().close());
+                                done.channel().read();
+                            } else {
+                                answer.completeExceptionally(new Failed(
+                                        TlsResult.STS_POLICY_FETCH_ERROR, text(done.cause()),
+                                        Reached.ADDRESS));
+                            }
+                        });
+        return answer.orTimeout(limitMillis, TimeUnit.MILLISECONDS);
     }
 
     private static Failed failed(@Nullable Throwable why) {
@@ -153,8 +187,12 @@ final class Https {
                 return new Failed(TlsResult.STS_WEBPKI_INVALID, "TLS: " + at.getMessage());
             }
         }
-        return new Failed(TlsResult.STS_POLICY_FETCH_ERROR, why == null ? "no answer"
-                : why.getMessage() == null ? why.getClass().getSimpleName() : why.getMessage());
+        return new Failed(TlsResult.STS_POLICY_FETCH_ERROR, text(why));
+    }
+
+    private static String text(@Nullable Throwable why) {
+        return why == null ? "no answer"
+                : why.getMessage() == null ? why.getClass().getSimpleName() : why.getMessage();
     }
 
     private static final class Reader extends SimpleChannelInboundHandler<FullHttpResponse> {

@@ -69,6 +69,12 @@ final class NextHops {
         if (policy == TlsPolicy.OFF) {
             return to(destination, hosts, TlsDemand.of(policy), Optional.empty());
         }
+        Optional<Https.Failed> unasked = found.trouble().filter(Https.Failed::unasked);
+        if (unasked.isPresent()) {
+            // our own bound must not open what the domain may want closed
+            return new Nowhere(SmtpReply.of(451, "4.3.0", "the MTA-STS policy of the domain "
+                    + "cannot be fetched now: " + unasked.get().why()), false);
+        }
         StsPolicy sts = found.policy();
         TlsDemand demand = new TlsDemand(policy, hosts.dane(), sts.mode());
         if (sts.mode() != StsPolicy.Mode.ENFORCE) {

@@ -231,6 +231,11 @@ final class StsPolicies {
             }
             failed.increment();
             LOG.info("policy not fetched domain={} reason=\"{}\"", domain, why.why());
+            if (why.unasked()) {
+                // that says nothing of the domain: its next mail asks again
+                return known != null && valid(known) ? later(known, PAUSE, known.trouble())
+                        : later(known, Duration.ZERO, Optional.of(why));
+            }
             return later(known, PAUSE, Optional.of(why));
         });
     }

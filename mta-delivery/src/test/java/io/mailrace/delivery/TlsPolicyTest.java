@@ -10,7 +10,9 @@ import io.mailrace.core.RecipientOutcome;
 import io.mailrace.core.SpoolId;
 import io.netty.pkitesting.X509Bundle;
 import java.io.IOException;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.net.ServerSocket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -24,6 +26,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.xbill.DNS.Rcode;
+import org.xbill.DNS.Type;
 
 /** What a peer must prove before it gets mail: DANE, MTA-STS, REQUIRETLS, over real TLS. */
 class TlsPolicyTest {
@@ -310,6 +313,7 @@ class TlsPolicyTest {
     // ------------------------------------------------------------------ MTA-STS
 
     private volatile String policy = "";
+    private int policyPort;
 
     private String sts(X509Bundle bundle) throws Exception {
         HttpsServer server = HttpsServer.create(new InetSocketAddress("127.0.0.1", 0), 10);
@@ -325,7 +329,8 @@ class TlsPolicyTest {
         server.start();
         open.add(() -> server.stop(0));
         dns.a("mta-sts.d.test", "127.0.0.1").txt("_mta-sts.d.test", "v=STSv1; id=1;");
-        return trusting() + "delivery.mta-sts.port = " + server.getAddress().getPort() + "\n";
+        policyPort = server.getAddress().getPort();
+        return trusting() + "delivery.mta-sts.port = " + policyPort + "\n";
     }
 
     private String sts() throws Exception {
@@ -428,6 +433,41 @@ class TlsPolicyTest {
         String config = sts();
         tlsa(peer, 3, 1, 1, TestCertificates.keyDigest(bundle.getCertificate()));
         assertThat(delivered(deliver(peer, config))).endsWith("DANE");
+    }
+
+    @Test
+    void sts_firstAddressOfPolicyHostIsDown_nextIsAsked() throws Exception {
+        TestPeer peer = peer(certificates.of("mx.d.test"));
+        policy = policy("enforce", "mx.d.test");
+        String config = sts();
+        dns.forget("mta-sts.d.test");
+        dns.a("mta-sts.d.test", "127.0.0.9").a("mta-sts.d.test", "127.0.0.1");
+        assertThat(delivered(deliver(peer, config))).endsWith("verified");
+    }
+
+    /** As many policy hosts as may be asked at once take the connection and say nothing. */
+    @Test
+    void sts_policyCannotBeAskedForYet_mailWaits() throws Exception {
+        TestPeer other = peer(certificates.of("other.test"));
+        policy = policy("enforce", "mx.d.test");
+        String config = sts() + "delivery.mta-sts.timeout = 2m";
+        try (ServerSocket silent = new ServerSocket(policyPort, 300,
+                InetAddress.getByName("127.0.0.9"))) {
+            DeliveryFixture fixture = deliver(other, config);
+            for (int i = 0; i < WebHosts.MOST; i++) {
+                String domain = "h" + i + ".test";
+                dns.txt("_mta-sts." + domain, "v=STSv1; id=1;").a("mta-sts." + domain,
+                        "127.0.0.9");
+                fixture.submit("x", "a@" + domain);
+                DeliveryFixture.await(() -> dns.asked("mta-sts." + domain, Type.A) > 0);
+            }
+            assertThat(deferred(fixture, other)).startsWith("451 4.3.0").contains("MTA-STS");
+            SpoolId id = fixture.submit("x", "b@d.test");
+            silent.close();
+            DeliveryFixture.await(() -> fixture.outcomes(id).stream().anyMatch(one -> one
+                    .disposition().reply().toString().startsWith("451 4.7.5")));
+            assertThat(other.received).as("now the policy is known").isEmpty();
+        }
     }
 
     // ------------------------------------------------------------------ REQUIRETLS

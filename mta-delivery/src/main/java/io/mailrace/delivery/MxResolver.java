@@ -71,8 +71,7 @@ final class MxResolver {
         return switch (destination) {
             case Destination.Domain domain -> domain(domain.name());
             case Destination.Literal literal -> CompletableFuture.completedFuture(
-                    judge(List.of(new MxHost(text(literal.address()), 0,
-                            List.of(literal.address()))), false, "", ttl.untilNanos(3600)));
+                    literal(literal.address()));
             case Destination.SmartHost host -> smartHost(host);
             case Destination.Blackhole nowhere ->
                 throw new IllegalArgumentException("nowhere has no hosts");
@@ -87,8 +86,11 @@ final class MxResolver {
         return asking.containsKey(domain);
     }
 
-    private static String text(InetAddress address) {
-        return "[" + address.getHostAddress() + "]";
+    private MxAnswer literal(InetAddress address) {
+        String name = "[" + address.getHostAddress() + "]";
+        return isOwn(address) ? loop(name)
+                : judge(List.of(new MxHost(name, 0, List.of(address))), false, "",
+                        ttl.untilNanos(3600));
     }
 
     private CompletableFuture<MxAnswer> domain(String domain) {

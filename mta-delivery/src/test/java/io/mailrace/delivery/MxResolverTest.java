@@ -188,6 +188,15 @@ class MxResolverTest {
     }
 
     @Test
+    void resolve_literalOfOurOwn_isALoop() {
+        resolver = resolver("sources { s { address = \"198.51.100.77\" } }");
+        assertThat(never("[198.51.100.77]")).isEqualTo("5.4.6");
+        resolver = resolver("sources { s { address = \"198.51.100.77\" } }\n"
+                + "delivery { allow-destinations = [\"198.51.100.77\"] }");
+        assertThat(hosts("[198.51.100.77]")).containsExactly("[198.51.100.77]");
+    }
+
+    @Test
     void resolve_noHostHasAnAddress_isKeptAsLongAsThatOnly() {
         dns.ttl(3600);
         dns.mx("d.test", 10, "a.test");

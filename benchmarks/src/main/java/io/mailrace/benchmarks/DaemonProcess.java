@@ -2,6 +2,7 @@
 package io.mailrace.benchmarks;
 
 import io.mailrace.daemon.SimulatedClient;
+import java.io.File;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -28,6 +29,7 @@ public final class DaemonProcess implements AutoCloseable {
     private static final List<String> MORE_OPTIONS = Stream
             .of(System.getProperty("mailrace.daemon.options", "").split(" "))
             .filter(option -> !option.isBlank()).toList();
+    private static final String CLASS_PATH = classPath();
     private static final String ANY_PORT = "bind = \"127.0.0.1:0\"";
 
     /**
@@ -115,6 +117,16 @@ public final class DaemonProcess implements AutoCloseable {
         Files.writeString(config, configuration + setup.configuration() + lines + "\n");
     }
 
+    /** Folders of classes are left out where all a daemon needs is in jars: no archive takes them. */
+    private static String classPath() {
+        String all = System.getProperty("java.class.path");
+        List<String> jars = Stream.of(all.split(File.pathSeparator))
+                .filter(entry -> Files.isRegularFile(Path.of(entry))).toList();
+        boolean complete = jars.stream()
+                .anyMatch(jar -> Path.of(jar).getFileName().toString().startsWith("mta-daemon-"));
+        return complete ? String.join(File.pathSeparator, jars) : all;
+    }
+
     private Process spawn() throws IOException {
         var options = new ArrayList<>(LauncherOptions.DAEMON);
         options.addAll(setup.options());
@@ -129,8 +141,7 @@ public final class DaemonProcess implements AutoCloseable {
         var command = new ArrayList<String>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         command.addAll(javaOptions);
-        command.addAll(List.of("-cp", System.getProperty("java.class.path"),
-                "io.mailrace.daemon.Main"));
+        command.addAll(List.of("-cp", CLASS_PATH, "io.mailrace.daemon.Main"));
         command.addAll(List.of(arguments));
         command.addAll(List.of("--config", config.toString()));
         return new ProcessBuilder(command).directory(folder.toFile());

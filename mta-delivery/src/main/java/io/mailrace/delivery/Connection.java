@@ -436,21 +436,6 @@ final class Connection extends ChannelInboundHandlerAdapter implements SmtpClien
         dispatcher.idle(this);
     }
 
-    /**
-     * As {@link Dispatcher#next} does for a message: to its receiver each transaction is one. But a
-     * source that is warmed up has the right to one only; more of it are taken one by one.
-     */
-    @Override
-    public boolean mayGoOn(Attempt attempt) {
-        if (attempt.pass().isPresent() || path.take() != null) {
-            return false;
-        }
-        if (attempt.delivered()) {
-            path.accepted(); // what was taken so far; the end counts what comes now
-        }
-        return true;
-    }
-
     @Override
     public void finished(Attempt attempt, boolean peerTakesDsn) {
         held.remove(attempt);

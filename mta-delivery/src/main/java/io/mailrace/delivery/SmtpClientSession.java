@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.mailrace.delivery;
 
-import io.mailrace.core.Cause;
 import io.mailrace.core.Disposition;
 import io.mailrace.core.NextTry;
 import io.mailrace.core.ReplyClass;
@@ -11,7 +10,6 @@ import io.mailrace.delivery.ReplyClassifier.Failure;
 import io.mailrace.delivery.ReplyClassifier.Fate;
 import io.mailrace.delivery.ReplyClassifier.Verdict;
 import java.nio.charset.StandardCharsets;
-import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Base64;
 import java.util.Optional;
@@ -66,9 +64,6 @@ final class SmtpClientSession {
 
         /** The peer takes mail: the connection has proven itself. */
         void established();
-
-        /** Takes the right to one more transaction of that mail, for more of its recipients. */
-        boolean mayGoOn(Attempt attempt);
 
         /** There is nothing to send at the moment. */
         void idle();
@@ -628,21 +623,14 @@ final class SmtpClientSession {
         Attempt attempt = transaction.attempt();
         if (attempt.decided()) {
             wire.finished(attempt, offered.dsn());
-        } else if (closed || !expected.isEmpty() || !mayContinue()) {
-            decideRest(attempt, NextTry.SCHEDULE, Cause.UNKNOWN);
-        } else if (wire.mayGoOn(attempt)) {
+        } else if (!closed && expected.isEmpty() && mayContinue()) {
             begin(attempt);
         } else {
-            // the others were not tried: they wait with all that waits for that right
-            decideRest(attempt, NextTry.uncounted(Duration.ZERO), Cause.of(ReplyClass.LOCAL));
+            attempt.decideRest(new Disposition.Deferred(ours("4.5.3",
+                    "took only a part of the recipients")));
+            wire.finished(attempt, offered.dsn());
         }
         advance();
-    }
-
-    private void decideRest(Attempt attempt, NextTry next, Cause cause) {
-        attempt.decideRest(new Disposition.Deferred(ours("4.5.3",
-                "took only a part of the recipients"), false, next, cause));
-        wire.finished(attempt, offered.dsn());
     }
 
     /** The rest of a message's recipients goes even when the connection is to end. */

@@ -226,11 +226,6 @@ final class Dialogue implements SmtpClientSession.Wire {
     }
 
     @Override
-    public boolean mayGoOn(Attempt attempt) {
-        return true;
-    }
-
-    @Override
     public void established() {
         outcomes.add("established");
     }

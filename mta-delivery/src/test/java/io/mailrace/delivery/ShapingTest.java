@@ -284,42 +284,6 @@ class ShapingTest {
                 .isGreaterThan(Duration.ofMillis(29 * 50 - 100).toNanos());
     }
 
-    /** To its receiver each transaction is a message: a mail to many takes as many permits. */
-    @Test
-    void rateOfProvider_mailOfManyTransactions_eachTakesAPermit() throws Exception {
-        AtomicInteger begun = new AtomicInteger();
-        TestPeer peer = peer((verb, line, at, connection) -> {
-            if (verb.equals("MAIL")) {
-                begun.incrementAndGet();
-            }
-            return null;
-        });
-        domain("a.x.test");
-        domain("b.y.test");
-        DeliveryFixture fixture = deliver(peer.port(), """
-                providers {
-                  x { match-mx = ["*.x.test"], recipients-per-transaction = 1, rate = 2/day }
-                  y { match-mx = ["*.y.test"], recipients-per-transaction = 1, rate = 50/s }
-                }
-                """);
-        SpoolId many = fixture.submit("x", "a@a.x.test", "b@a.x.test", "c@a.x.test",
-                "d@a.x.test", "e@a.x.test");
-        // for a moment the cap waits for the disk, by the same name
-        await(() -> peer.received.size() == 2);
-        await(() -> fixture.spool.queues().statuses().stream().allMatch(one -> one.taken() == 0)
-                && why(fixture, "default", "a.x.test").contains("rate 2/day"));
-        assertThat(peer.received).extracting(TestPeer.Received::to).containsExactlyInAnyOrder(
-                List.of("a@a.x.test"), List.of("b@a.x.test"));
-        assertThat(fixture.attempts(many)).extracting(Event.Attempted::attempt)
-                .containsOnly(1);
-        fixture.submit("x", "a@b.y.test", "b@b.y.test", "c@b.y.test", "d@b.y.test");
-        await(() -> peer.received.size() == 6);
-        await(() -> fixture.spool.queues().waiting() == 1);
-        assertThat(begun.get()).isEqualTo(6);
-        assertThat(peer.received.stream().flatMap(one -> one.to().stream()))
-                .doesNotHaveDuplicates();
-    }
-
     /** No further connection for an hour: what the one may send goes all the same. */
     @Test
     void connectionRateUsedUp_theConnectionThatIsOpenSends() throws Exception {

@@ -20,7 +20,6 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Collectors;
-import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
@@ -173,25 +172,6 @@ class WarmupDeliveryTest {
         fixture.delivery.warmup().step("cold", "x", OptionalLong.of(3), "test");
         fixture.awaitEmpty();
         assertThat(clients(peer)).hasSize(30);
-    }
-
-    /** To its receiver each transaction is a message. */
-    @Test
-    void cap_mailOfManyTransactions_eachCounts() throws IOException {
-        TestPeer peer = peer((verb, line, client) -> null);
-        DeliveryFixture fixture = deliver(peer.port(), """
-                pools.default.sources { cold = 1 }
-                providers.x.recipients-per-transaction = 1
-                """);
-        fixture.submit("n", IntStream.range(0, 30).mapToObj(i -> "r" + i + "@d.test")
-                .toArray(String[]::new));
-        await(() -> fixture.delivery.why(TestMail.key("d.test")).contains(
-                "source cold warms up at x: step 1 of plan p, 24 of 24 sent today"));
-        await(() -> peer.received.size() == 24);
-        fixture.delivery.warmup().step("cold", "x", OptionalLong.of(3), "test");
-        fixture.awaitEmpty();
-        assertThat(peer.received.stream().flatMap(one -> one.to().stream())).hasSize(30)
-                .doesNotHaveDuplicates();
     }
 
     @Test

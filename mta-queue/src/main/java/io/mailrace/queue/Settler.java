@@ -165,15 +165,17 @@ final class Settler {
             }
         }
         List<Event> events = new ArrayList<>(4);
-        boolean tried = waits.counted || waiting.size() < envelope.recipients().size();
-        events.add(tried
-                ? new Event.Attempted(time.epochMillis(), envelope.id(), envelope.ordinal(),
-                        envelope.queue().tenant(), envelope.queue().destination(),
-                        settlement.route(), envelope.attempts() + 1, settlement.durationMillis(),
-                        settlement.outcomes())
-                : new Event.Postponed(time.epochMillis(), envelope.id(), envelope.ordinal(),
-                        envelope.queue().tenant(), envelope.queue().destination(),
-                        clock.toWall(postponedDue(envelope, waits)), lastDeferral.text()));
+        int notAsked = waits.counted ? 0 : waiting.size() + given.size();
+        if (notAsked < envelope.recipients().size()) {
+            events.add(new Event.Attempted(time.epochMillis(), envelope.id(), envelope.ordinal(),
+                    envelope.queue().tenant(), envelope.queue().destination(),
+                    settlement.route(), envelope.attempts() + 1, settlement.durationMillis(),
+                    settlement.outcomes()));
+        } else if (!waiting.isEmpty()) {
+            events.add(new Event.Postponed(time.epochMillis(), envelope.id(), envelope.ordinal(),
+                    envelope.queue().tenant(), envelope.queue().destination(),
+                    clock.toWall(postponedDue(envelope, waits)), lastDeferral.text()));
+        }
         if (!given.isEmpty()) {
             events.add(expired(envelope, given, lastDeferral));
         }

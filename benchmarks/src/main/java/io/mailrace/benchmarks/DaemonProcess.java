@@ -117,7 +117,7 @@ public final class DaemonProcess implements AutoCloseable {
         Files.writeString(config, configuration + setup.configuration() + lines + "\n");
     }
 
-    /** Folders of classes are left out where all a daemon needs is in jars: no archive takes them. */
+    /** Folders are left out where all a daemon needs is in jars: no archive takes their classes. */
     private static String classPath() {
         String all = System.getProperty("java.class.path");
         List<String> jars = Stream.of(all.split(File.pathSeparator))

@@ -21,7 +21,8 @@ class DkimInForceTest {
     /** Whoever keeps signatures must notice. */
     @Test
     void replace_givesAnotherGeneration() {
-        try (DkimInForce keys = new DkimInForce(config(), DkimSigners::open, new FakeTimeSource())) {
+        try (DkimInForce keys = new DkimInForce(config(), DkimSigners::open,
+                new FakeTimeSource())) {
             long before = keys.generation();
             assertThat(keys.generation()).isEqualTo(before);
             keys.replace(config());

@@ -290,8 +290,7 @@ class LanesTest {
 
     /**
      * A pool whose source waits for its rate needs no more connections: none is closed for it. When
-     * it may send, its own may be opened again, and each of the other pool may make room. Before
-     * its first message it may open all four.
+     * it may send, both may open all that the site may have, as at first.
      */
     @Test
     void delivery_otherPoolWaitsForItsRate_connectionsAreKept() throws IOException {
@@ -317,7 +316,7 @@ class LanesTest {
         }
         await(() -> peer.received.size() > 400);
         long permits = peer.received.stream().filter(one -> one.to().contains("b@d.test")).count();
-        assertThat(peer.connections.get()).isLessThanOrEqualTo((int) (8 + 5 * (permits - 1)));
+        assertThat(peer.connections.get()).isLessThanOrEqualTo((int) (8 * permits));
     }
 
     /** While it waits for the rate, it is not closed for the other pool: they take turns on it. */

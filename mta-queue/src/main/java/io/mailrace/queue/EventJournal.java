@@ -41,7 +41,7 @@ public interface EventJournal {
 
     /**
      * What is still recorded of one message, oldest first: at most {@code max} events, and no more
-     * once they take about a megabyte.
+     * once they take about a megabyte. Then it is the first one and the newest.
      */
     History ofMessage(SpoolId id, int max);
 

@@ -4,7 +4,10 @@ package io.mailrace.queue;
 import io.mailrace.core.Event;
 import io.mailrace.core.SpoolId;
 import io.mailrace.core.TimeSource;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.Deque;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -107,30 +110,32 @@ final class Journal implements EventJournal {
 
     @Override
     public History ofMessage(SpoolId id, int max) {
-        List<Long> sequences = new ArrayList<>();
+        Page page = new Page();
+        Deque<Long> latest = new ArrayDeque<>();
+        long[] leftOut = {0};
         int last = Keys.bucketOf(newest);
-        // One more than asked for tells whether there are more.
-        for (int bucket = Keys.bucketOf(oldest()); bucket <= last
-                && sequences.size() <= max; bucket++) {
+        // What is older is gone: its removal is on its way to the disk.
+        long oldest = oldest();
+        for (int bucket = Keys.bucketOf(oldest); bucket <= last; bucket++) {
             store.scanAround(Store.Family.EVENT_OF, Keys.eventOf(bucket, id.value(), 0),
                     Keys.eventOf(bucket, id.value(), Long.MAX_VALUE), (key, value) -> {
-                        sequences.add(Keys.longAt(key, 12));
-                        return sequences.size() <= max;
+                        long sequence = Keys.longAt(key, 12);
+                        if (sequence >= oldest && !page.begins(sequence)) {
+                            latest.addLast(sequence);
+                        }
+                        if (latest.size() >= max) {
+                            latest.removeFirst();
+                            leftOut[0]++;
+                        }
+                        return true;
                     }, (after, next, why) -> damaged(why));
         }
-        Page page = new Page();
-        long first = oldest();
-        for (long sequence : sequences) {
-            if (page.events.size() >= max || page.full()) {
-                return new History(page.events, page.bytes, true);
-            }
-            // What is older is gone: its removal is on its way to the disk.
-            byte[] value = sequence < first ? null : value(sequence);
-            if (value != null) {
-                page.add(sequence, value);
-            }
+        // How it began, and then how it ended: what has no room is what was between.
+        while (!latest.isEmpty() && (page.events.size() == 1 || !page.full())) {
+            page.add(latest.removeLast());
         }
-        return new History(page.events, page.bytes, false);
+        page.events.sort(Comparator.comparingLong(Recorded::sequence));
+        return new History(page.events, page.bytes, leftOut[0] + latest.size() > 0);
     }
 
     @Override
@@ -272,9 +277,24 @@ final class Journal implements EventJournal {
     }
 
     /** What one question is answered with. Confined to whoever asks. */
-    private static final class Page {
+    private final class Page {
         final List<Recorded> events = new ArrayList<>();
         long bytes;
+
+        /** Takes it if it is the first that can be read. */
+        boolean begins(long sequence) {
+            return events.isEmpty() && add(sequence);
+        }
+
+        /** False when it is not there, or damaged. */
+        boolean add(long sequence) {
+            byte[] value = value(sequence);
+            int before = events.size();
+            if (value != null) {
+                add(sequence, value);
+            }
+            return events.size() > before;
+        }
 
         /** Leaves out what is damaged. */
         void add(long sequence, byte[] value) {

@@ -31,6 +31,9 @@ public interface SetOperations {
             long startedEpochMillis, long endedEpochMillis, long looked, long changed,
             long underWay, String why) {}
 
+    /** Hears nothing. */
+    Consumer<Set<QueueKey>> NOBODY = queues -> {};
+
     /**
      * Has an operation done.
      *
@@ -45,7 +48,7 @@ public interface SetOperations {
 
     /** As above, when nobody wants to hear. */
     default long start(Selection selection, SetAction action, String who) {
-        return start(selection, action, who, queues -> {});
+        return start(selection, action, who, NOBODY);
     }
 
     /** The newest operations since the start, newest first; at most a hundred. */

@@ -213,20 +213,22 @@ final class SetWorker implements SetOperations, AutoCloseable {
         if (queue.count() == 0) {
             return;
         }
+        // Mail that is due already is not changed, but its queue may be parked, or its site wait.
+        boolean dueToo = job.action instanceof SetAction.RetryNow
+                && !job.selection.meansAllOf(queue.key())
+                && (!NOBODY.equals(job.found) || queue.status().parkedUntilEpochMillis() != 0);
         new ScheduleWalk(store, loader).over(queue, row -> {
-            one(job, queue, row, now);
+            one(job, queue, row, now, dueToo);
             return !job.cancelled && !closing;
         });
     }
 
-    private void one(Job job, QueueState queue, QueueLoader.Row row, long now)
+    private void one(Job job, QueueState queue, QueueLoader.Row row, long now, boolean dueToo)
             throws InterruptedException {
         looked(job);
         Schedule schedule = loader.schedule(queue, row);
         boolean applies = change.applies(job.action, queue, row.place(), now);
-        // Mail that is due already is not changed, but its queue may be parked.
-        boolean tells = job.action instanceof SetAction.RetryNow
-                && !job.goOn.containsKey(queue.key()) && !job.selection.meansAllOf(queue.key());
+        boolean tells = dueToo && !job.goOn.containsKey(queue.key());
         if (schedule == null || !(applies || tells)
                 || !job.selection.means(row.place().id(), schedule.sinceEpochMillis(), now)) {
             return;

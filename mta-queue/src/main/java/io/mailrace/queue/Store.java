@@ -133,8 +133,11 @@ final class Store implements BatchSink, AutoCloseable {
     /** Held by whoever brings them to the database. */
     private final ReentrantLock leaving = new ReentrantLock();
     private @Nullable Opened opened;
-    /** Its flag ends what compacts; its monitor is held while that changes. */
-    private final CompactRangeOptions compaction = new CompactRangeOptions();
+    /**
+     * Its flag ends what compacts; its monitor is held while that changes. There is one for those
+     * that begin only once it has been set, whatever to.
+     */
+    private final CompactRangeOptions compaction = new CompactRangeOptions().setCanceled(false);
     private volatile boolean ending;
 
     /** Unpacked only for the moment of loading: what a killed process left would pile up. */

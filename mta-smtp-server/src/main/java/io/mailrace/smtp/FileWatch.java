@@ -17,6 +17,7 @@ import java.util.TreeMap;
 final class FileWatch {
     private final List<Path> files;
     private List<String> seen;
+    private String failed = "";
 
     FileWatch(List<Path> files) {
         this.files = List.copyOf(files);
@@ -33,9 +34,19 @@ final class FileWatch {
     /**
      * The files could not be read though they may be the next time, just as they are: what was
      * seen is forgotten, so the next look finds a change.
+     *
+     * @return whether it is another failure than that of the look before
      */
-    void again() {
+    boolean again(String failure) {
+        boolean news = !failure.equals(failed);
+        failed = failure;
         seen = List.of();
+        return news;
+    }
+
+    /** They were read, well or not: the next failure is a new one. */
+    void read() {
+        failed = "";
     }
 
     /**

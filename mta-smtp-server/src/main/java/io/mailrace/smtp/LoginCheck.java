@@ -351,17 +351,19 @@ final class LoginCheck implements AutoCloseable {
         try {
             UserTable fresh = reader.read(config.file(), pools);
             table = fresh;
+            watch.read();
             LOG.info("users=reloaded file={} count={}", config.file(), fresh.users().size());
             return Reload.TAKEN;
         } catch (UserTable.BadFile bad) {
+            watch.read();
             LOG.error("users=kept file={} why=\"{}\"", config.file(), bad.getMessage());
         } catch (IOException unreadable) {
-            if (FileWatch.mayPass(unreadable)) {
-                watch.again();
+            // told once, though it is tried every few seconds
+            if (!FileWatch.mayPass(unreadable) || watch.again(unreadable.toString())) {
+                LOG.error("users=kept file={} why=\"{}\"", config.file(), unreadable.toString());
             }
-            LOG.error("users=kept file={} why=\"{}\"", config.file(), unreadable.toString());
         } catch (RuntimeException | Error trouble) {
-            watch.again();
+            watch.again(trouble.toString());
             throw trouble;
         }
         return Reload.KEPT;

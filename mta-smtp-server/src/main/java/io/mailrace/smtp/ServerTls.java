@@ -219,17 +219,19 @@ final class ServerTls implements AutoCloseable {
                 ReferenceCountUtil.release(current);
                 current = fresh;
             }
+            watch.read();
             LOG.info("tls-certificate=reloaded file={}", config.certificate());
             return LoginCheck.Reload.TAKEN;
         } catch (IOException bad) {
-            if (FileWatch.mayPass(bad) && !(bad instanceof SSLException)) {
-                watch.again();
+            boolean passes = FileWatch.mayPass(bad) && !(bad instanceof SSLException);
+            // told once, though it is tried every few seconds
+            if (!passes || watch.again(bad.toString())) {
+                LOG.error("tls-certificate=kept file={} why=\"{}\"", config.certificate(),
+                        bad.toString());
             }
-            LOG.error("tls-certificate=kept file={} why=\"{}\"", config.certificate(),
-                    bad.toString());
             return LoginCheck.Reload.KEPT;
         } catch (RuntimeException | Error trouble) {
-            watch.again();
+            watch.again(trouble.toString());
             throw trouble;
         }
     }

@@ -509,7 +509,15 @@ final class SmtpConnection extends ChannelInboundHandlerAdapter implements Outsi
         ByteBuf out = replies;
         if (out != null) {
             replies = null;
-            ctx.writeAndFlush(out);
+            ChannelFuture sent = ctx.writeAndFlush(out);
+            if (inputEndedSince != 0) {
+                // with epoll a reply that must wait for the client is lost then: no use going on
+                sent.addListener(f -> {
+                    if (!f.isSuccess()) {
+                        ctx.close();
+                    }
+                });
+            }
         }
         boolean reads = held.isEmpty() && ctx.channel().isWritable();
         // after the end of input epoll has let go of the connection: asked to read it would fail

@@ -28,4 +28,16 @@ class FileWatchTest {
         assertThat(watch.changed()).isTrue();
         assertThat(watch.changed()).isFalse();
     }
+
+    @Test
+    void again_asksForAnotherLook_andKnowsTheSameFailure() throws Exception {
+        FileWatch watch = new FileWatch(List.of(Files.writeString(directory.resolve("u"), "x")));
+        assertThat(watch.again("busy")).isTrue();
+        assertThat(watch.changed()).isTrue();
+        assertThat(watch.again("busy")).isFalse();
+        assertThat(watch.changed()).isTrue();
+        assertThat(watch.again("stale")).isTrue();
+        watch.read();
+        assertThat(watch.again("stale")).isTrue();
+    }
 }

@@ -10,7 +10,11 @@ import io.mailrace.core.testing.FakeTimeSource;
 import io.netty.buffer.AbstractByteBufAllocator;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelOutboundHandlerAdapter;
+import io.netty.channel.ChannelPromise;
 import io.netty.channel.socket.ChannelInputShutdownEvent;
+import io.netty.util.ReferenceCountUtil;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import org.junit.jupiter.api.AfterEach;
@@ -84,6 +88,29 @@ class SmtpConnectionTest {
         client.channel.runPendingTasks();
         assertThat(shared.budget().used()).isZero();
         assertThat(spool.stored).hasSize(1);
+    }
+
+    /** Epoll has let go of such a connection: what its socket does not take at once is lost. */
+    @Test
+    void inputEnds_aReplyCannotBeSent_isTheEnd() {
+        spool.commits = RecordingSpool.Commits.HELD;
+        String message = TO_DATA + "A: b\r\n\r\n.\r\n";
+        client.said(message + message);
+        endInput();
+        assertThat(client.channel.isOpen()).isTrue();
+        client.channel.pipeline().addFirst(new ChannelOutboundHandlerAdapter() {
+            @Override
+            public void write(ChannelHandlerContext ctx, Object out, ChannelPromise sent) {
+                ReferenceCountUtil.release(out);
+                sent.setFailure(new IllegalStateException("in a test"));
+            }
+        });
+        spool.releaseCommits();
+        client.channel.runPendingTasks();
+        assertThat(client.channel.isOpen()).isFalse();
+        spool.releaseCommits();
+        client.channel.runPendingTasks();
+        assertThat(shared.budget().used()).isZero();
     }
 
     @Test

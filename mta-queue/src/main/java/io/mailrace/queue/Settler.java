@@ -167,14 +167,9 @@ final class Settler {
         List<Event> events = new ArrayList<>(4);
         int notAsked = waits.counted ? 0 : waiting.size() + given.size();
         if (notAsked < envelope.recipients().size()) {
-            events.add(new Event.Attempted(time.epochMillis(), envelope.id(), envelope.ordinal(),
-                    envelope.queue().tenant(), envelope.queue().destination(),
-                    settlement.route(), envelope.attempts() + 1, settlement.durationMillis(),
-                    settlement.outcomes()));
+            events.add(attempted(envelope, settlement));
         } else if (!waiting.isEmpty()) {
-            events.add(new Event.Postponed(time.epochMillis(), envelope.id(), envelope.ordinal(),
-                    envelope.queue().tenant(), envelope.queue().destination(),
-                    clock.toWall(postponedDue(envelope, waits)), lastDeferral.text()));
+            events.add(postponed(envelope, waits, lastDeferral));
         }
         if (!given.isEmpty()) {
             events.add(expired(envelope, given, lastDeferral));
@@ -209,6 +204,18 @@ final class Settler {
     private static DsnWriter.Report report(Recipient recipient, DsnWriter.Fate fate,
             Disposition disposition) {
         return new DsnWriter.Report(recipient, fate, disposition.reply());
+    }
+
+    private Event attempted(Envelope envelope, Settlement settlement) {
+        return new Event.Attempted(time.epochMillis(), envelope.id(), envelope.ordinal(),
+                envelope.queue().tenant(), envelope.queue().destination(), settlement.route(),
+                envelope.attempts() + 1, settlement.durationMillis(), settlement.outcomes());
+    }
+
+    private Event postponed(Envelope envelope, Waiting waits, SmtpReply why) {
+        return new Event.Postponed(time.epochMillis(), envelope.id(), envelope.ordinal(),
+                envelope.queue().tenant(), envelope.queue().destination(),
+                clock.toWall(postponedDue(envelope, waits)), why.text());
     }
 
     private Event expired(Envelope envelope, List<Recipient> recipients, SmtpReply lastReply) {

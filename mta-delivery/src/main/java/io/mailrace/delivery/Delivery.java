@@ -61,6 +61,8 @@ public final class Delivery {
     private static final int KNOWN_DOMAINS = 20_000;
     /** A queue that always has mail asks so often where it goes. */
     private static final long KNOWN_NANOS = TimeUnit.SECONDS.toNanos(1);
+    /** A bound of our own is soon free again. */
+    private static final long BUSY_MILLIS = 5000;
     private static final Duration LAST_SETTLEMENTS = Duration.ofSeconds(10);
 
     /** Where a destination goes, found out less than a second ago. */
@@ -112,14 +114,17 @@ public final class Delivery {
                 WarmupGate.checking(dns, time, senderDomains));
         warmup.onChange(this::warmupChanged, this::measuresChanged);
         PeerTlsConfig peerTls = config.delivery().peerTls();
-        WebHosts web = new WebHosts(config, dns, time, new Https(() -> bootstrap(loops.next()),
-                Https.trusting(peerTls.authorities())));
-        StsPolicies policies = new StsPolicies(config, dns, time, spool.memos(), web, metrics);
+        Https https = new Https(() -> bootstrap(loops.next()),
+                Https.trusting(peerTls.authorities()));
+        StsPolicies policies = new StsPolicies(config, dns, time, spool.memos(),
+                new WebHosts(config, dns, time, https), metrics);
+        // with a bound of its own: mail must not wait for those who take reports
+        WebHosts reportHosts = new WebHosts(config, dns, time, https);
         hops = new NextHops(config, new MxResolver(config, time, dns), policies);
         parts = new DeliveryParts(config, spool, time, meters,
                 new SigningPool(signer, threads, time, meters), budget, settlements,
                 DeliveryTls.load(), egress, shaping, warmup,
-                new TlsReports(config, spool, time, dns, policies, web), this::route,
+                new TlsReports(config, spool, time, dns, policies, reportHosts), this::route,
                 places::remove);
         control = new ShapingControl(config, shaping, spool, this::isSite);
         unknownInARow = Caffeine.newBuilder().maximumSize(FAILING_DOMAINS)
@@ -229,6 +234,8 @@ public final class Delivery {
             case Nowhere none -> new Explanation(List.of(new Explanation.Line(none.forGood()
                     ? "bounces"
                     : "waits", none.reply().toString())));
+            case NextHops.Busy busy -> new Explanation(List.of(new Explanation.Line("waits",
+                    busy.why())));
             case NextHops.Discarded gone -> new Explanation(List.of(new Explanation.Line(
                     "next-hop", "none: a route throws it away, and it counts as delivered")));
         });
@@ -301,6 +308,7 @@ public final class Delivery {
                 to.sts().ifPresent(why -> parts.tlsReports().policyTrouble(name, why));
                 join(queue, to.site(), to.hosts());
             }
+            case NextHops.Busy busy -> parts.park(queue, BUSY_MILLIS, busy.why());
             case NextHops.Discarded gone -> {
                 DeadEnd end = deadEnd(queue);
                 end.loop().execute(end::discard);

@@ -26,6 +26,9 @@ final class NextHops {
     /** It has no next hop: now, or for good. */
     record Nowhere(SmtpReply reply, boolean forGood) implements NextHop {}
 
+    /** A bound of our own keeps us from knowing for a moment: nobody was asked. */
+    record Busy(String why) implements NextHop {}
+
     /** A route says that it is thrown away, and counts as delivered. */
     record Discarded() implements NextHop {}
 
@@ -70,10 +73,10 @@ final class NextHops {
             return to(destination, hosts, TlsDemand.of(policy), Optional.empty());
         }
         Optional<Https.Failed> unasked = found.trouble().filter(Https.Failed::unasked);
-        if (unasked.isPresent()) {
+        if (unasked.isPresent() && !allByDane(hosts)) {
             // our own bound must not open what the domain may want closed
-            return new Nowhere(SmtpReply.of(451, "4.3.0", "the MTA-STS policy of the domain "
-                    + "cannot be fetched now: " + unasked.get().why()), false);
+            return new Busy("the MTA-STS policy of the domain cannot be fetched now: "
+                    + unasked.get().why());
         }
         StsPolicy sts = found.policy();
         TlsDemand demand = new TlsDemand(policy, hosts.dane(), sts.mode());
@@ -82,12 +85,21 @@ final class NextHops {
         }
         // a host with TLSA records is judged by these, whatever the policy names (RFC 8461 2)
         List<MxHost> allowed = hosts.hosts().stream().filter(host -> sts.allows(host.name())
-                || (hosts.secure() && host.dane() instanceof Dane.Records)).toList();
+                || byDane(hosts, host)).toList();
         return allowed.isEmpty()
                 ? new Nowhere(SmtpReply.of(451, "4.7.5", "no MX host of the domain is allowed by "
                         + "its MTA-STS policy: " + hosts.names()), false)
                 : to(destination, new Hosts(allowed, true, hosts.validUntilNanos()), demand,
                         found.trouble());
+    }
+
+    private static boolean byDane(Hosts hosts, MxHost host) {
+        return hosts.secure() && host.dane() instanceof Dane.Records;
+    }
+
+    /** Then no policy matters. */
+    private static boolean allByDane(Hosts hosts) {
+        return hosts.hosts().stream().allMatch(host -> byDane(hosts, host));
     }
 
     /** A password goes over TLS only, unless that is off: in the clear nothing could be sent. */

@@ -16,6 +16,7 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.LongAdder;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -200,8 +201,8 @@ final class StsPolicies {
                                 Optional.empty()));
             }
             if (known != null && known.id().equals(id.get()) && fresh(known)) {
-                return CompletableFuture.completedFuture(new Known(known.policy(), known.id(),
-                        known.fetchedEpochMillis(), until, Optional.empty()));
+                return CompletableFuture.completedFuture(read(known.policy(), known.id(),
+                        known.fetchedEpochMillis(), until));
             }
             return fetch(domain, id.get(), known, until);
         });
@@ -218,7 +219,7 @@ final class StsPolicies {
                     long now = time.epochMillis();
                     write(Memos.Change.put(PREFIX + domain, (now + "\n" + id + "\n"
                             + policy.text()).getBytes(StandardCharsets.UTF_8)));
-                    return new Known(policy, id, now, until, Optional.empty());
+                    return read(policy, id, now, until);
                 }
                 Throwable cause = refused instanceof CompletionException ? refused.getCause()
                         : refused;
@@ -238,6 +239,16 @@ final class StsPolicies {
             }
             return later(known, PAUSE, Optional.of(why));
         });
+    }
+
+    /** It is looked at again when half of its time is over, or before: then it is fetched anew. */
+    private Known read(@Nullable StsPolicy policy, String id, long fetchedEpochMillis,
+            long until) {
+        long half = policy == null ? 0
+                : fetchedEpochMillis + policy.maxAgeSeconds() * 1000 / 2 - time.epochMillis();
+        long check = ttl.untilNanos(TimeUnit.MILLISECONDS.toSeconds(half));
+        return new Known(policy, id, fetchedEpochMillis, check - until < 0 ? check : until,
+                Optional.empty());
     }
 
     private Known later(@Nullable Known known, Duration pause,

@@ -20,6 +20,7 @@ class StsPoliciesTest {
     private final FakeTimeSource time = new FakeTimeSource();
     private final AtomicInteger fetches = new AtomicInteger();
     private volatile boolean reachable = true;
+    private volatile Duration maxAge = Duration.ofDays(1);
     private TestDns dns = unset();
     private StsPolicies policies = unset();
 
@@ -49,8 +50,8 @@ class StsPoliciesTest {
                 version: STSv1
                 mode: enforce
                 mx: mx.d.test
-                max_age: 86400
-                """)
+                max_age: %d
+                """.formatted(maxAge.toSeconds()))
                 : CompletableFuture.failedFuture(new Https.Failed(
                         TlsResult.STS_POLICY_FETCH_ERROR, "no answer"));
     }
@@ -74,5 +75,22 @@ class StsPoliciesTest {
         reachable = false;
         time.advance(Duration.ofHours(12));
         assertThat(mode()).as("25 hours after the first").isEqualTo(StsPolicy.Mode.ENFORCE);
+    }
+
+    /** The record may be kept for longer than the policy holds. */
+    @Test
+    void of_policyOfTenMinutes_isFetchedAgainBeforeItEnds() {
+        maxAge = Duration.ofMinutes(10);
+        dns.forget("_mta-sts.d.test");
+        dns.ttl(3600);
+        dns.txt("_mta-sts.d.test", "v=STSv1; id=1;");
+        assertThat(mode()).isEqualTo(StsPolicy.Mode.ENFORCE);
+        for (int fetched = 2; fetched < 6; fetched++) {
+            int expected = fetched;
+            time.advance(Duration.ofMinutes(6));
+            assertThat(mode()).isEqualTo(StsPolicy.Mode.ENFORCE);
+            DeliveryFixture.await(() -> fetches.get() == expected
+                    && !policies.asking("d.test"));
+        }
     }
 }

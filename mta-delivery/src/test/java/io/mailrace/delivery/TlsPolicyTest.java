@@ -569,14 +569,20 @@ class TlsPolicyTest {
         assertThat(first(deliver(peer, trusting()))).startsWith("250");
     }
 
+    /** Two domains have the same host, a.test by signed DNS; ordinary mail to one has gone. */
+    private DeliveryFixture withOrdinaryMailTo(String domain, TestPeer peer) throws IOException {
+        dns.mx("a.test", 10, "mx.d.test").mx("b.test", 10, "mx.d.test").signed("a.test");
+        DeliveryFixture fixture = deliver(peer, trusting());
+        fixture.submit("x", "a@" + domain);
+        fixture.awaitEmpty();
+        return fixture;
+    }
+
     /** Domains with the same hosts share connections, but not what their DNS proves. */
     @Test
     void requireTls_hostsNamedBySignedDnsOfAnotherDomain_waits() throws Exception {
         TestPeer peer = promising();
-        dns.mx("a.test", 10, "mx.d.test").mx("b.test", 10, "mx.d.test").signed("a.test");
-        DeliveryFixture fixture = deliver(peer, trusting());
-        fixture.submit("x", "a@a.test");
-        fixture.awaitEmpty();
+        DeliveryFixture fixture = withOrdinaryMailTo("a.test", peer);
         assertThat(first(fixture, "a@b.test")).startsWith("451 4.7.10");
         assertThat(peer.received).hasSize(1);
     }
@@ -584,10 +590,7 @@ class TlsPolicyTest {
     @Test
     void requireTls_connectionOpenedForDomainWithoutProof_getsMailOfOneWithIt() throws Exception {
         TestPeer peer = promising();
-        dns.mx("a.test", 10, "mx.d.test").mx("b.test", 10, "mx.d.test").signed("a.test");
-        DeliveryFixture fixture = deliver(peer, trusting());
-        fixture.submit("x", "a@b.test");
-        fixture.awaitEmpty();
+        DeliveryFixture fixture = withOrdinaryMailTo("b.test", peer);
         assertThat(first(fixture, "a@a.test")).startsWith("250");
         assertThat(peer.connections.get()).isEqualTo(1);
     }

@@ -112,20 +112,20 @@ final class Journal implements EventJournal {
     public History ofMessage(SpoolId id, int max) {
         Page page = new Page();
         Deque<Long> latest = new ArrayDeque<>();
-        long[] leftOut = {0};
+        boolean[] leftOut = {false};
         int last = Keys.bucketOf(newest);
         // What is older is gone: its removal is on its way to the disk.
-        long oldest = oldest();
-        for (int bucket = Keys.bucketOf(oldest); bucket <= last; bucket++) {
+        long first = oldest();
+        for (int bucket = Keys.bucketOf(first); bucket <= last; bucket++) {
             store.scanAround(Store.Family.EVENT_OF, Keys.eventOf(bucket, id.value(), 0),
                     Keys.eventOf(bucket, id.value(), Long.MAX_VALUE), (key, value) -> {
                         long sequence = Keys.longAt(key, 12);
-                        if (sequence >= oldest && !page.begins(sequence)) {
+                        if (sequence >= first && !page.begins(sequence)) {
                             latest.addLast(sequence);
                         }
                         if (latest.size() >= max) {
                             latest.removeFirst();
-                            leftOut[0]++;
+                            leftOut[0] = true;
                         }
                         return true;
                     }, (after, next, why) -> damaged(why));
@@ -135,7 +135,7 @@ final class Journal implements EventJournal {
             page.add(latest.removeLast());
         }
         page.events.sort(Comparator.comparingLong(Recorded::sequence));
-        return new History(page.events, page.bytes, leftOut[0] + latest.size() > 0);
+        return new History(page.events, page.bytes, leftOut[0] || !latest.isEmpty());
     }
 
     @Override

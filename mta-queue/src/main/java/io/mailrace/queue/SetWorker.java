@@ -151,6 +151,8 @@ final class SetWorker implements SetOperations, AutoCloseable {
         } catch (Exception unexpected) {
             LOG.error("operation failed number={}", job.number, unexpected);
             end(job, State.FAILED, unexpected.toString());
+        } finally {
+            job.goOn.clear(); // the operation is remembered for long, its queues need not be
         }
     }
 

@@ -695,12 +695,21 @@ final class Store implements BatchSink, AutoCloseable {
         }
     }
 
+    /** An interrupt is kept for whoever called, and begins the wait anew. */
     private boolean takeAlone(Duration limit) {
+        boolean interrupted = false;
         try {
-            return lock.writeLock().tryLock(limit.toNanos(), TimeUnit.NANOSECONDS);
-        } catch (InterruptedException hurry) {
-            Thread.currentThread().interrupt();
-            return false;
+            while (true) {
+                try {
+                    return lock.writeLock().tryLock(limit.toNanos(), TimeUnit.NANOSECONDS);
+                } catch (InterruptedException hurry) {
+                    interrupted = true;
+                }
+            }
+        } finally {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
         }
     }
 

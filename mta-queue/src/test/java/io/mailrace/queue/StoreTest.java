@@ -73,6 +73,17 @@ class StoreTest {
         }
     }
 
+    /** Whoever closes may have been interrupted: left open, the logs would not be closed either. */
+    @Test
+    void close_interrupted_isCarriedOut() {
+        try (Store store = open()) {
+            Thread.currentThread().interrupt();
+            boolean closed = store.close(LONG);
+            assertThat(Thread.interrupted()).isTrue();
+            assertThat(closed).isTrue();
+        }
+    }
+
     @Test
     void endTasks_whatBeginsLater_isRefused() {
         try (Store store = open()) {

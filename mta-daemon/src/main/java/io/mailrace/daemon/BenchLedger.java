@@ -41,6 +41,7 @@ final class BenchLedger {
     private long acknowledgedCount;
     private long deliveredOfAcknowledged;
     private long deliveredCount;
+    private long waiting;
     private long refused;
     private long lostLines;
     private long duplicates;
@@ -124,6 +125,16 @@ final class BenchLedger {
     /** What arrived is not what was sent. */
     synchronized void corrupt() {
         corrupt++;
+    }
+
+    /** A message got its 250 that cannot be delivered. */
+    synchronized void waits() {
+        waiting++;
+    }
+
+    /** So many. */
+    synchronized long waiting() {
+        return waiting;
     }
 
     /** Another reply than 250. */

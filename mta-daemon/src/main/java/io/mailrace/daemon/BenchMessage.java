@@ -17,6 +17,7 @@ final class BenchMessage {
     /** The first field: number, octets after its line, their CRC-32C in hex. */
     static final String FIELD = "X-Bench: ";
     static final String DOMAIN = "bench.test";
+    static final String DEAD_DOMAIN = "dead.test";
     private static final int LINE = 64;
     private static final String LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
             + "0123456789+/ ,";
@@ -55,6 +56,11 @@ final class BenchMessage {
     static String recipient(long number, int which) {
         return number + "." + which + "@d" + (1 + (number + which) % BenchOptions.DOMAINS)
                 + ".test";
+    }
+
+    /** An address whose domain has a server that does not listen. */
+    static String deadRecipient() {
+        return "gone@" + DEAD_DOMAIN;
     }
 
     /** The number in an address that {@link #recipient} made; -1 when it is another one. */

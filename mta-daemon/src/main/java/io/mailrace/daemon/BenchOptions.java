@@ -31,14 +31,22 @@ public record BenchOptions(Path folder, int sessions, int sizeBytes, int recipie
      * @param perConnection messages after which one leaves and comes again; 0: never
      * @param pipelining commands of a message in one go (RFC 2920), or each after the reply to the
      *        one before
+     * @param deadEvery of so many messages on a connection one is for a domain whose server does
+     *        not listen: it waits, and is counted as submitted only; 0: none
      */
-    public record Clients(int perConnection, boolean pipelining) {
+    public record Clients(int perConnection, boolean pipelining, int deadEvery) {
         /** They keep their connections and pipeline. */
         public static final Clients KEPT = new Clients(0, true);
 
         public Clients {
             check(perConnection >= 0 && perConnection <= MAX_PER_CONNECTION,
                     "messages per connection must be 0 to " + MAX_PER_CONNECTION);
+            check(deadEvery >= 0, "a share of dead mail must be 0 or more");
+        }
+
+        /** All mail can be delivered. */
+        public Clients(int perConnection, boolean pipelining) {
+            this(perConnection, pipelining, 0);
         }
     }
 

@@ -15,6 +15,8 @@ import java.util.Optional;
 final class BenchReceivers implements AutoCloseable {
     private static final String NET = "127.0.79.";
     private static final int MAX_TRIES = 20;
+    /** Nobody listens there. */
+    private static final int DEAD = 200;
 
     private final DnsResponder dns = DnsResponder.start(InetAddress.getLoopbackAddress());
     private final SimulatedProvider provider;
@@ -62,6 +64,8 @@ final class BenchReceivers implements AutoCloseable {
             receivers.dns.address("mx" + i + ".sink.test", NET + i);
             receivers.dns.mx("d" + i + ".test", 10, "mx" + i + ".sink.test");
         }
+        receivers.dns.address("mx.dead.test", NET + DEAD);
+        receivers.dns.mx(BenchMessage.DEAD_DOMAIN, 10, "mx.dead.test");
         // reports of failure come back here, and count as what nobody sent
         receivers.dns.mx(BenchMessage.DOMAIN, 10, "mx1.sink.test");
         return receivers;

@@ -299,7 +299,8 @@ public final class BenchRig implements AutoCloseable {
             return true;
         }
         String page = BenchSnapshot.metrics(new AdminClient(socket));
-        return !page.isEmpty() && BenchSnapshot.metric(page, "queue_envelopes_waiting") == 0
+        return !page.isEmpty()
+                && BenchSnapshot.metric(page, "queue_envelopes_waiting") == ledger.waiting()
                 && BenchSnapshot.metric(page, "queue_envelopes_taken") == 0;
     }
 

@@ -32,6 +32,8 @@ final class BenchSession extends ByteToMessageDecoder {
     private int repliesLeft;
     private int sent;
     private long number;
+    /** Whether the message is for a domain that does not answer. */
+    private boolean dead;
     private long dueNanos;
     private boolean orderly;
 
@@ -84,7 +86,11 @@ final class BenchSession extends ByteToMessageDecoder {
             }
             case CONTENT -> {
                 schedule.answered();
-                source.ledger().acknowledged(number, dueNanos, source.time().nanos());
+                if (dead) {
+                    source.ledger().waits();
+                } else {
+                    source.ledger().acknowledged(number, dueNanos, source.time().nanos());
+                }
                 begin(ctx);
             }
             case IDLE, LEAVING -> ctx.close();
@@ -135,6 +141,7 @@ final class BenchSession extends ByteToMessageDecoder {
             leave(ctx);
             return;
         }
+        dead = clients().deadEvery() > 0 && sent % clients().deadEvery() == 0;
         dueNanos = due;
         schedule.sent(due);
         sent++;
@@ -153,7 +160,7 @@ final class BenchSession extends ByteToMessageDecoder {
 
     /** MAIL, each RCPT, DATA. */
     private int commandCount() {
-        return source.options().recipients() + 2;
+        return (dead ? 1 : source.options().recipients()) + 2;
     }
 
     private String command(int which) {
@@ -161,8 +168,12 @@ final class BenchSession extends ByteToMessageDecoder {
             return "MAIL FROM:<" + BenchMessage.sender() + ">\r\n";
         }
         return which < commandCount() - 1
-                ? "RCPT TO:<" + BenchMessage.recipient(number, which - 1) + ">\r\n"
+                ? "RCPT TO:<" + recipient(which - 1) + ">\r\n"
                 : "DATA\r\n";
+    }
+
+    private String recipient(int which) {
+        return dead ? BenchMessage.deadRecipient() : BenchMessage.recipient(number, which);
     }
 
     private BenchOptions.Clients clients() {

@@ -18,8 +18,12 @@ import java.util.List;
  */
 final class StartArchive {
     private static final int SESSIONS = 50;
-    /** As applications do: what opens and closes connections is seen at work, too. */
-    private static final BenchOptions.Clients CLIENTS = new BenchOptions.Clients(20, false);
+    /**
+     * As applications do: what opens and closes connections is seen at work, too, and what becomes
+     * of mail that waits. Code that was never seen would be compiled anew, with all around it, when
+     * the first domain does not answer.
+     */
+    private static final BenchOptions.Clients CLIENTS = new BenchOptions.Clients(20, false, 10);
     private static final Duration STOP_LIMIT = Duration.ofMinutes(1);
     private static final Duration MAKE_LIMIT = Duration.ofMinutes(2);
     /**

@@ -95,6 +95,24 @@ class BenchTest {
         }
     }
 
+    @Test
+    void rig_mailForADomainThatDoesNotAnswer_waitsWhileTheRestArrives()
+            throws IOException, InterruptedException {
+        var someDead = new BenchOptions.Clients(0, true, 4);
+        try (BenchRig rig = BenchRig.start(options(false, 2).with(someDead))) {
+            rig.begin();
+            rig.awaitDelivered(150);
+            BenchRig.Account account = rig.finish();
+            assertThat(account.good()).describedAs("%s %s", account, rig.log()).isTrue();
+            assertThat(account.lastTrouble()).isEmpty();
+            String page = BenchSnapshot.metrics(new AdminClient(onlyFolder().resolve(
+                    "admin.sock")));
+            assertThat(BenchSnapshot.metric(page, "queue_envelopes_waiting"))
+                    .isEqualTo(account.submitted() - account.acknowledged())
+                    .isBetween(account.submitted() / 4, account.submitted() / 4 + 2);
+        }
+    }
+
     private Path onlyFolder() throws IOException {
         try (Stream<Path> inside = Files.list(folder)) {
             return inside.toList().getFirst();

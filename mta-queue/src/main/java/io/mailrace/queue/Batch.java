@@ -5,9 +5,11 @@ import io.mailrace.core.Content;
 import io.mailrace.core.SpoolId;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -94,9 +96,12 @@ final class Batch {
             case Operation.TrimEvents trim -> trim(trim);
             case Operation.Quarantine bad -> quarantine(bad);
             case Operation.DropQueue drop -> drop(drop.queue());
-            case Operation.Relocate chunk -> {
-                contents.relocate(chunk);
+            case Operation.Relocate chunks -> {
+                contents.relocate(chunks);
                 mustSync = true;
+            }
+            case Operation.TakeSlot take -> {
+                // Done without a batch.
             }
             case Operation.TrimLog trim -> {
                 // Done without a batch.
@@ -193,8 +198,11 @@ final class Batch {
         mark = place;
     }
 
-    Progress.LogMark mark() {
-        return mark;
+    /** The slots that hold what this batch needs, or are said to hold less. */
+    Set<Integer> slots() {
+        Set<Integer> slots = new HashSet<>(contents.changes().keySet());
+        slots.add(mark.slot());
+        return slots;
     }
 
     long number() {

@@ -51,15 +51,9 @@ final class BatchContents {
     }
 
     private LogPlace begin(SpoolId id, int index, StoredChunk value) {
-        LogPlace place = append(id, index, value);
-        rows.add(Store.Family.IN_LOG, Keys.content(id, index), place.encode());
-        return place;
-    }
-
-    /** Puts bytes into the log; whoever calls notes where they are. */
-    private LogPlace append(SpoolId id, int index, StoredChunk value) {
         LogPlace place = log.append(id.value(), index, value);
         count(place, 1);
+        rows.add(Store.Family.IN_LOG, Keys.content(id, index), place.encode());
         return place;
     }
 
@@ -101,16 +95,16 @@ final class BatchContents {
         return row == null ? Optional.empty() : Optional.of(LogPlace.decode(row));
     }
 
-    /** Writes chunks again that are neither gone nor moved by now. */
+    /** Notes where chunks were copied to that are neither gone nor moved by now. */
     void relocate(Operation.Relocate chunks) {
         for (Operation.Moving chunk : chunks.moving()) {
             byte[] key = Keys.content(chunk.id(), chunk.index());
             Optional<LogPlace> place = place(chunk.id(), chunk.index(), key);
             if (logged && place.isPresent() && place.get().equals(chunk.from())) {
                 count(chunk.from(), -1);
-                LogPlace to = append(chunk.id(), chunk.index(), chunk.value());
-                rows.put(Store.Family.IN_LOG, key, to.encode());
-                moved.put(new Chunk(chunk.id().value(), chunk.index()), Optional.of(to));
+                count(chunk.to(), 1);
+                rows.put(Store.Family.IN_LOG, key, chunk.to().encode());
+                moved.put(new Chunk(chunk.id().value(), chunk.index()), Optional.of(chunk.to()));
             }
         }
     }

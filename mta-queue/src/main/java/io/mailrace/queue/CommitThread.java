@@ -341,7 +341,7 @@ final class CommitThread implements AutoCloseable {
         if (syncEach && log.isFull()) {
             syncDatabase();
             Set<Integer> perhaps = new HashSet<>();
-            attempts.forEach(batch -> perhaps.add(batch.mark().slot()));
+            attempts.forEach(batch -> perhaps.addAll(batch.slots()));
             log.turn(batchNumber + 1, committedNumber, perhaps);
         }
     }
@@ -355,9 +355,15 @@ final class CommitThread implements AutoCloseable {
         }
     }
 
-    private void trim(Operation.TrimLog trim) {
-        syncDatabase();
-        log.trim(trim.keep());
+    /** What is to be done to slots before the batch is written. */
+    private void prepare(Operation operation) {
+        if (operation instanceof Operation.TrimLog trim) {
+            syncDatabase();
+            log.trim(trim.keep());
+        } else if (operation instanceof Operation.TakeSlot take) {
+            syncDatabase();
+            take.slot().set(log.takeForOldMail());
+        }
     }
 
     @SuppressWarnings("CatchingUnchecked")
@@ -373,9 +379,7 @@ final class CommitThread implements AutoCloseable {
                 return operation;
             }
             try {
-                if (operation instanceof Operation.TrimLog trim) {
-                    trim(trim);
-                }
+                prepare(operation);
                 batch.add(operation);
             } catch (SpoolException closed) {
                 throw closed;

@@ -25,7 +25,9 @@ record LogEntry(Kind kind, int length, long number, long second, long run) {
     enum Kind {
         SLOT('S'),
         CHUNK('C'),
-        BATCH('B');
+        BATCH('B'),
+        /** Begins a slot with old mail, and ends a piece of it. */
+        OLD('O');
 
         private final int letter;
 
@@ -38,6 +40,7 @@ record LogEntry(Kind kind, int length, long number, long second, long run) {
                 case 'S' -> SLOT;
                 case 'C' -> CHUNK;
                 case 'B' -> BATCH;
+                case 'O' -> OLD;
                 default -> null;
             };
         }
@@ -65,10 +68,10 @@ record LogEntry(Kind kind, int length, long number, long second, long run) {
                 in.getLong(start + 16), in.getLong(start + 24));
     }
 
-    /** Where the entry behind this one begins: behind a batch, on the next page. */
+    /** Where the entry behind this one begins: behind a batch or piece, on the next page. */
     long end(long offset) {
         long end = offset + HEAD_BYTES + length;
-        return kind == Kind.BATCH
+        return kind == Kind.BATCH || kind == Kind.OLD
                 ? (end + SpoolLog.PAGE_BYTES - 1) / SpoolLog.PAGE_BYTES * SpoolLog.PAGE_BYTES
                 : end;
     }

@@ -117,15 +117,31 @@ class LogFiles implements AutoCloseable {
         int length = place.length();
         ByteBuffer bytes = ByteBuffer.allocate(LogEntry.HEAD_BYTES + length);
         read(place.slot(), place.offset(), bytes);
-        LogEntry head = LogEntry.read(bytes.flip());
-        if (head == null || head.kind() != LogEntry.Kind.CHUNK || head.number() != id
-                || head.second() != index || head.length() != length
+        if (!isChunk(LogEntry.read(bytes.flip()), place, id, index)
                 || bytes.remaining() < LogEntry.HEAD_BYTES + length) {
             return null;
         }
         byte[] value = new byte[length];
         bytes.get(LogEntry.HEAD_BYTES, value);
         return value;
+    }
+
+    /**
+     * Reads a stored chunk with its head.
+     *
+     * @param into has room for just that
+     * @return false when something else stands at that place by now; what was read means nothing
+     */
+    boolean entry(LogPlace place, long id, int index, ByteBuffer into) {
+        int start = into.position();
+        read(place.slot(), place.offset(), into);
+        return !into.hasRemaining() && isChunk(LogEntry.read(into.slice(start,
+                into.limit() - start)), place, id, index);
+    }
+
+    private static boolean isChunk(@Nullable LogEntry head, LogPlace place, long id, int index) {
+        return head != null && head.kind() == LogEntry.Kind.CHUNK && head.number() == id
+                && head.second() == index && head.length() == place.length();
     }
 
     /** The head at an offset; null when none stands there. */
@@ -230,12 +246,13 @@ class LogFiles implements AutoCloseable {
 
     /** Reads until the buffer is full or the file ends; nothing where there is no such slot. */
     private void read(int slot, long offset, ByteBuffer into) {
+        int start = into.position();
         for (int tried = 1;; tried++) {
             try {
                 FileChannel channel = reader(slot);
                 int read = 0;
                 while (into.hasRemaining() && read >= 0) {
-                    read = channel.read(into, offset + into.position());
+                    read = channel.read(into, offset + into.position() - start);
                 }
                 return;
             } catch (NoSuchFileException gone) {
@@ -243,7 +260,7 @@ class LogFiles implements AutoCloseable {
             } catch (ClosedChannelException closed) {
                 // Removed meanwhile, or the end of a thread that was reading closed it for all.
                 forget(slot);
-                into.position(0);
+                into.position(start);
                 if (tried == TRIES || Thread.currentThread().isInterrupted()) {
                     throw SpoolException.ofDisk("log of the spool was closed", closed);
                 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.mailrace.queue;
 
-import io.mailrace.core.SpoolId;
 import io.mailrace.core.TimeSource;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -13,24 +13,25 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Makes slots of the log free in which little is still needed, by writing that again at its end:
- * mail that waits for hours between mail that is long delivered. Gives back the room of slots too
- * many. One run at a time, on {@code spool-read}.
+ * Makes slots of the log free in which little is still needed, by writing that to a slot for old
+ * mail: mail that waits for hours between mail that is long delivered. Gives back the room of slots
+ * too many. One run at a time, on {@code spool-read}.
  */
-final class LogSweep {
+final class LogSweep implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(LogSweep.class);
     /** So much may lie in the log for nothing; beyond it the emptiest slots are cleared. */
-    private static final int WASTED_SLOTS = 8;
+    private static final int WASTED_SLOTS = 3;
     /** At most in one run, so that others get their turn. */
     private static final int SLOTS_A_RUN = 16;
-    /** So many bytes are moved in one batch. */
-    private static final int BYTES_AT_ONCE = 512 << 10;
+    /** So many change their place in one batch: what comes in waits for it. */
+    private static final int CHUNKS_A_BATCH = 128;
     private static final int ON_THEIR_WAY = 4;
+    private static final long ASKED_AGAIN_NANOS = Duration.ofMinutes(1).toNanos();
+    private static final long PAUSE_NANOS = Duration.ofSeconds(10).toNanos();
 
     private final Store store;
     private final SpoolLog log;
@@ -38,9 +39,16 @@ final class LogSweep {
     private final BooleanSupplier roomShort;
     private final Consumer<Operation> commits;
     private final CommitSlots onTheirWay;
+    private final TimeSource time;
     private final AtomicBoolean busy = new AtomicBoolean();
     /** Slots that could not be read to their end. */
     private final Set<Integer> unreadable = new HashSet<>();
+    /** Slots of which the disk did not give an answer: it is asked again later. */
+    private final Set<Integer> silent = new HashSet<>();
+    private long silentSinceNanos;
+    /** Until then nothing is moved, after the disk took no copies. */
+    private long pausedUntilNanos;
+    private final OldMailSlot oldMail;
 
     /** @param logged whether contents go into the log: else nothing is written there again */
     LogSweep(Store store, SpoolLog log, boolean logged, TimeSource time,
@@ -50,7 +58,11 @@ final class LogSweep {
         this.logged = logged;
         this.roomShort = roomShort;
         this.commits = commits;
+        this.time = time;
+        silentSinceNanos = time.nanos();
+        pausedUntilNanos = silentSinceNanos;
         onTheirWay = new CommitSlots(ON_THEIR_WAY, time);
+        oldMail = new OldMailSlot(store.log(), log.slotBytes());
     }
 
     void run() {
@@ -59,8 +71,12 @@ final class LogSweep {
         }
         try {
             boolean isShort = roomShort.getAsBoolean();
-            if (logged) {
+            if (logged && time.nanos() - pausedUntilNanos >= 0) {
                 unreadable.removeIf(slot -> log.live(slot).chunks() == 0);
+                if (time.nanos() - silentSinceNanos > ASKED_AGAIN_NANOS) {
+                    silent.clear();
+                    silentSinceNanos = time.nanos();
+                }
                 clear(isShort ? 1 : WASTED_SLOTS);
             }
             int keep = isShort ? 1 : SpoolLog.SPARE;
@@ -68,6 +84,7 @@ final class LogSweep {
                 commits.accept(new Operation.TrimLog(keep));
             }
         } catch (SpoolException unusable) {
+            pausedUntilNanos = time.nanos() + PAUSE_NANOS;
             LOG.error("log of the spool not cleared reason=\"{}\"", unusable.getMessage());
         } catch (InterruptedException closing) {
             Thread.currentThread().interrupt();
@@ -78,6 +95,7 @@ final class LogSweep {
 
     private void clear(int wasted) throws InterruptedException {
         Set<Integer> not = new HashSet<>(unreadable);
+        not.addAll(silent);
         for (int slots = 0; slots < SLOTS_A_RUN; slots++) {
             Optional<Integer> sparse = log.sparse(wasted, not);
             if (sparse.isEmpty() || !clearSlot(sparse.get())) {
@@ -92,79 +110,99 @@ final class LogSweep {
     private boolean clearSlot(int slot) throws InterruptedException {
         AtomicInteger written = new AtomicInteger();
         LogEntry life = store.log().head(slot, 0);
+        LiveChunks chunks = new LiveChunks(store, slot, log.ids(slot), log.live(slot).chunks());
         int given = 0;
-        long offset = 0;
-        boolean read = true;
-        while (read) {
-            List<Operation.Moving> moving = new ArrayList<>();
-            offset = collect(slot, offset, moving);
-            read = offset >= 0;
-            if (moving.isEmpty()) {
-                break;
-            }
-            try {
-                commits.accept(new Operation.Relocate(moving,
-                        onTheirWay.take(written::incrementAndGet, () -> {})));
-            } catch (SpoolException stalled) {
+        boolean more = true;
+        while (more) {
+            if (!hasSlot()) {
                 return false;
             }
+            List<Operation.Moving> moving = new ArrayList<>();
+            more = copyPage(chunks, slot, moving);
+            oldMail.sync();
+            for (int at = 0; at < moving.size(); at += CHUNKS_A_BATCH) {
+                commits.accept(new Operation.Relocate(
+                        moving.subList(at, Math.min(moving.size(), at + CHUNKS_A_BATCH)),
+                        onTheirWay.take(written::incrementAndGet, () -> {})));
+                given++;
+            }
+        }
+        if (log.live(slot).chunks() > 0) {
+            // What is counted there may be gone, in a batch that is written just now.
+            commits.accept(new Operation.Relocate(List.of(),
+                    onTheirWay.take(written::incrementAndGet, () -> {})));
             given++;
         }
         if (!onTheirWay.settled() || written.get() < given) {
             return false;
         }
         boolean used = !Objects.equals(life, store.log().head(slot, 0));
-        if (read && !used && log.live(slot).chunks() > 0 && unreadable.add(slot)) {
-            LOG.error("slot of the log holds {} chunks that were not found in it slot={}",
-                    log.live(slot).chunks(), slot);
+        if (!used && !silent.contains(slot)) {
+            noteIfNotFound(slot);
         }
         return true;
     }
 
-    /**
-     * Adds chunks that are needed, from an offset on, until there are enough for one batch.
-     *
-     * @return where to go on; negative when the slot cannot be read
-     */
-    private long collect(int slot, long from, List<Operation.Moving> moving) {
-        long offset = from;
-        int bytes = 0;
-        try {
-            for (LogEntry head = store.log().head(slot, offset); head != null
-                    && bytes < BYTES_AT_ONCE; head = store.log().head(slot, offset)) {
-                Operation.Moving chunk = chunk(slot, offset, head);
-                if (chunk != null) {
-                    moving.add(chunk);
-                    bytes += chunk.value().length();
-                }
-                offset = head.end(offset);
-            }
-            return offset;
-        } catch (SpoolException unreadableHere) {
-            LOG.error("slot of the log cannot be read slot={} reason=\"{}\"", slot,
-                    unreadableHere.getMessage());
-            if (!unreadableHere.mayPass()) {
-                unreadable.add(slot);
-            }
-            return -1;
+    private void noteIfNotFound(int slot) {
+        long chunks = log.live(slot).chunks();
+        if (chunks > 0 && unreadable.add(slot)) {
+            LOG.error("slot of the log holds {} chunks that were not found in it slot={}", chunks,
+                    slot);
         }
     }
 
-    /** The chunk of an entry, when this is the place it is to be found at. */
-    private Operation.@Nullable Moving chunk(int slot, long offset, LogEntry head) {
-        if (head.kind() != LogEntry.Kind.CHUNK) {
-            return null;
+    /** Sees to a slot for old mail with room in it; false when the disk takes no writes. */
+    private boolean hasSlot() throws InterruptedException {
+        if (!oldMail.isFull()) {
+            return true;
         }
-        SpoolId id = new SpoolId(head.number());
-        int index = (int) head.second();
-        LogPlace place = new LogPlace(slot, (int) offset, head.length());
-        byte[] row = store.get(Store.Family.IN_LOG, Keys.content(id, index));
-        if (row == null || !LogPlace.decode(row).equals(place)) {
-            return null;
+        // Whatever became of the last one: what still goes into it is committed, or never will be.
+        if (!onTheirWay.settled()) {
+            return false;
         }
-        byte[] value = store.log().chunk(place, id.value(), index);
-        return value == null
-                ? null
-                : new Operation.Moving(id, index, place, StoredChunk.whole(value));
+        if (log.oldMail() >= 0) {
+            log.leaveOldMail(!oldMail.isOpen());
+        }
+        AtomicInteger taken = new AtomicInteger(-1);
+        commits.accept(new Operation.TakeSlot(taken, onTheirWay.take(() -> {}, () -> {})));
+        if (!onTheirWay.settled() || taken.get() < 0) {
+            return false;
+        }
+        oldMail.begin(taken.get());
+        return true;
+    }
+
+    /**
+     * Copies those of the next page that are still there.
+     *
+     * @param moving gets what was copied
+     * @return whether there may be more
+     * @throws SpoolException when the copies cannot be written
+     */
+    private boolean copyPage(LiveChunks chunks, int slot, List<Operation.Moving> moving) {
+        try {
+            List<LiveChunks.Chunk> page = chunks.next();
+            for (LiveChunks.Chunk chunk : page) {
+                LogPlace to = oldMail.add(chunk.place(), chunk.id().value(), chunk.index());
+                if (to != null) {
+                    moving.add(new Operation.Moving(chunk.id(), chunk.index(), chunk.place(), to));
+                }
+            }
+            return !page.isEmpty();
+        } catch (SpoolException unusable) {
+            if (!oldMail.isOpen()) {
+                throw unusable;
+            }
+            LOG.error("slot of the log cannot be read slot={} reason=\"{}\"", slot,
+                    unusable.getMessage());
+            (unusable.mayPass() ? silent : unreadable).add(slot);
+            return false;
+        }
+    }
+
+    /** Once nothing runs any more. */
+    @Override
+    public void close() {
+        oldMail.close();
     }
 }

@@ -4,6 +4,7 @@ package io.mailrace.queue;
 import io.mailrace.core.SpoolId;
 import java.util.List;
 import java.util.concurrent.Executor;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -178,20 +179,34 @@ sealed interface Operation {
         }
     }
 
-    /** A chunk that stands in the log, with where. */
-    record Moving(SpoolId id, int index, LogPlace from, StoredChunk value) {}
+    /** A chunk that stands in the log twice, on disk. */
+    record Moving(SpoolId id, int index, LogPlace from, LogPlace to) {}
 
-    /**
-     * Writes chunks again at the end of the log, when they still stand where they stood: then the
-     * slot they stood in can be used for others.
-     */
+    /** From now on chunks are where they were copied to, if they still are where they were. */
     record Relocate(List<Moving> moving, Told told) implements Operation {
         @Override
         public int bytes() {
-            return moving.stream().mapToInt(chunk -> chunk.value().length()).sum();
+            return 64 * moving.size();
         }
 
         /** The next sweep finds it again. */
+        @Override
+        public boolean isKept() {
+            return false;
+        }
+    }
+
+    /**
+     * Takes a slot for old mail, which {@link SpoolLog#leaveOldMail} ends.
+     *
+     * @param slot its number, when it could be taken
+     */
+    record TakeSlot(AtomicInteger slot, Told told) implements Operation {
+        @Override
+        public int bytes() {
+            return 0;
+        }
+
         @Override
         public boolean isKept() {
             return false;

@@ -33,7 +33,7 @@ public final class RocksSpool implements Spool {
     private static final Duration ROOM_CHECK = Duration.ofSeconds(1);
     private static final Duration CHORES = Duration.ofMinutes(1);
     private static final Duration TIDY = Duration.ofSeconds(20);
-    private static final Duration LOG_SWEEP = Duration.ofSeconds(2);
+    private static final Duration LOG_SWEEP = Duration.ofMillis(500);
     private static final long ROOM_FOR_BALLAST = 8L * Ballast.BYTES;
     private static final int HEAP_SHARE_FRESH = 8;
     private static final int HEAP_SHARE_WINDOWS = 16;
@@ -399,6 +399,7 @@ public final class RocksSpool implements Spool {
         timer.close();
         operations.close();
         reads.close();
+        logSweep.close();
         commits.close();
         walWatch.close();
         log.close();

@@ -5,12 +5,12 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
@@ -54,21 +54,37 @@ final class SpoolLog implements AutoCloseable {
         }
     }
 
+    /** The lowest and the highest id of chunks in a slot. */
+    record Ids(long lowest, long highest) {
+        static final Ids NONE = new Ids(Long.MAX_VALUE, Long.MIN_VALUE);
+
+        private Ids and(long id) {
+            return id >= lowest && id <= highest
+                    ? this
+                    : new Ids(Math.min(lowest, id), Math.max(highest, id));
+        }
+    }
+
     private final LogFiles files;
     private final int slotBytes;
     private final Map<Integer, Live> slots = new ConcurrentSkipListMap<>();
+    /** Of slots this process wrote and left. */
+    private final Map<Integer, Ids> ids = new ConcurrentHashMap<>();
+    private Ids headIds = Ids.NONE;
     private volatile boolean pinsAll;
     private volatile Set<Integer> pinned = Set.of();
     private final long run = Progress.LogMark.newRun();
     private final ByteBuffer buffer = ByteBuffer.allocateDirect(BUFFER_BYTES);
     private @Nullable FileChannel out;
     private volatile int head = -1;
+    /** Where mail that waits is written to meanwhile, by somebody else. */
+    private volatile int oldMail = -1;
     /** Where the newest committed batch stands: that slot is the anchor, when it is in one. */
     private Progress.LogMark newest = Progress.LogMark.NONE;
     /** Highest number given out: one that was removed does not come back, a reader may have it. */
     private int highest = -1;
     /** Slots the disk refused lately. */
-    private final Set<Integer> refused = new HashSet<>();
+    private final Set<Integer> refused = ConcurrentHashMap.newKeySet();
     private long written;
     private boolean unsynced;
     /** Of all that was put since the end of the last batch. */
@@ -137,8 +153,6 @@ final class SpoolLog implements AutoCloseable {
         }
         closeSlot();
         int next = next(not);
-        highest = Math.max(highest, next);
-        slots.putIfAbsent(next, Live.NONE);
         try {
             out = files.write(next);
         } catch (IOException why) {
@@ -146,6 +160,7 @@ final class SpoolLog implements AutoCloseable {
             throw SpoolException.ofDisk("no file for the spool's log: " + why, why);
         }
         head = next;
+        headIds = Ids.NONE;
         written = 0;
         unsynced = false;
         buffer.clear();
@@ -155,15 +170,51 @@ final class SpoolLog implements AutoCloseable {
         put(small, LogEntry.RUN_BYTES);
     }
 
+    /**
+     * Gives a slot to whoever moves old mail, until {@link #leaveOldMail}. Only after the database
+     * was synced.
+     */
+    int takeForOldMail() {
+        int taken = next(Set.of());
+        oldMail = taken;
+        return taken;
+    }
+
+    /** The slot that was taken for old mail; negative when none is. Any thread. */
+    int oldMail() {
+        return oldMail;
+    }
+
+    /**
+     * It is a slot like others from now on. Any thread; only when no batch that puts something into
+     * it is on its way.
+     *
+     * @param failed whether the disk refused it: others are taken first then
+     */
+    void leaveOldMail(boolean failed) {
+        if (failed) {
+            avoid(oldMail);
+        }
+        oldMail = -1;
+    }
+
+    /** The ids of what was put into a slot that is left; empty when nobody knows. Any thread. */
+    Optional<Ids> ids(int slot) {
+        return Optional.ofNullable(ids.get(slot));
+    }
+
     private int next(Set<Integer> not) {
         for (Map.Entry<Integer, Live> slot : slots.entrySet()) {
             int number = slot.getKey();
             if (isFree(slot) && !isPinned(number) && !isAnchor(number) && !not.contains(number)
                     && !refused.contains(number)) {
+                ids.remove(number);
                 return number;
             }
         }
-        return highest + 1;
+        highest++;
+        slots.put(highest, Live.NONE);
+        return highest;
     }
 
     /** Others come first. When several are refused it is not the slot: then all may come again. */
@@ -180,6 +231,7 @@ final class SpoolLog implements AutoCloseable {
      * @throws SpoolException when the disk refuses
      */
     LogPlace append(long id, int chunk, StoredChunk value) {
+        headIds = headIds.and(id);
         LogPlace place = new LogPlace(head, (int) position(), value.length());
         head(new LogEntry(LogEntry.Kind.CHUNK, value.length(), id, chunk, run));
         put(value.bytes(), value.bytes().length);
@@ -250,6 +302,11 @@ final class SpoolLog implements AutoCloseable {
         return slots.values().stream().mapToLong(Live::bytes).sum();
     }
 
+    /** After so many another slot is written. */
+    int slotBytes() {
+        return slotBytes;
+    }
+
     /** Bytes of all files, about. */
     long sizeBytes() {
         return (long) slots.size() * slotBytes;
@@ -269,7 +326,7 @@ final class SpoolLog implements AutoCloseable {
         for (Map.Entry<Integer, Live> slot : slots.entrySet()) {
             long bytes = Math.min(slotBytes, slot.getValue().bytes()
                     + CHUNK_OVERHEAD * slot.getValue().chunks());
-            if (isFree(slot) || slot.getKey() == head || not.contains(slot.getKey())) {
+            if (isFree(slot) || isWritten(slot.getKey()) || not.contains(slot.getKey())) {
                 continue;
             }
             waste += slotBytes - bytes;
@@ -298,6 +355,7 @@ final class SpoolLog implements AutoCloseable {
             int last = free.removeLast();
             files.remove(last);
             slots.remove(last);
+            ids.remove(last);
         }
     }
 
@@ -321,7 +379,11 @@ final class SpoolLog implements AutoCloseable {
     }
 
     private boolean isFree(Map.Entry<Integer, Live> slot) {
-        return slot.getValue().chunks() <= 0 && slot.getKey() != head;
+        return slot.getValue().chunks() <= 0 && !isWritten(slot.getKey());
+    }
+
+    private boolean isWritten(int slot) {
+        return slot == head || slot == oldMail;
     }
 
     private void head(LogEntry entry) {
@@ -374,6 +436,9 @@ final class SpoolLog implements AutoCloseable {
     private void closeSlot() {
         FileChannel old = out;
         out = null;
+        if (head >= 0) {
+            ids.put(head, headIds);
+        }
         head = -1;
         buffer.clear();
         if (old != null) {

@@ -1,0 +1,418 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.mailrace.queue;
+
+import static io.mailrace.queue.SpoolFixture.await;
+import static io.mailrace.queue.SpoolFixture.delivered;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.mailrace.core.Content;
+import io.mailrace.core.SpoolId;
+import io.mailrace.core.testing.FakeTimeSource;
+import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.io.UncheckedIOException;
+import java.lang.reflect.Proxy;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.Random;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.BooleanSupplier;
+import java.util.function.UnaryOperator;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.rocksdb.RocksDBException;
+
+/** Mail that waits while what came with it is delivered: it is kept apart in the log. */
+class OldMailTest {
+    private static final int BYTES = 10_000;
+    /** Slots with little in them, free ones, two that are written, and some with old mail. */
+    private static final int MANY = 3 + SpoolLog.SPARE + 1 + 2 + 3;
+
+    @TempDir
+    Path directory;
+
+    private final FakeTimeSource time = new FakeTimeSource();
+    private final List<Integer> waiting = new ArrayList<>();
+    private int messages;
+
+    private static byte[] random(int seed) {
+        byte[] content = new byte[BYTES];
+        new Random(seed).nextBytes(content);
+        return content;
+    }
+
+    /** All but those that wait are delivered at once. */
+    private void mail(SpoolFixture fixture, int count) {
+        mail(fixture, count, 10);
+    }
+
+    /** @param each of so many messages one waits */
+    private void mail(SpoolFixture fixture, int count, int each) {
+        for (int end = messages + count; messages < end; messages++) {
+            boolean stays = messages % each == 0;
+            fixture.accept(random(messages), stays ? "u@stays.test" : "u@goes.test");
+            if (stays) {
+                waiting.add(messages);
+            } else {
+                fixture.settle(fixture.take("goes.test"), delivered());
+            }
+        }
+    }
+
+    /** Has the spool look after its log until that holds. */
+    private void sweptUntil(BooleanSupplier done) {
+        await(() -> {
+            time.advance(Duration.ofSeconds(1));
+            return done.getAsBoolean();
+        });
+    }
+
+    private void readAll(SpoolFixture fixture) {
+        for (int i : waiting) {
+            assertThat(fixture.read(fixture.take("stays.test"))).isEqualTo(random(i));
+        }
+    }
+
+    private List<String> problems() {
+        List<String> told = new ArrayList<>();
+        SpoolFolder.check(SpoolFixture.config(directory), directory, false, told::add);
+        return told;
+    }
+
+    private List<Path> slots() {
+        try (Stream<Path> files = Files.list(directory.resolve(LogFiles.FOLDER))) {
+            return files.sorted().toList();
+        } catch (IOException unreadable) {
+            throw new UncheckedIOException(unreadable);
+        }
+    }
+
+    /** Numbers of the slots that begin as those with old mail do. */
+    private Set<Integer> oldSlots() {
+        Set<Integer> old = new HashSet<>();
+        try (LogFiles files = new LogFiles(directory.resolve(LogFiles.FOLDER))) {
+            for (int slot : files.slots()) {
+                LogEntry head = Files.isRegularFile(files.file(slot)) ? files.head(slot, 0) : null;
+                if (head != null && head.kind() == LogEntry.Kind.OLD) {
+                    old.add(slot);
+                }
+            }
+        }
+        return old;
+    }
+
+    /** Of all contents the stopped spool has in its log. */
+    private Map<Long, LogPlace> places() {
+        Map<Long, LogPlace> places = new TreeMap<>();
+        try (Store store = Store.openReadOnly(directory.resolve("db"),
+                SpoolFixture.config(directory).spool())) {
+            store.scan(Store.Family.IN_LOG, new byte[0], Keys.ofMessage(Long.MAX_VALUE),
+                    (key, value) -> {
+                        places.put(Keys.longAt(key, 0), LogPlace.decode(value));
+                        return true;
+                    });
+        }
+        return places;
+    }
+
+    @Test
+    void waitingMail_isMovedOnce_andTheLogDoesNotGrow() {
+        Map<Long, LogPlace> first;
+        try (SpoolFixture fixture = new SpoolFixture(directory, time, disk -> disk)) {
+            mail(fixture, 300);
+            sweptUntil(() -> slots().size() <= MANY);
+        }
+        first = places();
+        Set<Integer> old = oldSlots();
+        assertThat(old).isNotEmpty();
+        first.values().removeIf(place -> !old.contains(place.slot()));
+        assertThat(first).as("moved").hasSizeGreaterThan(waiting.size() / 2);
+        try (SpoolFixture fixture = new SpoolFixture(directory, time, disk -> disk)) {
+            for (int i = 0; i < 6; i++) {
+                mail(fixture, 100);
+                sweptUntil(() -> slots().size() <= MANY + waiting.size() * BYTES
+                        / SpoolFixture.SLOT_BYTES);
+            }
+            readAll(fixture);
+        }
+        assertThat(places()).containsAllEntriesOf(first);
+        assertThat(problems()).isEmpty();
+    }
+
+    /** Slots this process did not write are walked, since nobody knows which mail is in them. */
+    @Test
+    void slotsOfAnEarlierRun_littleLeftInThem_areCleared() {
+        try (SpoolFixture fixture = new SpoolFixture(directory, time, disk -> disk)) {
+            mail(fixture, 640, 4);
+            sweptUntil(() -> oldSlots().size() >= 5);
+        }
+        Map<Long, LogPlace> before = places();
+        Set<Integer> old = oldSlots();
+        before.values().removeIf(place -> !old.contains(place.slot()));
+        List<Long> kept = new ArrayList<>();
+        List<byte[]> contents = new ArrayList<>();
+        try (SpoolFixture fixture = new SpoolFixture(directory, time, disk -> disk)) {
+            for (int i : waiting) {
+                Envelope envelope = fixture.take("stays.test");
+                if (i % 32 != 0) {
+                    fixture.settle(envelope, delivered());
+                } else {
+                    kept.add(envelope.id().value());
+                    contents.add(random(i));
+                }
+            }
+            sweptUntil(() -> slots().size() <= MANY);
+        }
+        assertThat(problems()).isEmpty();
+        Map<Long, LogPlace> after = places();
+        assertThat(after.keySet()).containsExactlyElementsOf(kept);
+        before.keySet().retainAll(kept);
+        assertThat(before).hasSizeGreaterThan(5);
+        assertThat(before.entrySet()).as("moved again, some of it").anyMatch(
+                one -> !one.getValue().equals(after.get(one.getKey())));
+        try (SpoolFixture fixture = new SpoolFixture(directory, time, disk -> disk)) {
+            for (byte[] content : contents) {
+                Envelope envelope = fixture.take("stays.test");
+                assertThat(fixture.read(envelope)).isEqualTo(content);
+                fixture.settle(envelope, delivered());
+            }
+            assertThat(fixture.metrics.snapshot().get("spool_log_live_bytes")).isZero();
+        }
+    }
+
+    /** The database is what was synced last; the log is what was synced, which is all of it. */
+    @ParameterizedTest
+    @ValueSource(ints = {170, 300, 420})
+    void machineDown_whileMailIsMoved_allIsThere(int count) throws Exception {
+        Path db = directory.resolve("db");
+        Path then = directory.resolve("db-then");
+        AtomicBoolean runs = new AtomicBoolean(true);
+        try (SpoolFixture fixture = new SpoolFixture(directory, time, real -> after(real, name -> {
+            if (name.equals("sync") && runs.get()) {
+                Folders.remove(then);
+                copy(db, then);
+            }
+        }))) {
+            mail(fixture, count);
+            int before = slots().size();
+            sweptUntil(() -> slots().size() < before || !oldSlots().isEmpty());
+            mail(fixture, 30);
+            runs.set(false);
+        }
+        Folders.remove(db);
+        Files.move(then, db);
+        try (SpoolFixture after = new SpoolFixture(directory, time, disk -> disk)) {
+            assertThat(after.metrics.snapshot().get("spool_lost_batches_total")).isZero();
+            assertThat(after.spool.queues().waiting()).isEqualTo(waiting.size());
+            readAll(after);
+        }
+        assertThat(problems()).isEmpty();
+    }
+
+    private static void copy(Path from, Path to) {
+        try (Stream<Path> files = Files.list(from)) {
+            Files.createDirectories(to);
+            for (Path file : files.toList()) {
+                Files.copy(file, to.resolve(file.getFileName()));
+            }
+        } catch (IOException refused) {
+            throw new UncheckedIOException(refused);
+        }
+    }
+
+    /** Is told which call was done. */
+    private interface Done {
+        void call(String name);
+    }
+
+    private static BatchSink after(BatchSink real, Done done) {
+        return (BatchSink) Proxy.newProxyInstance(BatchSink.class.getClassLoader(),
+                new Class<?>[]{BatchSink.class}, (proxy, method, arguments) -> {
+                    Object result = method.invoke(real, arguments);
+                    done.call(method.getName());
+                    return result;
+                });
+    }
+
+    /** The file for copies is refused: mail stays where it is, and goes to another one later. */
+    @Test
+    void fileForCopiesRefused_nothingIsLost_anotherIsTaken() throws Exception {
+        try (SpoolFixture fixture = new SpoolFixture(directory, time, disk -> disk)) {
+            mail(fixture, 300);
+            int before = slots().size();
+            while (slots().size() == before) {
+                mail(fixture, 1);
+            }
+            // none is free, and what comes in has room
+            int next = slots().size();
+            Path inTheWay = directory.resolve(LogFiles.FOLDER)
+                    .resolve(String.format("%08d", next));
+            Files.createDirectory(inTheWay);
+            sweptUntil(() -> oldSlots().contains(next + 1));
+            assertThat(fixture.spool.refusal()).isEmpty();
+            assertThat(inTheWay).isDirectory();
+            Files.delete(inTheWay);
+            sweptUntil(() -> slots().size() <= MANY);
+            readAll(fixture);
+        }
+        assertThat(problems()).isEmpty();
+    }
+
+    /** A slot that the disk refuses is not taken again at once. */
+    @Test
+    void slotForOldMailRefused_anotherIsTaken() throws Exception {
+        Path folder = directory.resolve(LogFiles.FOLDER);
+        try (LogFiles files = new LogFiles(folder);
+                SpoolLog log = new SpoolLog(files, SpoolFixture.SLOT_BYTES);
+                OldMailSlot old = new OldMailSlot(files, SpoolFixture.SLOT_BYTES)) {
+            log.start(Map.of(), Progress.NONE);
+            log.turn(1, 0, Set.of());
+            int taken = log.takeForOldMail();
+            assertThat(log.oldMail()).isEqualTo(taken);
+            Path inTheWay = files.file(taken);
+            Files.createDirectories(inTheWay);
+            assertThatThrownBy(() -> old.begin(taken)).isInstanceOf(SpoolException.class);
+            assertThat(old.isOpen()).isFalse();
+            log.leaveOldMail(true);
+            assertThat(log.oldMail()).isNegative();
+            int other = log.takeForOldMail();
+            assertThat(other).isNotEqualTo(taken);
+            old.begin(other);
+            assertThat(old.isFull()).isFalse();
+            // neither is written by those who come in
+            log.turn(2, 1, Set.of());
+            assertThat(log.mark().slot()).isNotIn(taken, other);
+        }
+    }
+
+    /** Told as failed, the batch that moves mail is in the database all the same. */
+    @Test
+    void moveThatFailed_aliveAfterReopening_mailIsWhereItWasCopiedTo() {
+        AtomicBoolean failing = new AtomicBoolean();
+        AtomicBoolean failed = new AtomicBoolean();
+        UnaryOperator<BatchSink> faulty = real -> (BatchSink) Proxy.newProxyInstance(
+                BatchSink.class.getClassLoader(), new Class<?>[]{BatchSink.class},
+                (proxy, method, arguments) -> {
+                    if (method.getName().equals("reopen")) {
+                        failing.set(false);
+                    }
+                    boolean write = method.getName().equals("write");
+                    // what is written while nothing else happens are the moves
+                    if (write && failed.compareAndSet(false, !oldSlots().isEmpty())
+                            && failed.get()) {
+                        failing.set(true);
+                        method.invoke(real, arguments);
+                    }
+                    if (write && failing.get()) {
+                        throw new RocksDBException("Input/output error, in a test");
+                    }
+                    return method.invoke(real, arguments);
+                });
+        try (SpoolFixture fixture = new SpoolFixture(directory, time, false, faulty)) {
+            mail(fixture, 300);
+            sweptUntil(failed::get);
+            await(() -> {
+                time.advance(Duration.ofSeconds(20));
+                return fixture.spool.refusal().isEmpty();
+            });
+            mail(fixture, 60);
+            sweptUntil(() -> slots().size() <= MANY);
+            readAll(fixture);
+        }
+        assertThat(problems()).isEmpty();
+        try (SpoolFixture fixture = new SpoolFixture(directory, time, disk -> disk)) {
+            readAll(fixture);
+        }
+    }
+
+    /** However a slot is looked through, what is needed of it is found. */
+    @Test
+    void liveChunks_byRowsOrByWalking_areTheSame() {
+        try (SpoolFixture fixture = new SpoolFixture(directory, time, disk -> disk)) {
+            mail(fixture, 40);
+        }
+        Map<Long, LogPlace> places = places();
+        List<Long> ids = List.copyOf(places.keySet());
+        Optional<SpoolLog.Ids> range = Optional.of(
+                new SpoolLog.Ids(ids.getFirst(), ids.getLast()));
+        try (Store store = Store.openReadOnly(directory.resolve("db"),
+                SpoolFixture.config(directory).spool())) {
+            for (int slot : new HashSet<>(places.values().stream().map(LogPlace::slot).toList())) {
+                Set<LogPlace> there = new HashSet<>(places.values());
+                there.removeIf(place -> place.slot() != slot);
+                assertThat(found(new LiveChunks(store, slot, range, 4))).isEqualTo(there);
+                assertThat(found(new LiveChunks(store, slot, Optional.empty(), 4)))
+                        .isEqualTo(there);
+                // one row may be looked at, then it walks
+                assertThat(found(new LiveChunks(store, slot, range, 1 - 4097 / 4)))
+                        .isEqualTo(there);
+            }
+        }
+    }
+
+    private static Set<LogPlace> found(LiveChunks chunks) {
+        Set<LogPlace> found = new HashSet<>();
+        for (List<LiveChunks.Chunk> page = chunks.next(); !page.isEmpty(); page = chunks.next()) {
+            page.forEach(chunk -> found.add(chunk.place()));
+        }
+        return found;
+    }
+
+    /** Several to a buffer, several buffers to a piece. */
+    @Test
+    void largeChunks_areCopiedWhole() throws IOException {
+        byte[] large = new byte[3 * Content.CHUNK_BYTES];
+        new Random(7).nextBytes(large);
+        Path log = directory.resolve(LogFiles.FOLDER);
+        SpoolId id;
+        try (SpoolFixture fixture = new SpoolFixture(directory, time, disk -> disk)) {
+            id = fixture.accept(large, "u@stays.test");
+        }
+        LogPlace place = Objects.requireNonNull(places().get(id.value()));
+        try (LogFiles files = new LogFiles(log);
+                OldMailSlot old = new OldMailSlot(files, 64 << 20)) {
+            assertThat(old.isFull()).isTrue();
+            old.begin(77);
+            List<LogPlace> copies = new ArrayList<>();
+            for (int i = 0; i < 9; i++) {
+                LogPlace copy = old.add(place, id.value(), 2);
+                assertThat(copy).isNotNull();
+                copies.add(copy);
+                assertThat(old.add(place, id.value(), 1)).as("stands elsewhere").isNull();
+                if (i % 4 == 0) {
+                    old.sync();
+                }
+            }
+            old.sync();
+            for (LogPlace copy : copies) {
+                assertThat(files.chunk(copy, id.value(), 2))
+                        .isEqualTo(files.chunk(place, id.value(), 2));
+            }
+            // a walk over the slot meets all of them
+            int met = 0;
+            long offset = 0;
+            for (LogEntry head = files.head(77, 0); head != null; head = files.head(77, offset)) {
+                met += head.kind() == LogEntry.Kind.CHUNK ? 1 : 0;
+                offset = head.end(offset);
+            }
+            assertThat(met).isEqualTo(copies.size());
+        }
+        try (RandomAccessFile file = new RandomAccessFile(
+                log.resolve("00000077").toFile(), "r")) {
+            assertThat(file.length() % SpoolLog.PAGE_BYTES).isZero();
+        }
+    }
+}

@@ -66,12 +66,12 @@ public final class CrashProgram implements Callable<Integer> {
      * What to do.
      *
      * @param settled the first start, without load, is on disk whole before the first kill
-     * @param backlog receivers refuse everything for the time being until the last kill
+     * @param refusing these receivers take nothing until the last kill
      * @param configuration further lines for the daemon
      */
     public record Plan(int kills, long seed, int sessions, long bodyBytes, Ending ending,
             Duration minLife, Duration maxLife, boolean keep, boolean settled,
-            boolean backlog, String configuration) {}
+            SinkNetwork.Refusing refusing, String configuration) {}
 
     /**
      * One kill.
@@ -125,6 +125,8 @@ public final class CrashProgram implements Callable<Integer> {
     private boolean settled;
     @Option(names = "--backlog", description = "Receivers take nothing before the last kill.")
     private boolean backlog;
+    @Option(names = "--waiting", description = "One of ten receivers does not.")
+    private boolean waiting;
     @Option(names = "--max-life", defaultValue = "4000", description = "Milliseconds under load.")
     private long maxLifeMillis;
     @Option(names = "--keep", description = "Keeps the folder with spool and log.")
@@ -145,9 +147,16 @@ public final class CrashProgram implements Callable<Integer> {
                                 : lenient ? Ending.LENIENT_POWER_CUT : Ending.POWER_CUT;
         var plan = new Plan(kills, seed.orElseGet(System::nanoTime), sessions, size, ending,
                 Duration.ofMillis(Math.min(200, maxLifeMillis)), Duration.ofMillis(maxLifeMillis),
-                keep, settled, backlog, "");
+                keep, settled, refusing(), "");
         Outcome outcome = run(plan, System.out);
         return outcome.holds() ? 0 : 1;
+    }
+
+    private SinkNetwork.Refusing refusing() {
+        if (backlog) {
+            return SinkNetwork.Refusing.ALL;
+        }
+        return waiting ? SinkNetwork.Refusing.ONE : SinkNetwork.Refusing.NONE;
     }
 
     /** Carries the plan out; blocks. */
@@ -205,7 +214,7 @@ public final class CrashProgram implements Callable<Integer> {
                 disk.get().forget();
                 daemon.restart();
             }
-            network.refuse(plan.backlog());
+            network.refuse(plan.refusing());
             BitSet acknowledged;
             long refused;
             try (var source = new LoadSource(new LoadSource.Options(daemon.address(),

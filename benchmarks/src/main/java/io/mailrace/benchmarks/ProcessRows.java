@@ -58,7 +58,8 @@ final class ProcessRows {
         return new Row(name, title, how, ending != Ending.KILL, "", lab -> {
             var said = new ByteArrayOutputStream();
             var plan = new CrashProgram.Plan(KILLS, System.nanoTime(), 20, 4096, ending,
-                    Duration.ofMillis(200), Duration.ofMillis(1500), false, settled, false, "");
+                    Duration.ofMillis(200), Duration.ofMillis(1500), false, settled,
+                    SinkNetwork.Refusing.NONE, "");
             CrashProgram.Outcome outcome = CrashProgram.run(plan,
                     new PrintStream(said, true, StandardCharsets.UTF_8));
             lab.check(outcome.holds(), said.toString(StandardCharsets.UTF_8)

@@ -12,11 +12,19 @@ import java.util.Optional;
  * lead there: d1.test to the first address, d2.test to the second, and so on.
  */
 public final class SinkNetwork implements AutoCloseable {
+    /** Who takes no mail for the time being. */
+    public enum Refusing {
+        NONE,
+        /** The first domain. */
+        ONE, ALL
+    }
+
+    private static final Optional<String> LATER = Optional.of("451 4.3.2 come again");
     private static final String NET = "127.0.78.";
 
     private final DnsResponder dns = DnsResponder.start(InetAddress.getLoopbackAddress());
     private final LoadSink sink;
-    private volatile boolean refusing;
+    private volatile Refusing refusing = Refusing.NONE;
     private final int domains;
     private int port;
 
@@ -31,8 +39,13 @@ public final class SinkNetwork implements AutoCloseable {
         self[0] = new SinkNetwork(domains, new SimulatedBehaviour() {
             @Override
             public Optional<String> mail(String sender) {
-                return self[0].refusing
-                        ? Optional.of("451 4.3.2 come again")
+                return self[0].refusing == Refusing.ALL ? LATER : Optional.empty();
+            }
+
+            @Override
+            public Optional<String> recipient(String sender, String recipient) {
+                return self[0].refusing == Refusing.ONE && recipient.endsWith("@d1.test")
+                        ? LATER
                         : Optional.empty();
             }
         });
@@ -68,7 +81,12 @@ public final class SinkNetwork implements AutoCloseable {
 
     /** From now on every message is refused for the time being, or taken again. */
     public void refuse(boolean all) {
-        refusing = all;
+        refuse(all ? Refusing.ALL : Refusing.NONE);
+    }
+
+    /** From now on mail for these is refused for the time being, and all other is taken. */
+    public void refuse(Refusing some) {
+        refusing = some;
     }
 
     public LoadSink sink() {

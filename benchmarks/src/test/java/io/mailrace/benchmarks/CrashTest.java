@@ -75,7 +75,8 @@ class CrashTest {
     private Outcome run(int kills, Ending ending, boolean backlog, String configuration)
             throws Exception {
         var plan = new Plan(kills, System.nanoTime(), 20, 4096, ending, MIN_LIFE, MAX_LIFE,
-                false, true, backlog, configuration);
+                false, true, backlog ? SinkNetwork.Refusing.ALL : SinkNetwork.Refusing.NONE,
+                configuration);
         return CrashProgram.run(plan, new PrintStream(text, true, StandardCharsets.UTF_8));
     }
 

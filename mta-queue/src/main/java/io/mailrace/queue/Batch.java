@@ -5,11 +5,9 @@ import io.mailrace.core.Content;
 import io.mailrace.core.SpoolId;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -198,11 +196,8 @@ final class Batch {
         mark = place;
     }
 
-    /** The slots that hold what this batch needs, or are said to hold less. */
-    Set<Integer> slots() {
-        Set<Integer> slots = new HashSet<>(contents.changes().keySet());
-        slots.add(mark.slot());
-        return slots;
+    Progress.LogMark mark() {
+        return mark;
     }
 
     long number() {

@@ -31,6 +31,16 @@ final class CommitSlots {
      * @throws SpoolException when the disk takes no writes for {@value #MAX_WAIT_SECONDS} s
      */
     Operation.Told take(Runnable committed, Runnable withoutRoom) throws InterruptedException {
+        return take(committed, () -> {}, withoutRoom);
+    }
+
+    /**
+     * As {@link #take(Runnable, Runnable)}.
+     *
+     * @param refused run when the operation has failed
+     */
+    Operation.Told take(Runnable committed, Runnable refused, Runnable withoutRoom)
+            throws InterruptedException {
         if (!acquire(1)) {
             withoutRoom.run();
             throw new SpoolException("the disk takes no writes");
@@ -45,6 +55,7 @@ final class CommitSlots {
 
             @Override
             public void failed(SpoolException why) {
+                refused.run();
                 free.release();
             }
         });

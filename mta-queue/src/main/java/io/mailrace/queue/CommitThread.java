@@ -21,7 +21,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The thread {@code spool-commit}: the only one that changes what is stored. Takes what waits,
+ * The thread {@code spool-commit}: the only one that changes what is stored; copies of old mail
+ * ({@link LogSweep}) count once it says so. Takes what waits,
  * at most {@value #MAX_OPERATIONS} operations or about {@value #MAX_BYTES} bytes, writes it as
  * one batch, syncs once, then changes memory and tells everybody. What waits is bounded by its
  * senders: one chunk or message for each session, one settlement for each taken envelope.
@@ -341,7 +342,7 @@ final class CommitThread implements AutoCloseable {
         if (syncEach && log.isFull()) {
             syncDatabase();
             Set<Integer> perhaps = new HashSet<>();
-            attempts.forEach(batch -> perhaps.addAll(batch.slots()));
+            attempts.forEach(batch -> perhaps.add(batch.mark().slot()));
             log.turn(batchNumber + 1, committedNumber, perhaps);
         }
     }
@@ -362,7 +363,7 @@ final class CommitThread implements AutoCloseable {
             log.trim(trim.keep());
         } else if (operation instanceof Operation.TakeSlot take) {
             syncDatabase();
-            take.slot().set(log.takeForOldMail());
+            take.slot().set(log.takeForOldMail(take.lastRefused()));
         }
     }
 

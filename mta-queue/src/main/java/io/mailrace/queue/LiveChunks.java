@@ -19,12 +19,12 @@ final class LiveChunks {
 
     /** A page ends behind the chunk that makes it so large. */
     private static final int PAGE_BYTES = 4 << 20;
-    private static final int PAGE_CHUNKS = 1024;
+    static final int PAGE_CHUNKS = 1024;
     /** Rows that may be looked at for each one that is expected, and beside. */
     private static final int ROWS_EACH = 4;
     private static final int MORE_ROWS = 4096;
 
-    private static final class Page {
+    private final class Page {
         final List<Chunk> chunks = new ArrayList<>();
         private int bytes;
 
@@ -34,12 +34,13 @@ final class LiveChunks {
         }
 
         boolean hasRoom() {
-            return chunks.size() < PAGE_CHUNKS && bytes < PAGE_BYTES;
+            return chunks.size() < pageChunks && bytes < PAGE_BYTES;
         }
     }
 
     private final Store store;
     private final int slot;
+    private final int pageChunks;
     private final SpoolLog.Ids ids;
     private byte[] from;
     /** Rows that may still be looked at; then the slot is walked, or other mail would be. */
@@ -49,10 +50,13 @@ final class LiveChunks {
     /**
      * @param ids of the chunks in it; empty when they are not known
      * @param expected how many are needed, about
+     * @param pageChunks so many in a page at most
      */
-    LiveChunks(Store store, int slot, Optional<SpoolLog.Ids> ids, long expected) {
+    LiveChunks(Store store, int slot, Optional<SpoolLog.Ids> ids, long expected,
+            int pageChunks) {
         this.store = store;
         this.slot = slot;
+        this.pageChunks = pageChunks;
         this.ids = ids.orElse(SpoolLog.Ids.NONE);
         from = Keys.ofMessage(this.ids.lowest());
         rowsLeft = ids.isEmpty() ? 0 : ROWS_EACH * expected + MORE_ROWS;
@@ -98,10 +102,22 @@ final class LiveChunks {
         return page.chunks;
     }
 
+    /** What was found before something that cannot be read comes first. */
     private List<Chunk> byWalking() {
         Page page = new Page();
-        for (LogEntry head = store.log().head(slot, offset); head != null
-                && page.hasRoom(); head = store.log().head(slot, offset)) {
+        try {
+            walk(page);
+        } catch (SpoolException unreadable) {
+            if (page.chunks.isEmpty()) {
+                throw unreadable;
+            }
+        }
+        return page.chunks;
+    }
+
+    private void walk(Page page) {
+        LogEntry head = store.log().head(slot, offset);
+        while (head != null && page.hasRoom()) {
             if (head.kind() == LogEntry.Kind.CHUNK) {
                 Chunk chunk = new Chunk(new SpoolId(head.number()), (int) head.second(),
                         new LogPlace(slot, (int) offset, head.length()));
@@ -110,8 +126,8 @@ final class LiveChunks {
                 }
             }
             offset = head.end(offset);
+            head = store.log().head(slot, offset);
         }
-        return page.chunks;
     }
 
     private boolean isNeeded(Chunk chunk) {

@@ -10,9 +10,10 @@ import org.jspecify.annotations.Nullable;
  * Immutable.
  *
  * @param length of what follows, in bytes
- * @param number SpoolId of a chunk; number of a batch; of a slot, its first batch
+ * @param number SpoolId of a chunk; number of a batch; of a slot, its first batch; the slot with
+ *        old mail
  * @param second number of the chunk; of the batch before, for batches and slots
- * @param run of the process that wrote it
+ * @param run of the process that wrote it; of old mail, a number of this use of the slot
  */
 record LogEntry(Kind kind, int length, long number, long second, long run) {
     static final int HEAD_BYTES = 36;

@@ -6,7 +6,6 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -27,7 +26,7 @@ final class LogSweep implements AutoCloseable {
     private static final int WASTED_SLOTS = 3;
     /** At most in one run, so that others get their turn. */
     private static final int SLOTS_A_RUN = 16;
-    /** So many change their place in one batch: what comes in waits for it. */
+    /** So many change their place at once, so that what comes in need not wait long. */
     private static final int CHUNKS_A_BATCH = 128;
     private static final int ON_THEIR_WAY = 4;
     private static final long ASKED_AGAIN_NANOS = Duration.ofMinutes(1).toNanos();
@@ -84,7 +83,7 @@ final class LogSweep implements AutoCloseable {
                 commits.accept(new Operation.TrimLog(keep));
             }
         } catch (SpoolException unusable) {
-            pausedUntilNanos = time.nanos() + PAUSE_NANOS;
+            pause();
             LOG.error("log of the spool not cleared reason=\"{}\"", unusable.getMessage());
         } catch (InterruptedException closing) {
             Thread.currentThread().interrupt();
@@ -98,7 +97,11 @@ final class LogSweep implements AutoCloseable {
         not.addAll(silent);
         for (int slots = 0; slots < SLOTS_A_RUN; slots++) {
             Optional<Integer> sparse = log.sparse(wasted, not);
-            if (sparse.isEmpty() || !clearSlot(sparse.get())) {
+            if (sparse.isEmpty()) {
+                return;
+            }
+            if (!clearSlot(sparse.get())) {
+                pause();
                 return;
             }
             // Free now, or for another run.
@@ -106,14 +109,18 @@ final class LogSweep implements AutoCloseable {
         }
     }
 
+    private void pause() {
+        pausedUntilNanos = time.nanos() + PAUSE_NANOS;
+    }
+
     /** Has all that is needed of a slot written elsewhere; false when the disk takes no writes. */
     private boolean clearSlot(int slot) throws InterruptedException {
-        AtomicInteger written = new AtomicInteger();
-        LogEntry life = store.log().head(slot, 0);
-        LiveChunks chunks = new LiveChunks(store, slot, log.ids(slot), log.live(slot).chunks());
-        int given = 0;
+        Optional<LogEntry> life = headOf(slot);
+        LiveChunks chunks = new LiveChunks(store, slot, log.ids(slot), log.live(slot).chunks(),
+                LiveChunks.PAGE_CHUNKS);
+        AtomicBoolean refused = new AtomicBoolean();
         boolean more = true;
-        while (more) {
+        while (more && !refused.get()) {
             if (!hasSlot()) {
                 return false;
             }
@@ -121,26 +128,44 @@ final class LogSweep implements AutoCloseable {
             more = copyPage(chunks, slot, moving);
             oldMail.sync();
             for (int at = 0; at < moving.size(); at += CHUNKS_A_BATCH) {
-                commits.accept(new Operation.Relocate(
-                        moving.subList(at, Math.min(moving.size(), at + CHUNKS_A_BATCH)),
-                        onTheirWay.take(written::incrementAndGet, () -> {})));
-                given++;
+                relocate(moving.subList(at, Math.min(moving.size(), at + CHUNKS_A_BATCH)),
+                        refused);
             }
         }
         if (log.live(slot).chunks() > 0) {
             // What is counted there may be gone, in a batch that is written just now.
-            commits.accept(new Operation.Relocate(List.of(),
-                    onTheirWay.take(written::incrementAndGet, () -> {})));
-            given++;
+            relocate(List.of(), refused);
         }
-        if (!onTheirWay.settled() || written.get() < given) {
+        if (!onTheirWay.settled() || refused.get()) {
             return false;
         }
-        boolean used = !Objects.equals(life, store.log().head(slot, 0));
-        if (!used && !silent.contains(slot)) {
+        if (!silent.contains(slot) && life.equals(headOf(slot))) {
             noteIfNotFound(slot);
         }
         return true;
+    }
+
+    private void relocate(List<Operation.Moving> moving, AtomicBoolean refused)
+            throws InterruptedException {
+        commits.accept(new Operation.Relocate(moving,
+                onTheirWay.take(() -> {}, () -> refused.set(true), () -> {})));
+    }
+
+    /** With what a slot begins, which tells one use of it from others; empty where none can say. */
+    private Optional<LogEntry> headOf(int slot) {
+        try {
+            return Optional.ofNullable(store.log().head(slot, 0));
+        } catch (SpoolException unusable) {
+            cannotRead(slot, unusable);
+            return Optional.empty();
+        }
+    }
+
+    private void cannotRead(int slot, SpoolException why) {
+        if ((why.mayPass() ? silent : unreadable).add(slot)) {
+            LOG.error("slot of the log cannot be read slot={} reason=\"{}\"", slot,
+                    why.getMessage());
+        }
     }
 
     private void noteIfNotFound(int slot) {
@@ -160,12 +185,11 @@ final class LogSweep implements AutoCloseable {
         if (!onTheirWay.settled()) {
             return false;
         }
-        if (log.oldMail() >= 0) {
-            log.leaveOldMail(!oldMail.isOpen());
-        }
-        AtomicInteger taken = new AtomicInteger(-1);
-        commits.accept(new Operation.TakeSlot(taken, onTheirWay.take(() -> {}, () -> {})));
-        if (!onTheirWay.settled() || taken.get() < 0) {
+        AtomicInteger taken = new AtomicInteger();
+        AtomicBoolean refused = new AtomicBoolean();
+        commits.accept(new Operation.TakeSlot(oldMail.isRefused(), taken,
+                onTheirWay.take(() -> {}, () -> refused.set(true), () -> {})));
+        if (!onTheirWay.settled() || refused.get()) {
             return false;
         }
         oldMail.begin(taken.get());
@@ -173,36 +197,41 @@ final class LogSweep implements AutoCloseable {
     }
 
     /**
-     * Copies those of the next page that are still there.
+     * Copies those of the next page that are still there and can be read.
      *
      * @param moving gets what was copied
      * @return whether there may be more
      * @throws SpoolException when the copies cannot be written
      */
     private boolean copyPage(LiveChunks chunks, int slot, List<Operation.Moving> moving) {
+        List<LiveChunks.Chunk> page;
         try {
-            List<LiveChunks.Chunk> page = chunks.next();
-            for (LiveChunks.Chunk chunk : page) {
+            page = chunks.next();
+        } catch (SpoolException unusable) {
+            cannotRead(slot, unusable);
+            return false;
+        }
+        for (LiveChunks.Chunk chunk : page) {
+            try {
                 LogPlace to = oldMail.add(chunk.place(), chunk.id().value(), chunk.index());
                 if (to != null) {
                     moving.add(new Operation.Moving(chunk.id(), chunk.index(), chunk.place(), to));
                 }
+            } catch (SpoolException unusable) {
+                if (!oldMail.isOpen()) {
+                    throw unusable;
+                }
+                cannotRead(slot, unusable);
             }
-            return !page.isEmpty();
-        } catch (SpoolException unusable) {
-            if (!oldMail.isOpen()) {
-                throw unusable;
-            }
-            LOG.error("slot of the log cannot be read slot={} reason=\"{}\"", slot,
-                    unusable.getMessage());
-            (unusable.mayPass() ? silent : unreadable).add(slot);
-            return false;
         }
+        return !page.isEmpty();
     }
 
-    /** Once nothing runs any more. */
+    /** Once nothing runs any more; what runs all the same keeps its slot until it ends. */
     @Override
     public void close() {
-        oldMail.close();
+        if (busy.compareAndSet(false, true)) {
+            oldMail.close();
+        }
     }
 }

@@ -28,6 +28,7 @@ final class OldMailSlot implements AutoCloseable {
     /** Of this use of the slot. */
     private long run;
     private boolean unsynced;
+    private boolean refused;
 
     OldMailSlot(LogFiles files, int slotBytes) {
         this.files = files;
@@ -37,6 +38,11 @@ final class OldMailSlot implements AutoCloseable {
     /** Whether a slot is being written. The disk may have ended that. */
     boolean isOpen() {
         return out != null;
+    }
+
+    /** Whether the disk refused the slot that was begun last. */
+    boolean isRefused() {
+        return refused;
     }
 
     /** Whether {@link #begin} must come before the next chunk. */
@@ -51,6 +57,7 @@ final class OldMailSlot implements AutoCloseable {
      */
     void begin(int number) {
         close();
+        refused = false;
         run = Progress.LogMark.newRun();
         slot = number;
         try {
@@ -65,7 +72,8 @@ final class OldMailSlot implements AutoCloseable {
      * Adds a chunk; it is on disk after {@link #sync}.
      *
      * @return null when it does not stand there any more
-     * @throws SpoolException when the disk refuses
+     * @throws SpoolException when it cannot be read, or the disk refuses what was added before:
+     *         then the slot is not open any more
      */
     @Nullable
     LogPlace add(LogPlace from, long id, int index) {
@@ -81,16 +89,27 @@ final class OldMailSlot implements AutoCloseable {
             throw failed(why);
         }
         LogPlace to = new LogPlace(slot, (int) position(), from.length());
-        int start = buffer.position();
-        buffer.limit(start + length);
-        boolean there = files.entry(from, id, index, buffer);
-        buffer.limit(BUFFER_BYTES);
-        if (!there) {
-            buffer.position(start);
+        if (!read(from, id, index, length)) {
             return null;
         }
         unsynced = true;
         return to;
+    }
+
+    /** All of it into the buffer, or nothing. */
+    private boolean read(LogPlace from, long id, int index, int length) {
+        int start = buffer.position();
+        boolean there = false;
+        try {
+            buffer.limit(start + length);
+            there = files.entry(from, id, index, buffer);
+        } finally {
+            buffer.limit(BUFFER_BYTES);
+            if (!there) {
+                buffer.position(start);
+            }
+        }
+        return there;
     }
 
     /**
@@ -99,12 +118,13 @@ final class OldMailSlot implements AutoCloseable {
      * @throws SpoolException when the disk refuses: what was added since the last time may be lost
      */
     void sync() {
+        FileChannel channel = open();
         if (!unsynced) {
             return;
         }
         try {
             endPiece();
-            open().force(false);
+            channel.force(false);
             unsynced = false;
         } catch (IOException why) {
             throw failed(why);
@@ -142,6 +162,7 @@ final class OldMailSlot implements AutoCloseable {
 
     private SpoolException failed(IOException why) {
         close();
+        refused = true;
         return SpoolException.ofDisk("log of the spool cannot be written: " + why, why);
     }
 

@@ -197,11 +197,13 @@ sealed interface Operation {
     }
 
     /**
-     * Takes a slot for old mail, which {@link SpoolLog#leaveOldMail} ends.
+     * Takes a slot for old mail; the one before is left. Only when nothing is on its way that was
+     * copied there.
      *
-     * @param slot its number, when it could be taken
+     * @param lastRefused whether the disk refused the one before: others are taken first then
+     * @param slot gets its number; also where the batch fails, and then it is left by the next
      */
-    record TakeSlot(AtomicInteger slot, Told told) implements Operation {
+    record TakeSlot(boolean lastRefused, AtomicInteger slot, Told told) implements Operation {
         @Override
         public int bytes() {
             return 0;

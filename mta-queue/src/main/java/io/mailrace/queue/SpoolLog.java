@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -20,7 +21,7 @@ import org.slf4j.LoggerFactory;
 /**
  * Where a synced commit goes first (FORMAT.md, "The log"): contents once, and what changes in the
  * database, one after another in a file that is used again and therefore cheap to sync. Written by
- * {@code spool-commit}; any thread asks how full it is.
+ * {@code spool-commit}, but for the slot it gave away for old mail; any thread asks how full it is.
  */
 final class SpoolLog implements AutoCloseable {
     /*
@@ -84,7 +85,7 @@ final class SpoolLog implements AutoCloseable {
     /** Highest number given out: one that was removed does not come back, a reader may have it. */
     private int highest = -1;
     /** Slots the disk refused lately. */
-    private final Set<Integer> refused = ConcurrentHashMap.newKeySet();
+    private final Set<Integer> refused = new HashSet<>();
     private long written;
     private boolean unsynced;
     /** Of all that was put since the end of the last batch. */
@@ -171,31 +172,21 @@ final class SpoolLog implements AutoCloseable {
     }
 
     /**
-     * Gives a slot to whoever moves old mail, until {@link #leaveOldMail}. Only after the database
-     * was synced.
+     * Gives a slot to whoever moves old mail; the one given before is a slot like others from now
+     * on. Only after the database was synced, and when no batch that puts something into the old
+     * one is on its way, or was refused and may be alive all the same.
+     *
+     * @param lastRefused whether the disk refused the one before
      */
-    int takeForOldMail() {
+    int takeForOldMail(boolean lastRefused) {
+        int last = oldMail;
+        oldMail = -1;
+        if (lastRefused && last >= 0) {
+            avoid(last);
+        }
         int taken = next(Set.of());
         oldMail = taken;
         return taken;
-    }
-
-    /** The slot that was taken for old mail; negative when none is. Any thread. */
-    int oldMail() {
-        return oldMail;
-    }
-
-    /**
-     * It is a slot like others from now on. Any thread; only when no batch that puts something into
-     * it is on its way.
-     *
-     * @param failed whether the disk refused it: others are taken first then
-     */
-    void leaveOldMail(boolean failed) {
-        if (failed) {
-            avoid(oldMail);
-        }
-        oldMail = -1;
     }
 
     /** The ids of what was put into a slot that is left; empty when nobody knows. Any thread. */
@@ -342,7 +333,8 @@ final class SpoolLog implements AutoCloseable {
 
     /** Whether more files than are kept for writing again have nothing in them. */
     boolean hasSpare(int keep) {
-        return slots.entrySet().stream().filter(this::isFree).count() > keep + 1;
+        return slots.entrySet().stream().filter(this::isFree)
+                .filter(slot -> !isPinned(slot.getKey())).count() > keep + 1;
     }
 
     /** Removes files nothing of which is needed, but for some. Only when the database is synced. */

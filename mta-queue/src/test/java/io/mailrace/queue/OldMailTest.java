@@ -13,6 +13,7 @@ import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.io.UncheckedIOException;
 import java.lang.reflect.Proxy;
+import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -35,7 +36,11 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.rocksdb.RocksDBException;
 
-/** Mail that waits while what came with it is delivered: it is kept apart in the log. */
+/**
+ * Mail that waits while what came with it is delivered: it is kept apart in the log. That copies
+ * are synced before they are named shows the crash program ({@code --power --waiting}): here slots
+ * are as they were written.
+ */
 class OldMailTest {
     private static final int BYTES = 10_000;
     /** Slots with little in them, free ones, two that are written, and some with old mail. */
@@ -132,14 +137,16 @@ class OldMailTest {
     void waitingMail_isMovedOnce_andTheLogDoesNotGrow() {
         Map<Long, LogPlace> first;
         try (SpoolFixture fixture = new SpoolFixture(directory, time, disk -> disk)) {
-            mail(fixture, 300);
+            mail(fixture, 400);
             sweptUntil(() -> slots().size() <= MANY);
         }
         first = places();
+        // but for a slot that was not full when the spool was closed
         Set<Integer> old = oldSlots();
+        old.removeIf(slot -> first.values().stream().filter(place -> place.slot() == slot).count()
+                * BYTES < SpoolFixture.SLOT_BYTES / 2);
         assertThat(old).isNotEmpty();
         first.values().removeIf(place -> !old.contains(place.slot()));
-        assertThat(first).as("moved").hasSizeGreaterThan(waiting.size() / 2);
         try (SpoolFixture fixture = new SpoolFixture(directory, time, disk -> disk)) {
             for (int i = 0; i < 6; i++) {
                 mail(fixture, 100);
@@ -195,7 +202,7 @@ class OldMailTest {
 
     /** The database is what was synced last; the log is what was synced, which is all of it. */
     @ParameterizedTest
-    @ValueSource(ints = {170, 300, 420})
+    @ValueSource(ints = {230, 300, 420})
     void machineDown_whileMailIsMoved_allIsThere(int count) throws Exception {
         Path db = directory.resolve("db");
         Path then = directory.resolve("db-then");
@@ -207,8 +214,8 @@ class OldMailTest {
             }
         }))) {
             mail(fixture, count);
-            int before = slots().size();
-            sweptUntil(() -> slots().size() < before || !oldSlots().isEmpty());
+            sweptUntil(() -> slots().size() <= MANY);
+            assertThat(oldSlots()).isNotEmpty();
             mail(fixture, 30);
             runs.set(false);
         }
@@ -261,10 +268,11 @@ class OldMailTest {
             Path inTheWay = directory.resolve(LogFiles.FOLDER)
                     .resolve(String.format("%08d", next));
             Files.createDirectory(inTheWay);
+            // so that nobody removes it as a file that is not needed
+            Files.createFile(inTheWay.resolve("in-the-way"));
             sweptUntil(() -> oldSlots().contains(next + 1));
             assertThat(fixture.spool.refusal()).isEmpty();
-            assertThat(inTheWay).isDirectory();
-            Files.delete(inTheWay);
+            Folders.remove(inTheWay);
             sweptUntil(() -> slots().size() <= MANY);
             readAll(fixture);
         }
@@ -280,17 +288,16 @@ class OldMailTest {
                 OldMailSlot old = new OldMailSlot(files, SpoolFixture.SLOT_BYTES)) {
             log.start(Map.of(), Progress.NONE);
             log.turn(1, 0, Set.of());
-            int taken = log.takeForOldMail();
-            assertThat(log.oldMail()).isEqualTo(taken);
+            int taken = log.takeForOldMail(false);
             Path inTheWay = files.file(taken);
             Files.createDirectories(inTheWay);
             assertThatThrownBy(() -> old.begin(taken)).isInstanceOf(SpoolException.class);
             assertThat(old.isOpen()).isFalse();
-            log.leaveOldMail(true);
-            assertThat(log.oldMail()).isNegative();
-            int other = log.takeForOldMail();
+            assertThat(old.isRefused()).isTrue();
+            int other = log.takeForOldMail(true);
             assertThat(other).isNotEqualTo(taken);
             old.begin(other);
+            assertThat(old.isRefused()).isFalse();
             assertThat(old.isFull()).isFalse();
             // neither is written by those who come in
             log.turn(2, 1, Set.of());
@@ -339,25 +346,28 @@ class OldMailTest {
     }
 
     /** However a slot is looked through, what is needed of it is found. */
-    @Test
-    void liveChunks_byRowsOrByWalking_areTheSame() {
+    @ParameterizedTest
+    @ValueSource(ints = {2, LiveChunks.PAGE_CHUNKS})
+    void liveChunks_byRowsOrByWalking_areTheSame(int page) {
         try (SpoolFixture fixture = new SpoolFixture(directory, time, disk -> disk)) {
-            mail(fixture, 40);
+            mail(fixture, 80, 2);
         }
         Map<Long, LogPlace> places = places();
+        assertThat(places).hasSize(40);
         List<Long> ids = List.copyOf(places.keySet());
         Optional<SpoolLog.Ids> range = Optional.of(
                 new SpoolLog.Ids(ids.getFirst(), ids.getLast()));
+        int fewRows = -1023;
         try (Store store = Store.openReadOnly(directory.resolve("db"),
                 SpoolFixture.config(directory).spool())) {
             for (int slot : new HashSet<>(places.values().stream().map(LogPlace::slot).toList())) {
                 Set<LogPlace> there = new HashSet<>(places.values());
                 there.removeIf(place -> place.slot() != slot);
-                assertThat(found(new LiveChunks(store, slot, range, 4))).isEqualTo(there);
-                assertThat(found(new LiveChunks(store, slot, Optional.empty(), 4)))
+                assertThat(found(new LiveChunks(store, slot, range, 4, page))).isEqualTo(there);
+                assertThat(found(new LiveChunks(store, slot, Optional.empty(), 4, page)))
                         .isEqualTo(there);
-                // one row may be looked at, then it walks
-                assertThat(found(new LiveChunks(store, slot, range, 1 - 4097 / 4)))
+                // four rows may be looked at, then it walks
+                assertThat(found(new LiveChunks(store, slot, range, fewRows, page)))
                         .isEqualTo(there);
             }
         }
@@ -369,6 +379,68 @@ class OldMailTest {
             page.forEach(chunk -> found.add(chunk.place()));
         }
         return found;
+    }
+
+    /** What could not be read to its end leaves nothing behind: those around it are found. */
+    @Test
+    void chunkThatCannotBeRead_othersAreCopied() {
+        SpoolId id;
+        try (SpoolFixture fixture = new SpoolFixture(directory, time, disk -> disk)) {
+            id = fixture.accept(random(1), "u@stays.test");
+        }
+        LogPlace place = Objects.requireNonNull(places().get(id.value()));
+        AtomicBoolean failing = new AtomicBoolean();
+        try (LogFiles files = new LogFiles(directory.resolve(LogFiles.FOLDER)) {
+            @Override
+            boolean entry(LogPlace from, long number, int index, ByteBuffer into) {
+                if (failing.get()) {
+                    // a part of it, whose head looks well
+                    into.limit(into.position() + BYTES / 2);
+                    super.entry(from, number, index, into);
+                    throw SpoolException.ofDisk("not all of it", new IOException("in a test"));
+                }
+                return super.entry(from, number, index, into);
+            }
+        }; OldMailSlot old = new OldMailSlot(files, 64 << 20)) {
+            old.begin(77);
+            List<LogPlace> copies = new ArrayList<>();
+            for (int i = 0; i < 6; i++) {
+                failing.set(i % 2 == 0);
+                if (failing.get()) {
+                    assertThatThrownBy(() -> old.add(place, id.value(), 0))
+                            .hasMessage("not all of it");
+                } else {
+                    copies.add(Objects.requireNonNull(old.add(place, id.value(), 0)));
+                }
+                old.sync();
+            }
+            assertThat(old.isOpen()).isTrue();
+            assertThat(walk(files, 77)).isEqualTo(copies);
+        }
+    }
+
+    /** Nothing that was not written is said to be on disk. */
+    @Test
+    void closedMeanwhile_syncFails() {
+        try (LogFiles files = new LogFiles(directory.resolve(LogFiles.FOLDER));
+                OldMailSlot old = new OldMailSlot(files, 64 << 20)) {
+            old.begin(3);
+            old.close();
+            assertThatThrownBy(old::sync).isInstanceOf(IllegalStateException.class);
+        }
+    }
+
+    /** Places of the chunks a walk over a slot meets. */
+    private static List<LogPlace> walk(LogFiles files, int slot) {
+        List<LogPlace> met = new ArrayList<>();
+        long offset = 0;
+        for (LogEntry head = files.head(slot, 0); head != null; head = files.head(slot, offset)) {
+            if (head.kind() == LogEntry.Kind.CHUNK) {
+                met.add(new LogPlace(slot, (int) offset, head.length()));
+            }
+            offset = head.end(offset);
+        }
+        return met;
     }
 
     /** Several to a buffer, several buffers to a piece. */
@@ -401,14 +473,7 @@ class OldMailTest {
                 assertThat(files.chunk(copy, id.value(), 2))
                         .isEqualTo(files.chunk(place, id.value(), 2));
             }
-            // a walk over the slot meets all of them
-            int met = 0;
-            long offset = 0;
-            for (LogEntry head = files.head(77, 0); head != null; head = files.head(77, offset)) {
-                met += head.kind() == LogEntry.Kind.CHUNK ? 1 : 0;
-                offset = head.end(offset);
-            }
-            assertThat(met).isEqualTo(copies.size());
+            assertThat(walk(files, 77)).isEqualTo(copies);
         }
         try (RandomAccessFile file = new RandomAccessFile(
                 log.resolve("00000077").toFile(), "r")) {

@@ -134,11 +134,12 @@ record CapacityModel(Costs costs, Assumptions assumptions, List<Machine> machine
 
     /**
      * Messages a second that get their 250 when a sync takes that long: those that wait share one,
-     * but what comes while it runs waits for the next, so a client sees one and a half on average.
+     * and a client's next message comes when the sync after its last one has begun: so it waits for
+     * the rest of that and for its own.
      */
     double syncBound(double syncMillis, int sessions) {
         double inBatches = costs.batch() * 1000 / syncMillis;
-        double byClients = sessions * 1000 / (1.5 * syncMillis);
+        double byClients = sessions * 1000 / (2 * syncMillis);
         return Math.min(inBatches, byClients);
     }
 
@@ -149,7 +150,7 @@ record CapacityModel(Costs costs, Assumptions assumptions, List<Machine> machine
                 """
                         cores    %d vCPU / %d%s x speed %.2f = %.2f
                         CPU      %.2f x %.2f x 1,000,000 us / %.0f us = %,.0f/s
-                        sync     %d x 1000 / %.1f ms or %d x 1000 / (1.5 x %.1f ms) = %,.0f/s
+                        sync     %d x 1000 / %.1f ms or %d x 1000 / (2 x %.1f ms) = %,.0f/s
                         disk     %.0f MB/s / %,.0f octets written = %,.0f/s
                         network  %.0f Mbit/s / 8 / (%,.0f octets x %.1f) = %,.0f/s
                         least    %s: %,.0f/s = %,.0f messages per hour

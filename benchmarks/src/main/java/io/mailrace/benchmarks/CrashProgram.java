@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.OptionalLong;
 import java.util.SplittableRandom;
 import java.util.concurrent.Callable;
@@ -95,13 +96,15 @@ public final class CrashProgram implements Callable<Integer> {
      *
      * @param unacknowledged arrived although no 250 was seen: the line was cut before it came
      * @param unexplained copies that no kill explains
+     * @param oldSlots the most files of the log that held old mail at a kill; empty when none had to
      */
     public record Outcome(List<Kill> kills, int acknowledged, int lost, int corrupt,
             int unacknowledged, int copies, int unexplained, long refused, int reports,
-            boolean stoppedCleanly) {
+            boolean stoppedCleanly, OptionalInt oldSlots) {
         public boolean holds() {
             return lost == 0 && corrupt == 0 && unexplained == 0 && reports == 0 && stoppedCleanly
-                    && acknowledged > 0 && kills.stream().noneMatch(Kill::tooMany);
+                    && acknowledged > 0 && oldSlots.orElse(1) > 0
+                    && kills.stream().noneMatch(Kill::tooMany);
         }
     }
 
@@ -194,6 +197,7 @@ public final class CrashProgram implements Callable<Integer> {
         private final List<Long> killNanos = new ArrayList<>();
         private final List<Kill> killed = new ArrayList<>();
         private boolean cleanly = true;
+        private int oldSlots;
 
         CrashRun(Plan plan, PrintStream out, SinkNetwork network, DaemonProcess daemon,
                 Optional<FaultDisk> disk, TakenGauge gauge) {
@@ -267,6 +271,7 @@ public final class CrashProgram implements Callable<Integer> {
             } else {
                 daemon.kill();
             }
+            oldSlots = Math.max(oldSlots, daemon.oldSlots());
             // what lies in the sockets of the dead belongs to the life that ended
             while (sink.openConnections() > 0) {
                 LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(5));
@@ -363,7 +368,10 @@ public final class CrashProgram implements Callable<Integer> {
             int lost = sink.missing(acknowledged).cardinality();
             var outcome = new Outcome(kills, acknowledged.cardinality(), lost, sink.corrupt(),
                     sink.distinct() - (acknowledged.cardinality() - lost), sink.copies().size(),
-                    unexplained, refused, sink.reports(), cleanly);
+                    unexplained, refused, sink.reports(), cleanly,
+                    plan.refusing() == SinkNetwork.Refusing.ONE
+                            ? OptionalInt.of(oldSlots)
+                            : OptionalInt.empty());
             print(outcome);
             return outcome;
         }
@@ -392,6 +400,10 @@ public final class CrashProgram implements Callable<Integer> {
                     outcome.unacknowledged());
             out.printf(Locale.ROOT, "copies          %,d, of them unexplained %,d%n",
                     outcome.copies(), outcome.unexplained());
+            outcome.oldSlots().ifPresent(most -> out.println("old mail        "
+                    + (most > 0
+                            ? "in up to " + most + " files of the log"
+                            : "was never moved: more kills, or --size 10240")));
             out.println(outcome.holds() ? "OK" : "FAILED");
         }
     }

@@ -4,6 +4,7 @@ package io.mailrace.benchmarks;
 import io.mailrace.daemon.SimulatedClient;
 import java.io.File;
 import java.io.IOException;
+import java.io.InputStream;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
@@ -11,6 +12,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
@@ -29,6 +31,8 @@ public final class DaemonProcess implements AutoCloseable {
     private static final List<String> MORE_OPTIONS = Stream
             .of(System.getProperty("mailrace.daemon.options", "").split(" "))
             .filter(option -> !option.isBlank()).toList();
+    /** What such a file of the log begins with. */
+    private static final byte[] OLD_MAIL = "MRLO".getBytes(StandardCharsets.US_ASCII);
     private static final String CLASS_PATH = classPath();
     private static final String ANY_PORT = "bind = \"127.0.0.1:0\"";
 
@@ -296,6 +300,23 @@ public final class DaemonProcess implements AutoCloseable {
     private String logEnd() throws IOException {
         String all = log();
         return all.substring(Math.max(0, all.length() - 4000));
+    }
+
+    /** Files of the spool's log that were begun with old mail (FORMAT.md, "The log"). */
+    int oldSlots() throws IOException {
+        Path slots = spool().resolve("log");
+        if (!Files.isDirectory(slots)) {
+            return 0;
+        }
+        int count = 0;
+        try (Stream<Path> files = Files.list(slots)) {
+            for (Path file : files.toList()) {
+                try (InputStream in = Files.newInputStream(file)) {
+                    count += Arrays.equals(in.readNBytes(OLD_MAIL.length), OLD_MAIL) ? 1 : 0;
+                }
+            }
+        }
+        return count;
     }
 
     @Override

@@ -55,15 +55,15 @@ class CapacityModelTest {
         // 88 Mbit/s / 8 / 11,000
         assertThat(MODEL.of(machine(Rsa.IFMA, 0.1, 1000, 88), false))
                 .matches(c -> c.bound() == Bound.NETWORK && Math.abs(c.perSecond() - 1000) < 1e-6);
-        // 300 clients x 1000 / (1.5 x 100 ms), less than 256 x 1000 / 100
+        // 300 clients x 1000 / (2 x 100 ms), less than 256 x 1000 / 100
         assertThat(MODEL.of(machine(Rsa.IFMA, 100, 1000, 10_000), false))
-                .matches(c -> c.bound() == Bound.SYNC && Math.abs(c.perSecond() - 2000) < 1e-6);
+                .matches(c -> c.bound() == Bound.SYNC && Math.abs(c.perSecond() - 1500) < 1e-6);
     }
 
     @Test
     void syncBound_manyClients_isTheFullBatch() {
         assertThat(MODEL.syncBound(10, 100_000)).isCloseTo(25_600, within(1e-6));
-        assertThat(MODEL.syncBound(10, 1)).isCloseTo(1000 / 15.0, within(1e-6));
+        assertThat(MODEL.syncBound(10, 1)).isCloseTo(1000 / 20.0, within(1e-6));
     }
 
     @Test

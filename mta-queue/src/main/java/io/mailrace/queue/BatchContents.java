@@ -99,13 +99,23 @@ final class BatchContents {
     void relocate(Operation.Relocate chunks) {
         for (Operation.Moving chunk : chunks.moving()) {
             byte[] key = Keys.content(chunk.id(), chunk.index());
-            Optional<LogPlace> place = place(chunk.id(), chunk.index(), key);
-            if (logged && place.isPresent() && place.get().equals(chunk.from())) {
+            if (logged && isAt(chunk.id(), chunk.index(), key, chunk.from())) {
                 count(chunk.from(), -1);
                 count(chunk.to(), 1);
                 rows.put(Store.Family.IN_LOG, key, chunk.to().encode());
                 moved.put(new Chunk(chunk.id().value(), chunk.index()), Optional.of(chunk.to()));
             }
+        }
+    }
+
+    /** A chunk whose place cannot be read stays where it is: new mail must not fail for that. */
+    private boolean isAt(SpoolId id, int index, byte[] key, LogPlace where) {
+        try {
+            return place(id, index, key).filter(where::equals).isPresent();
+        } catch (SpoolException damaged) {
+            LOG.warn("place of a content in the log cannot be read, it is not moved id={}"
+                    + " reason=\"{}\"", id, damaged.getMessage());
+            return false;
         }
     }
 

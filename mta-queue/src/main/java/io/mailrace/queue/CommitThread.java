@@ -359,8 +359,11 @@ final class CommitThread implements AutoCloseable {
     /** What is to be done to slots before the batch is written. */
     private void prepare(Operation operation) {
         if (operation instanceof Operation.TrimLog trim) {
-            syncDatabase();
-            log.trim(trim.keep());
+            // one that waited may find that another did it
+            if (log.hasSpare(trim.keep())) {
+                syncDatabase();
+                log.trim(trim.keep());
+            }
         } else if (operation instanceof Operation.TakeSlot take) {
             syncDatabase();
             take.slot().set(log.takeForOldMail(take.lastRefused()));

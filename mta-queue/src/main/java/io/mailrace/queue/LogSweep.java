@@ -139,8 +139,11 @@ final class LogSweep implements AutoCloseable {
         if (!onTheirWay.settled() || refused.get()) {
             return false;
         }
-        if (!silent.contains(slot) && life.equals(headOf(slot))) {
-            noteIfNotFound(slot);
+        long left = log.live(slot).chunks();
+        if (left > 0 && !silent.contains(slot) && life.equals(headOf(slot))
+                && unreadable.add(slot)) {
+            LOG.error("slot of the log holds {} chunks that were not found in it slot={}", left,
+                    slot);
         }
         return true;
     }
@@ -165,14 +168,6 @@ final class LogSweep implements AutoCloseable {
         if ((why.mayPass() ? silent : unreadable).add(slot)) {
             LOG.error("slot of the log cannot be read slot={} reason=\"{}\"", slot,
                     why.getMessage());
-        }
-    }
-
-    private void noteIfNotFound(int slot) {
-        long chunks = log.live(slot).chunks();
-        if (chunks > 0 && unreadable.add(slot)) {
-            LOG.error("slot of the log holds {} chunks that were not found in it slot={}", chunks,
-                    slot);
         }
     }
 
@@ -227,7 +222,7 @@ final class LogSweep implements AutoCloseable {
         return !page.isEmpty();
     }
 
-    /** Once nothing runs any more; what runs all the same keeps its slot until it ends. */
+    /** Once nothing runs any more; where something runs all the same its file stays open. */
     @Override
     public void close() {
         if (busy.compareAndSet(false, true)) {

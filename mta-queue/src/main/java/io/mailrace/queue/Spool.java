@@ -8,7 +8,7 @@ import java.util.concurrent.Executor;
 
 /**
  * The durable store of contents and envelopes: what it has committed survives the death of the
- * process and of the machine. Everything is written by one thread, {@code spool-commit}, in atomic
+ * process and of the machine. Everything is changed by one thread, {@code spool-commit}, in atomic
  * batches each synced once; callers are told after the sync. Methods may be called by any thread
  * and never block, except where said.
  */

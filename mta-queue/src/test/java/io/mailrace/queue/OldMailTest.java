@@ -43,6 +43,8 @@ import org.rocksdb.RocksDBException;
  */
 class OldMailTest {
     private static final int BYTES = 10_000;
+    /** No mail is given up, however many looks a test needs. */
+    private static final String LONG_AGE = "retry.default.max-age = 60d";
     /** Slots with little in them, free ones, two that are written, and some with old mail. */
     private static final int MANY = 3 + SpoolLog.SPARE + 1 + 2 + 3;
 
@@ -200,33 +202,55 @@ class OldMailTest {
         }
     }
 
-    /** The database is what was synced last; the log is what was synced, which is all of it. */
+    /** The database is what was synced last before the move, the log has the move as its newest. */
     @ParameterizedTest
-    @ValueSource(ints = {230, 300, 420})
-    void machineDown_whileMailIsMoved_allIsThere(int count) throws Exception {
+    @ValueSource(ints = {240, 300, 420})
+    void machineDown_rightAfterMailWasMoved_allIsThere(int count) throws Exception {
         Path db = directory.resolve("db");
-        Path then = directory.resolve("db-then");
-        AtomicBoolean runs = new AtomicBoolean(true);
-        try (SpoolFixture fixture = new SpoolFixture(directory, time, real -> after(real, name -> {
-            if (name.equals("sync") && runs.get()) {
-                Folders.remove(then);
-                copy(db, then);
-            }
-        }))) {
+        Path dbThen = directory.resolve("db-then");
+        Path log = directory.resolve(LogFiles.FOLDER);
+        Path logThen = directory.resolve("log-then");
+        AtomicBoolean down = new AtomicBoolean();
+        try (SpoolFixture fixture = new SpoolFixture(directory, time,
+                real -> after(real, (name, arguments) -> {
+                    if (down.get()) {
+                        return;
+                    }
+                    if (name.equals("sync")) {
+                        Folders.remove(dbThen);
+                        copy(db, dbThen);
+                    } else if (name.equals("later") && moves((Rows) arguments[0])) {
+                        copy(log, logThen);
+                        down.set(true);
+                    }
+                }), LONG_AGE)) {
             mail(fixture, count);
-            sweptUntil(() -> slots().size() <= MANY);
-            assertThat(oldSlots()).isNotEmpty();
-            mail(fixture, 30);
-            runs.set(false);
+            sweptUntil(down::get);
         }
         Folders.remove(db);
-        Files.move(then, db);
-        try (SpoolFixture after = new SpoolFixture(directory, time, disk -> disk)) {
+        Folders.remove(log);
+        Files.move(dbThen, db);
+        Files.move(logThen, log);
+        // it was written again after that moment
+        Files.delete(directory.resolve("commits"));
+        Map<Long, LogPlace> before = places();
+        try (SpoolFixture after = new SpoolFixture(directory, time, disk -> disk, LONG_AGE)) {
             assertThat(after.metrics.snapshot().get("spool_lost_batches_total")).isZero();
             assertThat(after.spool.queues().waiting()).isEqualTo(waiting.size());
             readAll(after);
         }
+        Set<Integer> old = oldSlots();
+        assertThat(before.values()).noneMatch(place -> old.contains(place.slot()));
+        assertThat(places().values()).anyMatch(place -> old.contains(place.slot()));
         assertThat(problems()).isEmpty();
+    }
+
+    /** Whether a batch says that contents stand in a slot for old mail. */
+    private boolean moves(Rows rows) {
+        Set<Integer> old = oldSlots();
+        return rows.changes().stream().anyMatch(change -> change.act == Rows.Act.PUT
+                && change.family == Store.Family.IN_LOG
+                && old.contains(LogPlace.decode(change.value).slot()));
     }
 
     private static void copy(Path from, Path to) {
@@ -242,14 +266,14 @@ class OldMailTest {
 
     /** Is told which call was done. */
     private interface Done {
-        void call(String name);
+        void call(String name, Object[] arguments);
     }
 
     private static BatchSink after(BatchSink real, Done done) {
         return (BatchSink) Proxy.newProxyInstance(BatchSink.class.getClassLoader(),
                 new Class<?>[]{BatchSink.class}, (proxy, method, arguments) -> {
                     Object result = method.invoke(real, arguments);
-                    done.call(method.getName());
+                    done.call(method.getName(), arguments);
                     return result;
                 });
     }
@@ -271,7 +295,7 @@ class OldMailTest {
             // so that nobody removes it as a file that is not needed
             Files.createFile(inTheWay.resolve("in-the-way"));
             sweptUntil(() -> oldSlots().contains(next + 1));
-            assertThat(fixture.spool.refusal()).isEmpty();
+            await(() -> fixture.spool.refusal().isEmpty());
             Folders.remove(inTheWay);
             sweptUntil(() -> slots().size() <= MANY);
             readAll(fixture);
@@ -288,6 +312,7 @@ class OldMailTest {
                 OldMailSlot old = new OldMailSlot(files, SpoolFixture.SLOT_BYTES)) {
             log.start(Map.of(), Progress.NONE);
             log.turn(1, 0, Set.of());
+            log.committed(log.mark(), Map.of(0, new SpoolLog.Live(1, 1)));
             int taken = log.takeForOldMail(false);
             Path inTheWay = files.file(taken);
             Files.createDirectories(inTheWay);
@@ -301,7 +326,7 @@ class OldMailTest {
             assertThat(old.isFull()).isFalse();
             // neither is written by those who come in
             log.turn(2, 1, Set.of());
-            assertThat(log.mark().slot()).isNotIn(taken, other);
+            assertThat(log.mark().slot()).isNotIn(0, taken, other);
         }
     }
 
@@ -328,17 +353,20 @@ class OldMailTest {
                     }
                     return method.invoke(real, arguments);
                 });
-        try (SpoolFixture fixture = new SpoolFixture(directory, time, false, faulty)) {
+        try (SpoolFixture fixture = new SpoolFixture(directory, time, false, faulty, LONG_AGE)) {
             mail(fixture, 300);
             sweptUntil(failed::get);
+            await(() -> fixture.spool.refusal().isPresent());
             await(() -> {
-                time.advance(Duration.ofSeconds(20));
+                time.advance(Duration.ofSeconds(2));
                 return fixture.spool.refusal().isEmpty();
             });
             mail(fixture, 60);
             sweptUntil(() -> slots().size() <= MANY);
             readAll(fixture);
         }
+        Set<Integer> old = oldSlots();
+        assertThat(places().values()).anyMatch(place -> old.contains(place.slot()));
         assertThat(problems()).isEmpty();
         try (SpoolFixture fixture = new SpoolFixture(directory, time, disk -> disk)) {
             readAll(fixture);

@@ -113,6 +113,9 @@ final class BatchContents {
         try {
             return place(id, index, key).filter(where::equals).isPresent();
         } catch (SpoolException damaged) {
+            if (damaged.mayPass()) {
+                throw damaged;
+            }
             LOG.warn("place of a content in the log cannot be read, it is not moved id={}"
                     + " reason=\"{}\"", id, damaged.getMessage());
             return false;

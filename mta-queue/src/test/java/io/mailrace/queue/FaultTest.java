@@ -436,7 +436,9 @@ class FaultTest {
             AtomicInteger told = new AtomicInteger();
             incoming.accept(largeSubmission(),
                     CommitListener.onFailure(why -> told.incrementAndGet()));
-            fixture.spool.submit(new Operation.TrimLog(1));
+            // has the database synced while the batch is made
+            fixture.spool.submit(new Operation.TakeSlot(false, new AtomicInteger(),
+                    new Operation.Told(Runnable::run, CommitListener.onFailure(why -> {}))));
             faulty.disk.failsToSync = true;
             faulty.disk.answers.countDown();
             before.get();

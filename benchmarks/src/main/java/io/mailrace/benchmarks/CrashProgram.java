@@ -96,7 +96,7 @@ public final class CrashProgram implements Callable<Integer> {
      *
      * @param unacknowledged arrived although no 250 was seen: the line was cut before it came
      * @param unexplained copies that no kill explains
-     * @param oldSlots the most files of the log that held old mail at a kill; empty when none had to
+     * @param oldSlots most files of the log that held old mail at a kill; empty when none had to
      */
     public record Outcome(List<Kill> kills, int acknowledged, int lost, int corrupt,
             int unacknowledged, int copies, int unexplained, long refused, int reports,

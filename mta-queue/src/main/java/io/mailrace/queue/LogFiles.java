@@ -97,6 +97,17 @@ class LogFiles implements AutoCloseable {
         }
     }
 
+    /** Ends the writing of a slot; what is needed of it was synced, the rest is written anew. */
+    static void end(@Nullable FileChannel written) {
+        if (written != null) {
+            try {
+                written.close();
+            } catch (IOException why) {
+                LOG.warn("file of the log not closed reason=\"{}\"", why.toString());
+            }
+        }
+    }
+
     void remove(int slot) {
         try {
             Files.deleteIfExists(file(slot));

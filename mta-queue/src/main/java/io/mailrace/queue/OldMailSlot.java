@@ -5,8 +5,6 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * Writes chunks of mail that waits to a slot of the log in which nothing else stands (FORMAT.md,
@@ -14,7 +12,6 @@ import org.slf4j.LoggerFactory;
  * time that what came with them is gone. One thread at a time.
  */
 final class OldMailSlot implements AutoCloseable {
-    private static final Logger LOG = LoggerFactory.getLogger(OldMailSlot.class);
     private static final int BUFFER_BYTES = 512 << 10;
     /** Behind each chunk there is room for the head that ends a piece, and its padding. */
     private static final int END_BYTES = 2 * SpoolLog.PAGE_BYTES;
@@ -169,18 +166,10 @@ final class OldMailSlot implements AutoCloseable {
     /** What was not synced is not written any more. */
     @Override
     public void close() {
-        FileChannel old = out;
+        LogFiles.end(out);
         out = null;
         written = 0;
         unsynced = false;
         buffer.clear();
-        if (old != null) {
-            try {
-                old.close();
-            } catch (IOException why) {
-                // What is needed of it was synced.
-                LOG.warn("file of the log not closed reason=\"{}\"", why.toString());
-            }
-        }
     }
 }

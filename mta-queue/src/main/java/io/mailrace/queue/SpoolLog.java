@@ -15,8 +15,6 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * Where a synced commit goes first (FORMAT.md, "The log"): contents once, and what changes in the
@@ -34,7 +32,6 @@ final class SpoolLog implements AutoCloseable {
      * A write or sync that failed says nothing of what is on the disk: the slot is left, and the
      * next batch begins another one.
      */
-    private static final Logger LOG = LoggerFactory.getLogger(SpoolLog.class);
     static final int SLOT_BYTES = 32 << 20;
     /** A batch begins on a page of its own, so that no page is written twice. */
     static final int PAGE_BYTES = 4096;
@@ -426,21 +423,13 @@ final class SpoolLog implements AutoCloseable {
     }
 
     private void closeSlot() {
-        FileChannel old = out;
+        LogFiles.end(out);
         out = null;
         if (head >= 0) {
             ids.put(head, headIds);
         }
         head = -1;
         buffer.clear();
-        if (old != null) {
-            try {
-                old.close();
-            } catch (IOException why) {
-                // What was to be synced was, and the rest is written anew.
-                LOG.warn("file of the log not closed reason=\"{}\"", why.toString());
-            }
-        }
     }
 
     @Override
